@@ -1,0 +1,98 @@
+# Owlt. `make help` lists the targets. A recipe of more than three lines is a script.
+MAKEFLAGS += --no-builtin-rules
+.DEFAULT_GOAL := help
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+V       ?= release
+BUILD   ?= build
+O       := $(BUILD)/$(V)
+Q       := $(if $(VERBOSE),,@)
+
+WARN    := -std=c17 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wmissing-prototypes -Wvla -Werror
+WARN_SRC := -Wconversion
+OPT_release := -O2 -g
+OPT_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+OPT_cover   := -O0 -g --coverage
+NLFLAGS := $(shell pkg-config --cflags libnl-route-3.0 2>/dev/null)
+CFLAGS  := $(WARN) $(OPT_$(V)) $(EXTRA_CFLAGS) -I. -ffile-prefix-map=$(CURDIR)=. $(NLFLAGS) -MMD -MP
+LDFLAGS := $(OPT_$(V)) $(EXTRA_CFLAGS) -Wl,--as-needed
+LIBS    := -lcjson -llmdb -lcrypto -lpcap -lnl-route-3 -lnl-3 -lz -lm -lpthread
+
+# Folders of the layer table. Everything in them but programs goes into one archive.
+FOLDERS := bundle/base bundle dtn/plan convergence dtn/store dtn/client dtn/route dtn/agent dtn/dataset \
+	dtn/node dtn/sim dtn/io netns
+SRC     := $(wildcard $(addsuffix /*.c,$(FOLDERS)))
+OWLTD   := $(wildcard dtn/daemon/*.c)
+OWLT    := $(wildcard tools/*.c)
+obj      = $(patsubst %.c,$(O)/%.o,$(1))
+ARCHIVE := $(O)/libowlt-all.a
+# libowlt: what an application links.
+LIBSRC  := $(wildcard bundle/base/*.c bundle/*.c dtn/client/*.c)
+UNIT    := $(patsubst tests/unit/%,$(O)/unit/%,$(sort $(patsubst %/,%,$(dir $(wildcard tests/unit/*/*.c tests/unit/*/*/*.c)))))
+
+RUNS_UNIT := $(addsuffix .run,$(UNIT))
+
+.PHONY: $(RUNS_UNIT) help all check unit scenario lab-test fuzz sim demo bench long asan cover style deps install man clean
+
+help: ## this list
+	$(Q)sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|'
+
+all: $(BUILD)/bin/owlt $(BUILD)/bin/owltd $(O)/libowlt.a ## build the programs into build/bin
+check: ## everything that can be tested here (installs what is missing first)
+	$(Q)tests/check
+unit: $(RUNS_UNIT) ## unit tests
+scenario: all ## scenario files against their expected traces
+	$(Q)tests/run-scenarios
+lab-test: all ## labs in network namespaces
+	$(Q)tests/run-labs
+fuzz: ## fuzz every parser for SECONDS=n each (default 10)
+	$(Q)tests/run-fuzz $(or $(SECONDS_EACH),$(SECONDS),10)
+sim: all ## random simulations, RUNS=n
+	$(Q)tests/run-sim $(or $(RUNS),100)
+demo: ## Earth, a relay and Mars: FILE=path sends your own file
+	$(Q)tests/need-deps build && $(MAKE) -s all && tools/demo.sh $(FILE)
+bench: all ## what things cost here, beside the machine's own limits
+	$(Q)tests/run-bench
+long: ## fuzzing, torture, oracle and valgrind in full
+	$(Q)tests/run-long
+asan: ## unit tests with address and undefined-behaviour sanitizers
+	$(Q)$(MAKE) -s unit V=asan
+cover: ## line coverage of the unit tests
+	$(Q)tests/run-cover
+style: ## layers, budgets, formatting
+	$(Q)tests/style/check
+deps: ## install what is missing from Debian's packages
+	$(Q)tests/need-deps all install
+man: all ## man pages from the tables
+	$(Q)docs/man/generate $(BUILD)
+install: all man ## into PREFIX (default /usr/local)
+	$(Q)tools/install.sh $(BUILD) $(or $(PREFIX),/usr/local)
+clean: ## forget everything that was built
+	rm -rf $(BUILD)
+
+$(BUILD)/bin/owltd: $(call obj,$(OWLTD)) $(ARCHIVE)
+	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+$(BUILD)/bin/owlt: $(call obj,$(OWLT)) $(ARCHIVE)
+	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+$(ARCHIVE): $(call obj,$(SRC))
+	$(Q)rm -f $@ && ar rcs $@ $^
+$(O)/libowlt.a: $(call obj,$(LIBSRC))
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(O)/tests/%.o: tests/%.c
+	@echo "  CC $<"
+	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) -c -o $@ $<
+$(O)/%.o: %.c
+	@echo "  CC $<"
+	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(WARN_SRC) -c -o $@ $<
+
+# One test program a folder of tests/unit, run with its results in build/results.
+.SECONDEXPANSION:
+$(O)/unit/%: $$(call obj,$$(wildcard tests/unit/$$*/*.c)) $(ARCHIVE)
+	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $^ -lcriterion $(LIBS)
+$(RUNS_UNIT): %.run: %
+	$(Q)tests/run-unit $< $(V)
+
+.PRECIOUS: $(O)/%.o $(O)/tests/%.o $(O)/unit/%
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
