@@ -7,6 +7,7 @@
 #ifndef OWLT_CONVERGENCE_CL_H
 #define OWLT_CONVERGENCE_CL_H
 
+#include "bundle/base/err.h"
 #include "bundle/base/slice.h"
 #include "bundle/base/time.h"
 #include "bundle/base/view.h"
