@@ -1,6 +1,8 @@
 /*
  * cbor: the part of RFC 8949 that BPv7 and our own messages use, on cursor and buf. Integers and
  * lengths must be in shortest form (RFC 9171 4.1); tags, floats and maps only where a caller asks.
+ * An error is latched at the start of the item that caused it: E_TRUNCATED, E_TYPE, E_NOT_SHORTEST,
+ * E_FORM, E_LIMIT.
  */
 #ifndef OWLT_BUNDLE_CBOR_H
 #define OWLT_BUNDLE_CBOR_H
@@ -25,7 +27,14 @@ static inline unsigned cbor_peek(const struct cursor *c)
 	return c->p < c->end ? *c->p >> 5 : 8;
 }
 
-uint64_t cbor_uint(struct cursor *c);
+/* The argument of an item of this major type, whatever its size; indefinite ones are E_FORM. */
+uint64_t cbor_head(struct cursor *c, unsigned major);
+
+static inline uint64_t cbor_uint(struct cursor *c)
+{
+	return c->p < c->end && *c->p < 24 ? *c->p++ : cbor_head(c, CBOR_UINT);
+}
+
 int64_t cbor_int(struct cursor *c);
 bool cbor_bool(struct cursor *c);
 /* Definite strings, as views. */
@@ -40,7 +49,13 @@ bool cbor_break(struct cursor *c);
 bool cbor_more(struct cursor *c, uint64_t *count);
 /* Any well-formed item, skipped over; its bytes. At most CBOR_DEPTH_MAX deep, without recursion. */
 struct view cbor_skip(struct cursor *c);
+/* An array of exactly n items begins: true when it is indefinite, so cbor_array_end() wants a break. */
+bool cbor_array_of(struct cursor *c, uint64_t n);
+void cbor_array_end(struct cursor *c, bool indefinite);
 
+/* Bytes that the head of an item with this argument takes. */
+size_t cbor_head_size(uint64_t v);
+void cbor_put_head(struct buf *b, unsigned major, uint64_t v);
 void cbor_put_uint(struct buf *b, uint64_t v);
 void cbor_put_int(struct buf *b, int64_t v);
 void cbor_put_bool(struct buf *b, bool v);

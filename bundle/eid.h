@@ -42,8 +42,11 @@ bool eid_is_known_scheme(const struct eid *e);
 bool eid_equal(const struct eid *a, const struct eid *b);
 
 /* Reads one EID item. Errors latch in the cursor (E_FORM, E_TYPE, E_RANGE, E_LIMIT). e->ssp points
- * into the cursor's bytes; a dtn SSP sent in chunks is joined into `join` when one is given, else refused. */
+ * into the cursor's bytes; a dtn SSP sent in chunks is joined into `join` when one is given, else it stays
+ * chunked (ssp is its CBOR, beginning with 0x7f), which all functions here understand. */
 void eid_read(struct cursor *c, struct eid *e, struct buf *join);
+/* As eid_read; allow_short also takes dtn SSPs without their "//", as written before the RFC. */
+void eid_read_lenient(struct cursor *c, struct eid *e, struct buf *join, bool allow_short);
 /* Writes the item; ipn in two elements unless e->three. */
 void eid_write(struct buf *b, const struct eid *e);
 
