@@ -256,7 +256,7 @@ void ccs_write(struct buf *b, const struct custody_codes *codes, const struct cc
 	assert(!codes->bare_sequence || (count[0] <= 1 && count[1] <= 1));
 	cbor_put_array(b, 2);
 	cbor_put_uint(b, codes->ccs_type);
-	cbor_put_map(b, (count[0] > 0) + (count[1] > 0));
+	cbor_put_map(b, count[0] && count[1] ? 2 : count[0] || count[1] ? 1 : 0);
 	for (int accepted = 1; accepted >= 0; accepted--) {
 		if (count[accepted] == 0)
 			continue;
