@@ -1,0 +1,86 @@
+/*
+ * owlt: one command with subcommands. The table below is all there is: a name, its function (each in
+ * tools/NAME.c), a sentence. --help, the man pages and completion come from it and from the option tables.
+ */
+#include "tools/opt.h"
+#include "tools/out.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define OWLT_VERSION "0.2.0"
+
+#define COMMANDS(X) \
+	X(send, "send a file or standard input as bundles") \
+	X(recv, "receive bundles for an endpoint") \
+	X(ping, "send echo requests and measure round trips") \
+	X(status, "what a node knows and does") \
+	X(bundle, "make, check and show bundles") \
+	X(plan, "show, check and convert contact plans, ask for routes") \
+	X(lab, "run networks of nodes in namespaces") \
+	X(capture, "capture frames, or one line per bundle") \
+	X(dataset, "join captures and logs into tables") \
+	X(sim, "play a topology in virtual time") \
+	X(demo, "Earth, a relay and Mars in one command") \
+	X(bench, "what things cost here")
+
+/* Weak until every part has landed: a missing one is told at run time. */
+#define DECLARE(name, text) int cmd_##name(int argc, char **argv) __attribute__((weak));
+COMMANDS(DECLARE)
+
+static int run(int argc, char **argv);
+static int cmd_help(int argc, char **argv);
+static int completion_print(void);
+
+#define ROW(name, text) {#name, cmd_##name, text},
+
+int main(int argc, char **argv)
+{
+	return run(argc, argv);
+}
+
+static int run(int argc, char **argv)
+{
+	const struct subcommand table[] = {COMMANDS(ROW){"help", cmd_help, "help on a command"}, {0}};
+
+	if (argc > 1 && strcmp(argv[1], "--version") == 0) {
+		puts("owlt " OWLT_VERSION);
+		return EXIT_YES;
+	}
+	if (argc > 1 && strcmp(argv[1], "--completion") == 0)
+		return completion_print();
+	for (const struct subcommand *s = table; argc > 1 && s->name; s++)
+		if (strcmp(argv[1], s->name) == 0 && !s->run)
+			return out_fail("%s: not in this build", s->name);
+	if (argc > 2 && strcmp(argv[1], "help") == 0) {
+		char flag[] = "--help", *turned[] = {argv[0], argv[2], flag, NULL};
+		return run(3, turned);
+	}
+	return opt_dispatch("owlt", table, argc, argv);
+}
+
+/* "owlt help" alone; with a name run() has turned it round. */
+static int cmd_help(int argc, char **argv)
+{
+	char flag[] = "--help", *turned[] = {argv[0], flag, NULL};
+
+	(void)argc;
+	return run(2, turned);
+}
+
+/* A bash function that asks the command itself for words, so it never grows old. */
+static int completion_print(void)
+{
+	puts("_owlt()\n"
+	     "{\n"
+	     "\tlocal cur=${COMP_WORDS[COMP_CWORD]} words=() i\n"
+	     "\tfor ((i = 1; i < COMP_CWORD && i < 3; i++)); do\n"
+	     "\t\t[[ ${COMP_WORDS[i]} == -* ]] && break\n"
+	     "\t\towlt \"${words[@]}\" --help-words 2>/dev/null | grep -qx -- \"${COMP_WORDS[i]}\" || break\n"
+	     "\t\twords+=(\"${COMP_WORDS[i]}\")\n"
+	     "\tdone\n"
+	     "\tCOMPREPLY=($(compgen -W \"$(owlt \"${words[@]}\" --help-words 2>/dev/null)\" -- \"$cur\"))\n"
+	     "}\n"
+	     "complete -o default -F _owlt owlt");
+	return EXIT_YES;
+}
