@@ -19,7 +19,9 @@ enum schema_type {
 	SCHEMA_REAL,	 /* double */
 	SCHEMA_TEXT,	 /* char[max + 1] */
 	SCHEMA_ENUM,	 /* unsigned: index into `words` */
-	SCHEMA_LIST,	 /* array of structs: `rows`, `max` elements of `size`, count at `count_offset` */
+	SCHEMA_LIST,	 /* array of structs: `rows`, `max` elements of `size`, count (size_t) at
+			  * `count_offset`; a row with path "" makes the elements plain values */
+	SCHEMA_I64,	 /* int64_t, a plain number */
 };
 
 struct schema_row {
