@@ -7,6 +7,10 @@
  *              store_commit_end(st, b, err)      loop thread; then store_event() tells
  *   speak      STORE_COMMITTED{seq}: everything staged while store_seq() was <= seq is durable
  *
+ * A batch that failed (COMMIT_FAILED) is not undone: its changes stay to be seen and are staged again, with
+ * the next batch. Who refuses what had not been spoken deletes it; then it is never written. After ENOSPC
+ * the store goes on; after any other error it is closed: no commit begins again, puts are -E_CLOSED.
+ *
  * One batch runs at a time. Changes show at once to readers in the loop (read your own writes), also
  * while they wait for their commit. A bundle that is deleted before its batch begins is never written.
  *
@@ -34,7 +38,7 @@ enum store_kind {
 	STORE_BUNDLE = 1, /* id: given by the store, never repeated, also not across restarts */
 	STORE_TOMB,	  /* bundle known until it expires */
 	STORE_PAIR,	  /* custody pair accepted */
-	STORE_RESERVED,	  /* next free number of a counter */
+	STORE_RESERVED,	  /* end of a counter's reserved numbers; only store_reserve() changes these */
 	STORE_REGISTRATION,
 	STORE_KINDS
 };
@@ -44,7 +48,7 @@ struct store_limits {
 	uint64_t max_bundles;
 	uint64_t max_rows;	  /* other rows */
 	uint64_t stage_bytes;	  /* waiting for their commit */
-	uint64_t reserved_bytes;  /* of max_bytes, only for what is put with STORE_URGENT */
+	uint64_t reserved_bytes;  /* of max_bytes, only for what is put with STORE_URGENT (and 1/64 of max_bundles) */
 };
 
 struct store_limits store_limits_default(void);
@@ -66,7 +70,8 @@ void store_mem_crash(struct store *st, bool running_survives);
 #define STORE_LONG 2u	/* long-lived: kept apart from short-lived ones */
 
 /* A new bundle: value is the agent's record, parts are concatenated into the stored payload. The bytes are
- * copied once. *id names it. 0, -E_FULL (limit), -E_AGAIN (stage is full: after the next commit). */
+ * copied once. *id names it. 0, -E_FULL (limit; also larger than the whole stage), -E_AGAIN (stage is full:
+ * after the next commit), -E_CLOSED, -ENOMEM. */
 struct store_bundle {
 	struct view value, head;
 	const struct view *payload;
@@ -96,7 +101,7 @@ int store_head(struct store *st, uint64_t id, struct view *head) MUST_USE;
 /* Bytes of a payload; s.handle is the bundle's id. */
 int store_payload(struct store *st, struct slice s, struct view *bytes) MUST_USE;
 bool store_is_committed(const struct store *st, uint64_t id);
-/* All rows of a kind in order of id: start with *id = 0; false at the end. */
+/* All rows of a kind in order of id: start with *id = 0 (so no row has id 0); false at the end. */
 bool store_next(struct store *st, enum store_kind kind, uint64_t *id, struct view *value);
 /* Once per turn of the loop: views given before are dead. */
 void store_turn(struct store *st);
@@ -107,7 +112,8 @@ void store_turn(struct store *st);
 uint64_t store_seq(const struct store *st);
 /* Is anything staged? */
 bool store_is_dirty(const struct store *st);
-/* The staged changes as a batch; NULL if there are none, one is running, or the store is closed by an error. */
+/* The staged changes as a batch; NULL if there are none, one is running, the store is closed by an error,
+ * or nobody takes its events. */
 struct store_batch *store_commit_begin(struct store *st);
 /* The only call that may block or do I/O, and the only one for another thread. 0 or -errno. */
 int store_commit_run(struct store_batch *b) MUST_USE;

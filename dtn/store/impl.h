@@ -1,0 +1,175 @@
+/*
+ * impl: what the files of the store share. Not for others.
+ *
+ * Who owns what: everything here belongs to the loop thread, with one exception. From
+ * store_commit_begin() to store_commit_end() the batch, the operations in it and the implementation's
+ * file state belong to the thread that calls store_commit_run(). It reads cells (their bytes never
+ * change once an operation holds them) but never counts references, takes or gives memory of slabs, or
+ * looks at an entry. While a batch runs the loop stages into new operations.
+ */
+#ifndef OWLT_STORE_IMPL_H
+#define OWLT_STORE_IMPL_H
+
+#include "bundle/base/hash.h"
+#include "bundle/base/list.h"
+#include "dtn/store/slabs.h"
+#include "dtn/store/store.h"
+
+#define STORE_EVENTS 16
+#define STORE_RESERVE_BLOCK UINT64_C(65536)
+#define STORE_ID_COUNTER 0 /* counter of bundle ids */
+
+/* Bytes that do not change while anybody holds them; freed at the turn after the last let go. */
+struct cell {
+	uint32_t n_refs;
+	size_t n;
+	struct cell *next; /* among the dead */
+	uint8_t bytes[];
+};
+
+/* Where a record lies on disk; the memory store has none. */
+struct segment;
+struct place {
+	struct segment *segment;
+	uint64_t off; /* of the record's header */
+	uint64_t len; /* header, value, head, payload and padding */
+};
+
+struct counter {
+	uint64_t next;	      /* first number not given out */
+	uint64_t durable_end; /* numbers below may be used */
+	uint64_t staged_end;  /* ... once batch staged_seq is durable */
+	uint64_t staged_seq;
+};
+
+/* One row; a bundle is a row with head and payload. */
+struct entry {
+	struct hash_node node;	       /* by (kind, id) */
+	struct entry *left, *right;    /* treap of the kind, by id */
+	uint64_t id;
+	uint8_t kind;
+	bool is_here;	 /* readers see it */
+	bool is_durable; /* a version of it is durable (a staged deletion does not change that) */
+	bool is_open;	 /* between store_begin and store_seal */
+	bool is_running; /* has an operation in the running batch */
+	uint8_t flags;
+	struct cell *value; /* as readers see it */
+	struct cell *saved; /* as it is durable; NULL if not */
+	struct cell *head_cell, *payload_cell; /* NULL: on disk only */
+	struct view head, payload;	       /* p is NULL when on disk only, n always holds */
+	struct op *op;		/* its staged change, not yet in a batch */
+	struct counter *counter; /* kind STORE_RESERVED */
+	struct place place;	/* of the durable record of a bundle */
+	struct link_node in_segment;
+	struct link_node cached; /* bundles whose bytes are durable and in memory, least recently read first */
+};
+
+enum op_type {
+	OP_PUT,	   /* a new bundle */
+	OP_SET,	   /* value of a bundle or another row */
+	OP_DELETE, /* the row, whatever it is */
+	OP_MOVE	   /* a bundle's record copied forward (compaction) */
+};
+
+/* One change on its way to disk. At most one a row is staged, and one a row in the running batch. */
+struct op {
+	struct link_node link; /* stage, batch, or the implementation's list */
+	struct entry *entry;   /* loop thread only; NULL once applied */
+	uint8_t type, kind, flags;
+	uint64_t id;
+	struct cell *value, *head_cell, *payload_cell;
+	struct view head, payload;
+	struct place from, to; /* MOVE; filled by the run: where the record is */
+};
+
+struct store_batch {
+	struct store *st;
+	uint64_t seq;
+	struct link_node ops;	/* in order of staging */
+	struct link_node spent; /* filled by the run: operations it kept before and is done with */
+};
+
+struct store_ops {
+	/* Loop: a batch is about to be handed over; may add operations. */
+	void (*begin)(struct store *st, struct store_batch *b);
+	/* The writer's thread: makes b durable, all or nothing. */
+	int (*run)(struct store *st, struct store_batch *b);
+	/* Loop: this operation is durable; the entry's place is still the old one. True: keeps the operation. */
+	bool (*applied)(struct store *st, struct op *op);
+	/* Loop: brings head and payload of a durable bundle into one cell each. */
+	int (*load)(struct store *st, struct entry *e);
+	void (*close)(struct store *st);
+};
+
+struct store {
+	const struct store_ops *ops;
+	struct store_limits limits;
+	struct slabs slabs;
+	struct hash_table table;
+	struct entry *root[STORE_KINDS];
+	struct entry *ids; /* the row of STORE_ID_COUNTER */
+	struct link_node stage;
+	struct store_batch batch; /* the running one */
+	bool is_running;
+	struct cell *dead;	 /* to be freed at the turn */
+	struct link_node cached; /* entries */
+	uint64_t cached_bytes, cache_max;
+	uint64_t seq;
+	struct store_stats stats;
+	struct store_event event[STORE_EVENTS];
+	size_t event_at, n_events;
+};
+
+/* store.c */
+int store_init(struct store *st, const struct store_ops *ops, const struct store_limits *limits) MUST_USE;
+void store_fini(struct store *st);
+struct cell *store_cell_new(struct store *st, size_t n);
+struct cell *store_cell_of(struct store *st, struct view v);
+struct cell *store_cell_ref(struct cell *c);
+void store_cell_unref(struct store *st, struct cell *c); /* NULL is fine */
+/* The store can't go on: err is why. */
+void store_shut(struct store *st, int err);
+
+/* table.c */
+struct entry *table_find(const struct store *st, enum store_kind kind, uint64_t id);
+/* A new row, not yet seen by readers; the caller knows that there is none. NULL: no memory. */
+struct entry *table_add(struct store *st, enum store_kind kind, uint64_t id);
+/* Forgets a row with all its cells. */
+void table_drop(struct store *st, struct entry *e);
+/* The row with the least id above `id`. */
+struct entry *table_after(const struct store *st, enum store_kind kind, uint64_t id);
+struct entry *table_first(const struct store *st, enum store_kind kind);
+
+/* stage.c */
+/* Stages a change of e (merging it with the one that is staged already). 0 or -ENOMEM. */
+int stage_change(struct store *st, struct entry *e, enum op_type type) MUST_USE;
+void stage_op_free(struct store *st, struct op *op);
+/* The operation is durable: it lets go of its entry and of the bundle's bytes, and leaves the stage's count. */
+void stage_op_applied(struct store *st, struct op *op);
+/* Bytes an operation counts in the stage. */
+uint64_t stage_op_charge(const struct op *op);
+/* Takes e's staged change away. */
+void stage_forget(struct store *st, struct entry *e);
+/* Drops e if nothing needs it any more. */
+void stage_settle(struct store *st, struct entry *e);
+/* Head and payload of e are durable: they may leave memory. */
+void stage_cache(struct store *st, struct entry *e);
+void stage_uncache(struct store *st, struct entry *e);
+
+/* commit.c */
+/* What becomes of a batch: applied, or staged again. */
+void commit_apply(struct store *st, struct store_batch *b);
+void commit_restage(struct store *st, struct store_batch *b);
+
+/* reserve.c */
+/* A counter's row as recovered: its numbers go on at `end`. NULL: no memory. */
+struct entry *reserve_restore(struct store *st, uint64_t counter, uint64_t end);
+/* Bundle ids go on at `end` and have a block from there, which the caller makes durable. 0 or -ENOMEM. */
+int reserve_open(struct store *st, uint64_t end) MUST_USE;
+/* End of the numbers that a counter's row allows. */
+uint64_t reserve_end(const struct cell *value);
+/* Next bundle id; 0 when they ran out until the next commit. */
+uint64_t reserve_id(struct store *st);
+void reserve_applied(struct store *st, const struct op *op);
+
+#endif

@@ -1,0 +1,111 @@
+/*
+ * mem: the memory store. Durable is what store_commit_end() applied: the `saved` value and the bytes of
+ * each entry. store_mem_crash() is the process that dies and starts again on what was durable then;
+ * the simulator calls it at any moment, also between begin and end of a batch.
+ */
+#include "dtn/store/impl.h"
+
+#include <stdlib.h>
+
+static int mem_run(struct store *st, struct store_batch *b);
+static int mem_load(struct store *st, struct entry *e);
+static void mem_close(struct store *st);
+static void drop_batch(struct store *st);
+static void revert(struct store *st, struct entry *e);
+static void revert_kind(struct store *st, enum store_kind kind);
+
+static const struct store_ops mem_ops = {.run = mem_run, .load = mem_load, .close = mem_close};
+
+int store_mem_open(const struct store_limits *limits, struct store **out)
+{
+	struct store *st = malloc(sizeof *st);
+	int err = st ? store_init(st, &mem_ops, limits) : -ENOMEM;
+
+	if (st && !err)
+		err = reserve_open(st, 1);
+	if (err) {
+		store_close(st);
+		return err;
+	}
+	st->stats.boot = 1;
+	*out = st;
+	return 0;
+}
+
+void store_mem_crash(struct store *st, bool running_survives)
+{
+	if (st->is_running && running_survives)
+		commit_apply(st, &st->batch);
+	else if (st->is_running)
+		drop_batch(st);
+	st->stats = (struct store_stats){.boot = st->stats.boot + 1, .batches = st->stats.batches,
+		.commits_failed = st->stats.commits_failed};
+	for (unsigned kind = STORE_BUNDLE; kind < STORE_KINDS; kind++)
+		revert_kind(st, kind);
+	st->n_events = 0;
+	st->stats.staged_bytes = 0;
+	/* A block of ids was durable at open; the next one begins behind it. */
+	if (reserve_open(st, reserve_end(st->ids->saved)))
+		store_shut(st, -ENOMEM);
+	store_turn(st);
+}
+
+static int mem_run(struct store *st, struct store_batch *b)
+{
+	(void)st, (void)b;
+	return 0;
+}
+
+/* Bytes never leave memory. */
+static int mem_load(struct store *st, struct entry *e)
+{
+	(void)st, (void)e;
+	return -E_CORRUPT;
+}
+
+static void mem_close(struct store *st)
+{
+	store_fini(st);
+	free(st);
+}
+
+static void drop_batch(struct store *st)
+{
+	while (!list_empty(&st->batch.ops)) {
+		struct op *op = container_of(list_pop_front(&st->batch.ops), struct op, link);
+
+		op->entry->is_running = false;
+		stage_op_free(st, op);
+	}
+	st->is_running = false;
+}
+
+static void revert_kind(struct store *st, enum store_kind kind)
+{
+	for (struct entry *e = table_first(st, kind), *next; e; e = next) {
+		next = table_after(st, kind, e->id);
+		revert(st, e);
+	}
+}
+
+/* The row as it was durable; its staged change is lost. */
+static void revert(struct store *st, struct entry *e)
+{
+	if (e->op)
+		stage_forget(st, e);
+	e->is_here = e->is_durable;
+	if (!e->is_durable) {
+		table_drop(st, e);
+		return;
+	}
+	store_cell_unref(st, e->value);
+	e->value = store_cell_ref(e->saved);
+	if (e->counter)
+		reserve_restore(st, e->id, reserve_end(e->saved));
+	else if (e->kind != STORE_BUNDLE)
+		st->stats.n_rows++;
+	if (e->kind != STORE_BUNDLE)
+		return;
+	st->stats.n_bundles++;
+	st->stats.bytes += e->head.n + e->payload.n;
+}

@@ -1,0 +1,171 @@
+/*
+ * store: what both implementations share, around struct store (impl.h): limits, cells, the turn.
+ *
+ * All rows are in memory (an entry each); head and payload of a bundle are in memory until they are
+ * durable, and then as long as the cache keeps them. Changes go: stage.c (staged, seen at once by
+ * read.c) -> commit.c (a batch, run by the implementation) -> applied to the durable side of the entry.
+ *
+ * Invariants: a cell's bytes do not change once it was handed to an operation or a reader; a cell
+ * nobody refers to is freed by store_turn(), never earlier; a row has at most one staged operation and
+ * one in the running batch. Start reading in stage.c at store_put().
+ */
+#include "dtn/store/impl.h"
+
+#include <assert.h>
+
+#define DEFAULT_CACHE (UINT64_C(8) << 20)
+
+static void free_dead(struct store *st);
+static void trim_cache(struct store *st);
+
+struct store_limits store_limits_default(void)
+{
+	return (struct store_limits){
+		.max_bytes = UINT64_C(1) << 30,
+		.max_bundles = UINT64_C(1) << 20,
+		.max_rows = UINT64_C(1) << 21,
+		.stage_bytes = UINT64_C(64) << 20,
+		.reserved_bytes = UINT64_C(16) << 20,
+	};
+}
+
+int store_init(struct store *st, const struct store_ops *ops, const struct store_limits *limits)
+{
+	*st = (struct store){.ops = ops, .limits = *limits, .seq = 1, .cache_max = DEFAULT_CACHE};
+	slabs_init(&st->slabs);
+	hash_init(&st->table);
+	list_init(&st->stage);
+	list_init(&st->cached);
+	st->batch.st = st;
+	list_init(&st->batch.ops);
+	list_init(&st->batch.spent);
+	return hash_reserve(&st->table, 16);
+}
+
+void store_fini(struct store *st)
+{
+	for (unsigned kind = 0; kind < STORE_KINDS; kind++)
+		for (struct entry *e; (e = st->root[kind]);) {
+			if (e->op)
+				stage_forget(st, e);
+			e->is_running = false;
+			table_drop(st, e);
+		}
+	while (!list_empty(&st->batch.ops))
+		stage_op_free(st, container_of(list_pop_front(&st->batch.ops), struct op, link));
+	while (!list_empty(&st->batch.spent))
+		stage_op_free(st, container_of(list_pop_front(&st->batch.spent), struct op, link));
+	free_dead(st);
+	hash_fini(&st->table);
+	slabs_fini(&st->slabs);
+}
+
+void store_close(struct store *st)
+{
+	if (st)
+		st->ops->close(st);
+}
+
+void store_shut(struct store *st, int err)
+{
+	st->stats.is_closed = true;
+	st->stats.last_err = err;
+}
+
+void store_stats(const struct store *st, struct store_stats *out)
+{
+	*out = st->stats;
+}
+
+bool store_has_room(const struct store *st, uint64_t bytes, unsigned flags)
+{
+	const struct store_limits *l = &st->limits;
+	bool urgent = flags & STORE_URGENT;
+	uint64_t kept_bytes = urgent ? 0 : l->reserved_bytes;
+	uint64_t kept_bundles = urgent ? 0 : l->max_bundles / 64;
+	uint64_t used = u64_add_sat(st->stats.bytes, kept_bytes);
+
+	if (st->stats.is_closed)
+		return false;
+	return used <= l->max_bytes && bytes <= l->max_bytes - used &&
+	       st->stats.n_bundles < l->max_bundles - kept_bundles;
+}
+
+uint64_t store_seq(const struct store *st)
+{
+	return st->seq;
+}
+
+bool store_is_dirty(const struct store *st)
+{
+	return !list_empty(&st->stage);
+}
+
+void store_turn(struct store *st)
+{
+	trim_cache(st);
+	free_dead(st);
+}
+
+struct cell *store_cell_new(struct store *st, size_t n)
+{
+	struct cell *c = n > SIZE_MAX / 2 ? NULL : slabs_take(&st->slabs, sizeof *c + n);
+
+	if (!c)
+		return NULL;
+	c->n_refs = 1;
+	c->n = n;
+	c->next = NULL;
+	return c;
+}
+
+struct cell *store_cell_of(struct store *st, struct view v)
+{
+	struct cell *c = store_cell_new(st, v.n);
+
+	if (c && v.n)
+		memcpy(c->bytes, v.p, v.n);
+	return c;
+}
+
+struct cell *store_cell_ref(struct cell *c)
+{
+	if (c)
+		c->n_refs++;
+	return c;
+}
+
+void store_cell_unref(struct store *st, struct cell *c)
+{
+	if (!c)
+		return;
+	assert(c->n_refs > 0);
+	if (--c->n_refs > 0)
+		return;
+	c->next = st->dead;
+	st->dead = c;
+}
+
+static void free_dead(struct store *st)
+{
+	while (st->dead) {
+		struct cell *c = st->dead;
+
+		st->dead = c->next;
+		slabs_give(&st->slabs, c, sizeof *c + c->n);
+	}
+}
+
+/* The bundle read last stays whatever its size: it is probably being sent in pieces. */
+static void trim_cache(struct store *st)
+{
+	while (st->cached_bytes > st->cache_max && st->cached.next != st->cached.prev) {
+		struct entry *e = container_of(st->cached.next, struct entry, cached);
+
+		stage_uncache(st, e);
+		store_cell_unref(st, e->head_cell);
+		store_cell_unref(st, e->payload_cell);
+		e->head_cell = e->payload_cell = NULL;
+		e->head.p = e->payload.p = NULL;
+	}
+}
