@@ -54,6 +54,7 @@ struct link_dir {
 	struct link_params params;
 	struct rng rng;
 	mono busy_until; /* the transmitter */
+	uint64_t busy_part, busy_rate; /* how much earlier it ended, in 1/busy_rate us */
 	bool ge_is_bad;
 	struct link_counts counts;
 };

@@ -38,9 +38,12 @@ struct plan {
 	size_t n_owlt;
 	/* views for searches: contacts sorted by (from, start, to, index) and each node's part of it */
 	const struct contact **by_from;
+	const struct contact **by_pair; /* sorted by (from, to, start); contacts of a pair never overlap */
 	node_id *node; /* ascending, all nodes named */
 	uint32_t *node_first; /* n_nodes + 1 entries into by_from */
 	size_t n_nodes;
+	mono *edge; /* per node, ascending: its contacts open and close, as the node sees them */
+	uint32_t *edge_first; /* n_nodes + 1 entries into edge */
 };
 
 enum plan_format { PLAN_AUTO, PLAN_OWLT, PLAN_IONRC, PLAN_HDTN };
@@ -57,19 +60,29 @@ struct plan_notes {
 	size_t n, cap;		/* n may exceed cap: the rest was not kept */
 };
 
-/* Reads a plan. start_ms: what "+N" of ionrc counts from where the file names no reference (0: plan
- * reference). 0 and *out (plan_free ends it), or negative and at least one error note. */
+/* Reads a plan. "+N" of ionrc counts from the file's reference, or from the plan's where it names none.
+ * 0 and *out (plan_free ends it), or negative and at least one error note. */
 int plan_read(struct view text, enum plan_format format, struct plan **out, struct plan_notes *notes)
 	MUST_USE;
-/* Reads the array of contacts of our own JSON, as inside a topology file. */
+/* Our own JSON form from a parsed value: {"contacts":[...]}; its notes have no lines. */
 int plan_read_json(const struct json *doc, struct plan **out, struct plan_notes *notes) MUST_USE;
+/* PLAN_OWLT, PLAN_IONRC or PLAN_HDTN by the content; "owlt" "ionrc" "hdtn" and back (PLAN_AUTO: no such). */
+enum plan_format plan_detect(struct view text);
+const char *plan_format_name(enum plan_format f);
+enum plan_format plan_format_of(const char *name);
 void plan_free(struct plan *p);
-/* Own JSON form. */
+/* Own JSON form, and ION's (bytes/s; light times become ranges, a changing one steps of its points). */
 void plan_write_json(const struct plan *p, struct json_writer *w);
+void plan_write_ionrc(const struct plan *p, struct buf *out);
+/* A time as text: seconds after the reference ("0" "+60" "1.5"), a duration ("5m") or RFC 3339 UTC,
+ * which needs a reference. 0, -E_SYNTAX, -E_RANGE, -E_UNKNOWN (no reference). */
+int plan_parse_time(const char *text, dtntime reference_ms, mono *out) MUST_USE;
+/* RFC 3339 UTC, with milliseconds where there are some. At least 25 bytes. */
+void plan_print_utc(dtntime t, char *out, size_t n);
 
 /* Light time of a contact at a moment. */
 int64_t contact_owlt_us(const struct plan *p, const struct contact *c, mono at);
-/* The largest light time over the contact, and over the plan between two nodes. */
+/* The largest light time over the contact. */
 int64_t contact_owlt_max_us(const struct plan *p, const struct contact *c);
 /* Index into plan.node, or SIZE_MAX. */
 size_t plan_node_index(const struct plan *p, node_id node);
@@ -79,7 +92,7 @@ struct contact_span {
 	size_t n;
 };
 struct contact_span plan_contacts_from(const struct plan *p, node_id from);
-/* The contact from -> to open at a moment, or the next one to open; NULL when none is left. */
+/* The contact from -> to that is open at a moment (NULL: none), and the first that opens after it. */
 const struct contact *plan_contact_at(const struct plan *p, node_id from, node_id to, mono at);
 const struct contact *plan_contact_next(const struct plan *p, node_id from, node_id to, mono at);
 /* The next moment after `at` at which any contact from or to `node` opens or closes (receiver's edges

@@ -10,7 +10,7 @@
  *            "a_to_b":{...the same keys...},"b_to_a":{...}}],
  *  "plan":"file" | {"contacts":[...]},
  *  "traffic":[{"from":"earth","to":"ipn:2.1","at":"1s","every":"1s","count":10,"size":1000,
- *              "custody":true,"lifetime":"1h"}],
+ *              "custody":true,"lifetime":"1h","priority":"bulk","service":1}],
  *  "config":{...owltd settings for every node...}}
  */
 #ifndef OWLT_PLAN_TOPO_H
