@@ -43,7 +43,7 @@
 struct bundle_rules {
 	bool allow_no_primary_crc;
 	bool allow_no_age;
-	bool allow_definite;
+	bool allow_definite; /* to look at: bundle_forward_head() refuses such a bundle */
 	bool allow_short_dtn;
 	bool from_outside; /* also refuse LocalNode as source or destination, RFC 9758 5.4 */
 	struct custody_codes custody;
@@ -100,13 +100,16 @@ struct bundle {
  * All views of *b live as long as `bytes`. */
 int bundle_read(struct bundle *b, struct view bytes, const struct bundle_rules *rules,
 	struct bundle_fault *fault) MUST_USE;
+/* As bundle_read, but bytes may follow the bundle (streams, frame padding); *used = its length, 0 on error. */
+int bundle_read_first(struct bundle *b, struct view bytes, const struct bundle_rules *rules,
+	struct bundle_fault *fault, size_t *used) MUST_USE;
 /* Reads a head that was checked before (from the store): no CRCs, payload left out. */
 int bundle_read_head(struct bundle *b, struct view head, const struct bundle_rules *rules,
 	struct bundle_fault *fault) MUST_USE;
 /* The first block of a type, or NULL. */
 const struct block *bundle_block(const struct bundle *b, uint64_t type);
 
-/* An unchanged extension block, or one to write. */
+/* An extension block to write; number 0 = the next free one. */
 struct block_spec {
 	uint64_t type, number, flags;
 	enum crc_type crc_type;
@@ -124,6 +127,7 @@ struct bundle_spec {
 	uint64_t frag_off, total_len;
 	bool has_prev, has_age, has_hop, has_cteb;
 	struct eid prev;
+	bool replicate; /* age and hop count go into every fragment: for bundles that may be fragmented */
 	uint64_t age_ms, hop_limit, hop_count;
 	struct cteb cteb;
 	struct custody_codes custody;
@@ -155,7 +159,8 @@ struct bundle_edit {
 	uint64_t discard;	/* bit k: leave out block[k] (unprocessable, 5.6 step 4) */
 };
 
-/* Writes the changed head of a bundle that was read from a head or whole. -E_OVERFLOW. */
+/* Writes the changed head of a bundle that was read from a head or whole. -E_OVERFLOW; -E_RULE for a bundle
+ * in a definite outer array. */
 int bundle_forward_head(struct buf *head, const struct bundle *b, const struct bundle_edit *edit)
 	MUST_USE;
 

@@ -1,0 +1,128 @@
+/*
+ * Building new bundles: RFC 9171 4.1, 4.3. The head is written before the payload is at hand; the payload
+ * block's CRC is continued by the caller over the payload, and the tail closes it.
+ * Start reading at bundle_build_head().
+ */
+#include "bundle/block.h"
+
+static int spec_check(const struct bundle_spec *s, uint64_t payload_len);
+static void standard_write(struct buf *b, const struct bundle_spec *s, uint64_t *number);
+static uint64_t number_next(const struct bundle_spec *s, uint64_t *number);
+
+int bundle_build_head(struct buf *head, const struct bundle_spec *s, uint64_t payload_len, uint32_t *crc)
+{
+	uint64_t number = 2;
+	int err = spec_check(s, payload_len);
+
+	*crc = 0;
+	if (err)
+		return err;
+	size_t from = head->len;
+	cbor_put_array_open(head);
+	primary_write(head, s);
+	standard_write(head, s, &number);
+	for (unsigned i = 0; i < s->n_blocks; i++) {
+		struct block_spec k = s->block[i];
+		if (k.number == 0)
+			k.number = number_next(s, &number);
+		block_write(head, &k);
+	}
+	size_t payload_at = head->len;
+	block_write_open(head, &(struct block_spec){.type = BLOCK_PAYLOAD, .number = 1,
+				       .flags = s->payload_flags, .crc_type = s->block_crc_type});
+	cbor_put_bytes_head(head, payload_len);
+	if (head->len - from > BUNDLE_HEAD_MAX)
+		return -E_RULE;
+	if (head->p && buf_fits(head))
+		*crc = crc_update(s->block_crc_type, 0, view_of(head->p + payload_at, head->len - payload_at));
+	return buf_finish(head);
+}
+
+int bundle_build_tail(struct buf *tail, const struct bundle_spec *s, uint32_t crc)
+{
+	uint8_t field[5] = {0};
+	size_t n = crc_size(s->block_crc_type);
+
+	if (n) {
+		field[0] = (uint8_t)(CBOR_BYTES << 5 | n);
+		crc = crc_update(s->block_crc_type, crc, view_of(field, 1 + n));
+		if (n == 2)
+			be16_put(field + 1, (uint16_t)crc);
+		else
+			be32_put(field + 1, crc);
+		buf_put(tail, view_of(field, 1 + n));
+	}
+	cbor_put_break(tail);
+	return buf_finish(tail);
+}
+
+int bundle_build(struct buf *out, const struct bundle_spec *s, struct view payload)
+{
+	uint32_t crc;
+	int err = bundle_build_head(out, s, payload.n, &crc);
+
+	if (err && err != -E_OVERFLOW) /* what does not fit is counted to the end */
+		return err;
+	buf_put(out, payload);
+	return bundle_build_tail(out, s, crc_update(s->block_crc_type, crc, payload));
+}
+
+static bool spec_has(const struct bundle_spec *s, uint64_t type)
+{
+	for (unsigned i = 0; i < s->n_blocks; i++)
+		if (s->block[i].type == type)
+			return true;
+	return false;
+}
+
+/* What a caller can get wrong without seeing it; a reader would refuse the rest as well. */
+static int spec_check(const struct bundle_spec *s, uint64_t payload_len)
+{
+	unsigned standard = (unsigned)s->has_prev + s->has_age + s->has_hop + s->has_cteb;
+
+	if (primary_flags_rule(s->flags, eid_is_null(&s->source)) || s->source.group)
+		return -E_RULE;
+	if (s->created_ms == 0 && !s->has_age && !spec_has(s, BLOCK_AGE))
+		return -E_RULE;
+	if (s->has_hop && (s->hop_limit < 1 || s->hop_limit > 255))
+		return -E_RULE;
+	if (standard + s->n_blocks + 1 > BUNDLE_BLOCKS_MAX)
+		return -E_RULE;
+	if (!(s->flags & BUNDLE_FRAGMENT))
+		return 0;
+	if (payload_len == 0 || payload_len > s->total_len || s->frag_off > s->total_len - payload_len)
+		return -E_RULE;
+	return 0;
+}
+
+static void standard_write(struct buf *b, const struct bundle_spec *s, uint64_t *number)
+{
+	const struct block_values v = {&s->prev, s->age_ms, s->hop_limit, s->hop_count, &s->cteb};
+	const bool has[KINDS] = {s->has_prev, s->has_age, s->has_hop, s->has_cteb};
+	const uint64_t replicate = s->replicate ? BLOCK_REPLICATE : 0;
+	const uint64_t flags[KINDS] = {0, replicate, replicate, BLOCK_REPLICATE};
+
+	for (unsigned kind = 0; kind < KINDS; kind++) {
+		if (!has[kind])
+			continue;
+		struct block_spec k = {.type = block_kind_type((enum block_kind)kind, &s->custody),
+			.number = number_next(s, number),
+			.flags = flags[kind],
+			.crc_type = s->block_crc_type};
+		block_write_kind(b, (enum block_kind)kind, &k, &v);
+	}
+}
+
+/* The next number that no block of the caller has. */
+static uint64_t number_next(const struct bundle_spec *s, uint64_t *number)
+{
+	unsigned i = 0;
+
+	while (i < s->n_blocks) {
+		if (s->block[i++].number == *number) {
+			(*number)++;
+			i = 0;
+		}
+	}
+	return (*number)++;
+}

@@ -1,0 +1,125 @@
+/*
+ * The primary block: RFC 9171 4.3.1 (form), 4.2.3 (flags), RFC 9758 5.4 (LocalNode).
+ *
+ * It is immutable: whoever forwards copies b->primary. Start reading at primary_read().
+ */
+#include "bundle/reader.h"
+
+#define VERSION 7
+#define ITEMS_LEAST 8
+
+static int times_read(struct reader *r);
+static int primary_check(struct reader *r, size_t at);
+
+static int endpoint_read(struct reader *r, struct eid *e)
+{
+	eid_read_lenient(&r->c, e, NULL, r->rules->allow_short_dtn);
+	return cursor_ok(&r->c) ? 0 : reader_error(r, &r->c, RULE_EID_FORM);
+}
+
+int primary_read(struct reader *r)
+{
+	struct bundle *b = r->b;
+	struct cursor *c = &r->c;
+	const uint8_t *from = c->p;
+	size_t at = cursor_at(c);
+	uint64_t items, crc_type;
+	int err;
+
+	if (c->p < c->end && *c->p == 0xff)
+		return reader_broken(r, RULE_PRIMARY_MISSING, at);
+	items = cbor_array(c);
+	size_t version_at = cursor_at(c);
+	if (cbor_uint(c) != VERSION && cursor_ok(c))
+		return reader_broken(r, RULE_VERSION, version_at);
+	b->flags = cbor_uint(c);
+	size_t crc_at = cursor_at(c);
+	crc_type = cbor_uint(c);
+	if (!cursor_ok(c))
+		return reader_error(r, c, 0);
+	if (crc_type > CRC_32C)
+		return reader_broken(r, RULE_CRC_TYPE, crc_at);
+	b->crc_type = (enum crc_type)crc_type;
+	bool fragment = b->flags & BUNDLE_FRAGMENT;
+	if (items != CBOR_INDEFINITE && items != ITEMS_LEAST + (fragment ? 2u : 0u) + (crc_type ? 1u : 0u))
+		return reader_broken(r, RULE_PRIMARY_LENGTH, at);
+	err = endpoint_read(r, &b->dest);
+	err = err ? err : endpoint_read(r, &b->source);
+	err = err ? err : endpoint_read(r, &b->report_to);
+	err = err ? err : times_read(r);
+	err = err ? err : reader_crc(r, from, b->crc_type, items == CBOR_INDEFINITE);
+	if (err)
+		return err;
+	b->primary = view_of(from, (size_t)(c->p - from));
+	r->fault->primary_ok = b->crc_type != CRC_NONE && !r->head_only;
+	return primary_check(r, at);
+}
+
+/* Creation timestamp, lifetime, and a fragment's place. */
+static int times_read(struct reader *r)
+{
+	struct bundle *b = r->b;
+	struct cursor *c = &r->c;
+	bool open = cbor_array_of(c, 2);
+
+	b->created_ms = cbor_uint(c);
+	b->seq = cbor_uint(c);
+	cbor_array_end(c, open);
+	b->lifetime_ms = cbor_uint(c);
+	if (b->flags & BUNDLE_FRAGMENT) {
+		b->frag_off = cbor_uint(c);
+		b->total_len = cbor_uint(c);
+	}
+	return cursor_ok(c) ? 0 : reader_error(r, c, 0);
+}
+
+unsigned primary_flags_rule(uint64_t flags, bool anonymous)
+{
+	if ((flags & BUNDLE_ADMIN) && (flags & BUNDLE_REPORTS))
+		return RULE_ADMIN_REPORTS;
+	if (anonymous && (flags & BUNDLE_REPORTS))
+		return RULE_ANONYMOUS_REPORTS;
+	if (anonymous && !(flags & BUNDLE_NO_FRAGMENT))
+		return RULE_ANONYMOUS_FRAGMENT;
+	return RULE_NONE;
+}
+
+static bool is_local(const struct eid *e)
+{
+	return e->scheme == EID_SCHEME_IPN && e->node == NODE_LOCAL;
+}
+
+static int primary_check(struct reader *r, size_t at)
+{
+	const struct bundle *b = r->b;
+	unsigned rule = primary_flags_rule(b->flags, eid_is_null(&b->source));
+
+	if (rule == RULE_NONE && b->source.group)
+		rule = RULE_SOURCE_GROUP;
+	if (rule == RULE_NONE && r->rules->from_outside && (is_local(&b->dest) || is_local(&b->source)))
+		rule = RULE_LOCAL_NODE;
+	return rule == RULE_NONE ? 0 : reader_broken(r, rule, at);
+}
+
+void primary_write(struct buf *b, const struct bundle_spec *s)
+{
+	size_t from = b->len, n = crc_size(s->crc_type);
+	bool fragment = s->flags & BUNDLE_FRAGMENT;
+
+	cbor_put_array(b, ITEMS_LEAST + (fragment ? 2u : 0u) + (n ? 1u : 0u));
+	cbor_put_uint(b, VERSION);
+	cbor_put_uint(b, s->flags);
+	cbor_put_uint(b, s->crc_type);
+	eid_write(b, &s->dest);
+	eid_write(b, &s->source);
+	eid_write(b, &s->report_to);
+	cbor_put_array(b, 2);
+	cbor_put_uint(b, s->created_ms);
+	cbor_put_uint(b, s->seq);
+	cbor_put_uint(b, s->lifetime_ms);
+	if (fragment) {
+		cbor_put_uint(b, s->frag_off);
+		cbor_put_uint(b, s->total_len);
+	}
+	block_crc_write(b, from, s->crc_type);
+}

@@ -1,0 +1,37 @@
+/*
+ * reader: what primary.c, block.c and read.c share while one bundle is read. Not for others.
+ */
+#ifndef OWLT_BUNDLE_READER_H
+#define OWLT_BUNDLE_READER_H
+
+#include "bundle/bundle.h"
+#include "bundle/cbor.h"
+#include "bundle/rule.h"
+
+struct reader {
+	struct cursor c; /* over all bytes; offsets are from the bundle's start */
+	struct bundle *b;
+	const struct bundle_rules *rules;
+	struct bundle_fault *fault;
+	bool head_only; /* a stored head: no CRCs, ends at the payload's data */
+};
+
+/* Tells the broken rule; gives the (negative) result to return. */
+int reader_broken(struct reader *r, unsigned rule, size_t at) MUST_USE;
+/* The same for a cursor's error: truncated, not-shortest, item-type or cbor-form; `form` (if not 0) stands
+ * for the last two. */
+int reader_error(struct reader *r, const struct cursor *c, unsigned form) MUST_USE;
+/* Reads the CRC item of a block that began at `from`, and the array's break if it is open, and checks
+ * the CRC over all of it. The caller has read everything before. */
+int reader_crc(struct reader *r, const uint8_t *from, enum crc_type type, bool open) MUST_USE;
+
+/* primary.c: reads and checks the primary block. */
+int primary_read(struct reader *r) MUST_USE;
+/* RFC 9171 4.2.3: what flags, source and administrative record allow; a rule or 0. */
+unsigned primary_flags_rule(uint64_t flags, bool anonymous);
+/* The CRC item of a block that was begun at offset `from` of the buf and written up to here. */
+void block_crc_write(struct buf *b, size_t from, enum crc_type type);
+/* The primary block of a new bundle. */
+void primary_write(struct buf *b, const struct bundle_spec *s);
+
+#endif
