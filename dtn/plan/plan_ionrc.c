@@ -41,6 +41,9 @@ struct ionrc {
 	char word[WORDS_MAX][WORD_MAX];
 };
 
+static void write_contact(const struct plan *p, const struct contact *c, struct buf *out);
+static void write_row(struct buf *out, const char *what, const mono time[2], const struct contact *c,
+	const char *tail);
 static void read_line(struct ionrc *r, struct view line);
 static void command(struct ionrc *r);
 static void set_reference(struct ionrc *r);
@@ -80,30 +83,45 @@ int plan_read_ionrc(struct view text, struct plan **out, struct plan_notes *note
 
 void plan_write_ionrc(const struct plan *p, struct buf *out)
 {
-	char s[200], t0[32], t1[32];
+	char s[32];
 
-	for (size_t i = 0; i < p->n_contacts; i++) {
-		const struct contact *c = &p->contact[i];
-		const struct owlt_point *v = &p->owlt[c->owlt_first];
-		mono end = c->end == MONO_NEVER ? PLAN_TIME_MAX : c->end;
-
-		snprintf(t0, sizeof t0, "%+.10g", (double)c->start / 1e6);
-		snprintf(t1, sizeof t1, "%+.10g", (double)end / 1e6);
-		snprintf(s, sizeof s, "a contact %s %s %" PRIu64 " %" PRIu64 " %" PRIu64 " %.6g\n", t0, t1,
-			c->from, c->to, (c->rate_bps + 4) / 8, c->confidence);
+	if (p->reference_ms) {
+		plan_print_utc(p->reference_ms / 1000 * 1000, s, sizeof s);
+		for (char *c = s; *c; c++) /* 2026-01-01T00:00:00Z as 2026/01/01-00:00:00 */
+			*c = (char)(*c == '-' ? '/' : *c == 'T' ? '-' : *c == 'Z' ? '\n' : *c);
+		buf_text(out, "@ ");
 		buf_text(out, s);
-		for (uint32_t k = 0; k < c->n_owlt; k++) {
-			mono from = k == 0 || v[k].at < c->start ? c->start : v[k].at;
-			mono to = k + 1 == c->n_owlt || v[k + 1].at > end ? end : v[k + 1].at;
-			if (to <= from)
-				continue;
-			snprintf(t0, sizeof t0, "%+.10g", (double)from / 1e6);
-			snprintf(t1, sizeof t1, "%+.10g", (double)to / 1e6);
-			snprintf(s, sizeof s, "a range %s %s %" PRIu64 " %" PRIu64 " %.9g\n", t0, t1, c->from, c->to,
-				(double)v[k].owlt_us / 1e6);
-			buf_text(out, s);
-		}
 	}
+	for (size_t i = 0; i < p->n_contacts; i++)
+		write_contact(p, &p->contact[i], out);
+}
+
+static void write_contact(const struct plan *p, const struct contact *c, struct buf *out)
+{
+	const struct owlt_point *v = &p->owlt[c->owlt_first];
+	mono end = c->end == MONO_NEVER ? PLAN_TIME_MAX : c->end;
+	char tail[64];
+
+	snprintf(tail, sizeof tail, "%" PRIu64 " %.6g", (c->rate_bps + 4) / 8, c->confidence);
+	write_row(out, "contact", (const mono[]){c->start, end}, c, tail);
+	for (uint32_t k = 0; k < c->n_owlt; k++) {
+		mono from = k == 0 || v[k].at < c->start ? c->start : v[k].at;
+		mono to = k + 1 == c->n_owlt || v[k + 1].at > end ? end : v[k + 1].at;
+
+		snprintf(tail, sizeof tail, "%.9g", (double)v[k].owlt_us / 1e6);
+		if (to > from)
+			write_row(out, "range", (const mono[]){from, to}, c, tail);
+	}
+}
+
+static void write_row(struct buf *out, const char *what, const mono time[2], const struct contact *c,
+	const char *tail)
+{
+	char s[240];
+
+	snprintf(s, sizeof s, "a %s %+.16g %+.16g %" PRIu64 " %" PRIu64 " %s\n", what, (double)time[0] / 1e6,
+		(double)time[1] / 1e6, c->from, c->to, tail);
+	buf_text(out, s);
 }
 
 static void read_line(struct ionrc *r, struct view line)
