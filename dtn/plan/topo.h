@@ -2,7 +2,7 @@
  * topo: the topology file of a lab or a simulation: nodes, links with both directions' parameters,
  * the contact plan, applications that make traffic, and settings for owltd. owlt-topology(5).
  *
- * {"name":"two-nodes","speed":1,"until":"60s",
+ * {"name":"two-nodes","about":"one sentence","speed":1,"until":"60s",
  *  "nodes":[{"name":"earth","id":"ipn:1.0","config":{...owltd settings...}},...],
  *  "links":[{"name":"earth-mars","a":"earth","b":"mars","mtu":65535,"rate":"1M","owlt":"5s",
  *            "loss":0.2 | {"model":"gilbert","p":..,"r":..,"good":..,"bad":..},
