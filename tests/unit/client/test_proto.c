@@ -1,0 +1,85 @@
+#include "dtn/client/core.h"
+#include "dtn/client/wire.h"
+
+#include <criterion/criterion.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+Test(proto, reads_what_it_writes)
+{
+	uint8_t room[512];
+	struct buf b = buf_of(room, sizeof room);
+	struct proto_msg m = {.type = PROTO_SEND, .tag = 7, .dest = view_text("ipn:2.1"), .custody = true,
+		.payload = view_text("hello"), .lifetime_ms = UINT64_MAX, .priority = 2}, r;
+
+	proto_write(&b, &m);
+	cr_assert(buf_fits(&b));
+	cr_assert_eq(proto_read(buf_view(&b), &r), 0);
+	cr_assert(r.type == PROTO_SEND && r.tag == 7 && r.custody && r.priority == 2);
+	cr_assert(view_equal(r.dest, m.dest) && view_equal(r.payload, m.payload));
+	cr_assert_eq(r.lifetime_ms, UINT64_MAX);
+	for (size_t n = 0; n < b.len; n++)
+		cr_assert_lt(proto_read(view_of(room, n), &r), 0, "prefix of %zu", n);
+}
+
+Test(proto, skips_unknown_keys_and_refuses_wrong_types)
+{
+	struct proto_msg m;
+
+	cr_assert_eq(proto_read(view_of("\x83\x01\x02\xa2\x18\x63\x61x\x0a\x05", 10), &m), 0);
+	cr_assert_eq(m.seq, 5);
+	cr_assert_lt(proto_read(view_of("\x83\x01\x02\xa1\x0a\x61x", 7), &m), 0);
+	cr_assert_lt(proto_read(view_of("\x82\x01\x02", 3), &m), 0);
+	cr_assert_lt(proto_read(view_of("\x83\x01\x02\xa0\x00", 5), &m), 0, "trailing");
+}
+
+Test(core, limits_open_sends)
+{
+	struct client_core c = {0};
+	uint8_t room[512];
+	struct owlt_send s = {.dest = "ipn:2.1"};
+	struct proto_msg m, answer = {.type = PROTO_REFUSED, .tag = 3, .err = E_FULL};
+	uint64_t tag;
+	struct buf b;
+
+	for (unsigned i = 0; i < CORE_OPEN_MAX; i++) {
+		b = buf_of(room, sizeof room);
+		cr_assert_eq(client_send(&c, &s, &b, &tag), 0);
+		cr_assert_eq(tag, i + 1);
+	}
+	b = buf_of(room, sizeof room);
+	cr_assert_eq(client_send(&c, &s, &b, &tag), -EAGAIN);
+	proto_write(&b, &answer);
+	cr_assert_eq(client_input(&c, buf_view(&b), &m), 1);
+	cr_assert_eq(m.err, E_FULL);
+	b = buf_of(room, sizeof room);
+	cr_assert_eq(client_send(&c, &s, &b, &tag), 0);
+}
+
+Test(wire, maps_only_sealed_memory)
+{
+	struct view part[] = {view_text("ab"), view_text("c")};
+	struct wire_payload p = {.fd = wire_memfd(part, 2)};
+	int pair[2], fd = memfd_create("x", MFD_ALLOW_SEALING), got;
+	uint8_t room[8];
+
+	cr_assert_geq(p.fd, 0);
+	cr_assert_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+	cr_assert_eq(wire_send(pair[0], view_text("m"), p.fd, true), 0);
+	wire_payload_close(&p);
+	cr_assert_eq(wire_receive(pair[1], room, sizeof room, &p.fd), 1);
+	cr_assert_eq(wire_payload_map(&p, 2), -E_TOO_BIG);
+	cr_assert_eq(wire_payload_map(&p, 3), 0);
+	cr_assert(view_equal(p.bytes, view_text("abc")));
+	wire_payload_close(&p);
+	p.fd = fd;
+	cr_assert_eq(write(fd, "abc", 3), 3);
+	cr_assert_eq(wire_payload_map(&p, 10), -E_REFUSED);
+	wire_payload_close(&p);
+	cr_assert_eq(wire_send(pair[0], view_text("123456789"), -1, true), 0);
+	cr_assert_eq(wire_receive(pair[1], room, sizeof room, &got), -EMSGSIZE);
+	close(pair[0]);
+	cr_assert_eq(wire_receive(pair[1], room, sizeof room, &got), 0);
+	close(pair[1]);
+}
