@@ -1,0 +1,12 @@
+/*
+ * bundle_show: one bundle for people, or as a JSON object.
+ */
+#ifndef OWLT_TOOLS_BUNDLE_SHOW_H
+#define OWLT_TOOLS_BUNDLE_SHOW_H
+
+#include "bundle/bundle.h"
+#include "tools/out.h"
+
+void bundle_show(struct out *o, const struct bundle *b, const struct custody_codes *codes);
+
+#endif
