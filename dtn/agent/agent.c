@@ -1,0 +1,355 @@
+/*
+ * agent: the agent's one struct and its entries. Where a bundle's life is written:
+ *   receive.c -> (commit.c) -> deliver.c or forward.c -> custody.c -> delete.c
+ * send.c makes bundles, restore.c takes over what a store holds after a restart.
+ *
+ * Memory: everything is taken in agent_new() by the limits of the configuration; per bundle an entry
+ * of at most 128 bytes comes from a pool, so nothing is allocated between reception and sending.
+ * Bundles are found by keyed hash of their identity (peers choose it), by local id, and by our
+ * custody number. Start reading at receive.c.
+ */
+#include "dtn/agent/state.h"
+
+#include <stdlib.h>
+
+static int agent_tables(struct agent *a);
+static int agent_lists(struct agent *a);
+static bool same_uid(const struct hash_node *n, const void *key);
+static bool any(const struct hash_node *n, const void *key);
+static void entry_timer(struct agent *a, struct bundle_entry *e);
+
+int agent_new(const struct agent_cfg *cfg, const struct agent_deps *deps, mono now, struct agent **out)
+{
+	struct agent *a = calloc(1, sizeof *a);
+	struct store_stats st;
+	struct rng rng;
+	int err;
+
+	if (!a)
+		return -ENOMEM;
+	a->cfg = *cfg;
+	a->deps = *deps;
+	a->store = deps->store;
+	a->trace = deps->trace;
+	a->self = deps->self;
+	if (a->self.ssp.n > sizeof a->self_ssp) {
+		free(a);
+		return -E_CONFIG;
+	}
+	if (a->self.ssp.n > 0)
+		memcpy(a->self_ssp, a->self.ssp.p, a->self.ssp.n);
+	a->self.ssp.p = (const uint8_t *)a->self_ssp;
+	a->codes = cfg->custody_profile == 1 ? custody_codes_bplib() : custody_codes_ccsds();
+	a->rules_in = bundle_rules_default();
+	a->rules_in.custody = a->codes;
+	a->rules_own = a->rules_in;
+	a->rules_in.from_outside = true;
+	rng_init(&rng, deps->seed, a->self.node);
+	a->key = (struct hash_key){rng_u64(&rng), rng_u64(&rng)};
+	a->echo_rate = (struct bucket){.per_s = cfg->echo_per_s, .level = cfg->echo_per_s * 1000, .at = now};
+	a->report_rate =
+		(struct bucket){.per_s = cfg->reports_per_s, .level = cfg->reports_per_s * 1000, .at = now};
+	store_stats(a->store, &st);
+	a->boot = st.boot;
+	err = agent_tables(a);
+	if (err == 0)
+		err = agent_lists(a);
+	if (err == 0)
+		err = restore_all(a, now);
+	if (err != 0) {
+		agent_free(a);
+		return err;
+	}
+	*out = a;
+	return 0;
+}
+
+void agent_free(struct agent *a)
+{
+	if (!a)
+		return;
+	hash_fini(&a->by_uid);
+	hash_fini(&a->by_id);
+	hash_fini(&a->by_pair);
+	hash_fini(&a->tombs);
+	hash_fini(&a->pairs);
+	heap_fini(&a->timers);
+	heap_fini(&a->known_timers);
+	pool_fini(&a->entries);
+	pool_fini(&a->promises);
+	pool_fini(&a->knowns);
+	free(a->neighbour);
+	free(a->registration);
+	free(a->items);
+	free(a);
+}
+
+void agent_stats(const struct agent *a, struct agent_stats *out)
+{
+	const uint64_t *n = a->n_state;
+
+	*out = (struct agent_stats){
+		.n_bundles = a->by_id.n,
+		.n_queued = n[ENTRY_QUEUED] + n[ENTRY_SENDING],
+		.n_waiting = n[ENTRY_WAITING],
+		.n_for_apps = n[ENTRY_FOR_APP] + n[ENTRY_HANDING] + n[ENTRY_READY] + n[ENTRY_HANDED],
+		.n_custody_held = a->n_custody - n[ENTRY_AWAIT],
+		.n_custody_sent = n[ENTRY_AWAIT],
+		.n_tombstones = a->tombs.n,
+		.n_evicted = a->n_evicted,
+		.n_registrations = a->n_registrations,
+	};
+}
+
+bool agent_next_bundle(const struct agent *a, uint64_t *id, struct agent_bundle *out)
+{
+	static const char *const name[ENTRY_STATES] = {"new", "staged", "queued", "sending", "sent",
+		"waiting", "app", "app", "app", "handed", "acked"};
+	const struct bundle_entry *e;
+	struct record r;
+	struct bundle b;
+	struct view v;
+
+	do {
+		if (!store_next(a->store, STORE_BUNDLE, id, &v))
+			return false;
+		e = entry_by_id(a, *id);
+	} while (!e || !entry_bundle(a, e, &b));
+	r = entry_record(a, e);
+	*out = (struct agent_bundle){.source = b.source,
+		.dest = b.dest,
+		.created_ms = b.created_ms,
+		.seq = b.seq,
+		.size_bytes = r.size_bytes,
+		.lifetime_ms = b.lifetime_ms,
+		.next = e->neighbour == NO_NEIGHBOUR ? NODE_NONE : a->neighbour[e->neighbour].node,
+		.state = name[e->state],
+		.custody = (e->flags & E_CUSTODY) != 0,
+		.custody_seq_id = r.own_seq_id,
+		.custody_seq_no = r.own_seq_no};
+	return true;
+}
+
+dtntime agent_dtn(const struct agent *a, mono now)
+{
+	int64_t ms = now / US_PER_MS;
+
+	return ms < 0 && a->deps.dtn_at_zero < (uint64_t)-ms ? 0 : a->deps.dtn_at_zero + (uint64_t)ms;
+}
+
+dtntime agent_clock(const struct agent *a, mono now)
+{
+	int64_t wrong = a->deps.clock_offset_ms +
+			(int64_t)((double)now / 1e9 * a->deps.clock_drift_ppm);
+
+	return agent_dtn(a, now) + (uint64_t)wrong;
+}
+
+/* When a true time is, in mono; far times stop at MONO_NEVER. */
+mono agent_mono(const struct agent *a, dtntime t)
+{
+	if (t < a->deps.dtn_at_zero)
+		return 0;
+	t -= a->deps.dtn_at_zero;
+	return t > (uint64_t)(MONO_NEVER / US_PER_MS) ? MONO_NEVER : (mono)t * US_PER_MS;
+}
+
+/* -- entries */
+
+/* An entry for a bundle that was just put into the store, in state ENTRY_NEW; NULL when the pool is empty. */
+struct bundle_entry *entry_add(struct agent *a, uint64_t id, const struct record *r)
+{
+	struct bundle_entry *e = pool_take(&a->entries);
+
+	if (!e)
+		return NULL;
+	memset(e, 0, sizeof *e);
+	list_init(&e->link);
+	heap_node_init(&e->timer);
+	e->timer.tie = id;
+	e->expiry = agent_mono(a, r->expiry_ms);
+	e->due = MONO_NEVER;
+	e->seq = store_seq(a->store);
+	e->size = r->size_bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)r->size_bytes;
+	e->neighbour = NO_NEIGHBOUR;
+	e->registration = NO_REGISTRATION;
+	e->priority = r->priority < PRIORITIES ? (uint8_t)r->priority : PRIORITY_STANDARD;
+	e->flags = (uint8_t)((r->flags & RECORD_LOCAL ? E_LOCAL : 0) |
+			     (r->flags & RECORD_HANDED ? E_HANDED : 0) |
+			     (r->flags & RECORD_OVERRIDE ? E_OVERRIDE : 0));
+	a->n_state[ENTRY_NEW]++;
+	/* Buckets and slots were reserved for the whole pool, so these can't fail. */
+	(void)!hash_insert(&a->by_uid, &e->by_uid, hash_u64s(a->key, r->uid, 2));
+	(void)!hash_insert(&a->by_id, &e->by_id, id);
+	if (r->flags & RECORD_CUSTODY)
+		entry_set_pair(a, e, r->own_seq_no);
+	entry_timer(a, e);
+	return e;
+}
+
+/* Every change of state; leaving a place takes the entry out of its list. */
+void entry_set_state(struct agent *a, struct bundle_entry *e, enum entry_state s)
+{
+	if (e->state == ENTRY_QUEUED)
+		a->neighbour[e->neighbour].n_queued--;
+	list_remove(&e->link);
+	a->n_state[e->state]--;
+	e->state = (uint8_t)s;
+	a->n_state[s]++;
+}
+
+void entry_free(struct agent *a, struct bundle_entry *e)
+{
+	entry_set_state(a, e, ENTRY_NEW);
+	a->n_state[ENTRY_NEW]--;
+	heap_remove(&a->timers, &e->timer);
+	hash_remove(&a->by_uid, &e->by_uid);
+	hash_remove(&a->by_id, &e->by_id);
+	if (e->flags & E_CUSTODY) {
+		hash_remove(&a->by_pair, &e->by_pair);
+		a->n_custody--;
+	}
+	pool_give(&a->entries, e);
+}
+
+/* Gives the entry our custody number; an older number releases nothing any more. */
+void entry_set_pair(struct agent *a, struct bundle_entry *e, uint64_t seq_no)
+{
+	if (e->flags & E_CUSTODY)
+		hash_remove(&a->by_pair, &e->by_pair);
+	else
+		a->n_custody++;
+	e->flags = (uint8_t)((e->flags | E_CUSTODY) & ~E_SENT);
+	(void)!hash_insert(&a->by_pair, &e->by_pair, seq_no);
+}
+
+void entry_set_due(struct agent *a, struct bundle_entry *e, mono due)
+{
+	e->due = due;
+	entry_timer(a, e);
+}
+
+static void entry_timer(struct agent *a, struct bundle_entry *e)
+{
+	uint64_t id = entry_id(e);
+
+	heap_remove(&a->timers, &e->timer);
+	(void)!heap_push(&a->timers, &e->timer, mono_min(e->expiry, e->due), id);
+}
+
+struct bundle_entry *entry_by_id(const struct agent *a, uint64_t id)
+{
+	struct hash_node *n = hash_find(&a->by_id, id, any, NULL);
+
+	return n ? container_of(n, struct bundle_entry, by_id) : NULL;
+}
+
+struct bundle_entry *entry_by_pair(const struct agent *a, uint64_t seq_no)
+{
+	struct hash_node *n = hash_find(&a->by_pair, seq_no, any, NULL);
+
+	return n ? container_of(n, struct bundle_entry, by_pair) : NULL;
+}
+
+struct uid_key {
+	const struct agent *a;
+	const uint64_t *uid;
+};
+
+struct bundle_entry *entry_by_uid(const struct agent *a, const uint64_t uid[2])
+{
+	struct uid_key key = {a, uid};
+	struct hash_node *n = hash_find(&a->by_uid, hash_u64s(a->key, uid, 2), same_uid, &key);
+
+	return n ? container_of(n, struct bundle_entry, by_uid) : NULL;
+}
+
+bool entry_is_durable(const struct agent *a, const struct bundle_entry *e)
+{
+	return e->seq <= a->committed;
+}
+
+struct record entry_record(const struct agent *a, const struct bundle_entry *e)
+{
+	struct record r = {0};
+	struct view v;
+
+	if (store_value(a->store, STORE_BUNDLE, entry_id(e), &v) != 0 || record_read(v, &r) != 0)
+		r = (struct record){0}; /* damaged on disk: it has no route and is given up */
+	return r;
+}
+
+void entry_save(struct agent *a, struct bundle_entry *e, const struct record *r)
+{
+	uint8_t room[STORE_VALUE_MAX];
+	struct buf b = buf_of(room, sizeof room);
+
+	record_write(&b, r);
+	store_update(a->store, entry_id(e), buf_view(&b));
+}
+
+/* The stored head, read. False when the store can't give it. */
+bool entry_bundle(const struct agent *a, const struct bundle_entry *e, struct bundle *b)
+{
+	struct bundle_fault fault;
+	struct view head;
+
+	return store_head(a->store, entry_id(e), &head) == 0 &&
+	       bundle_read_head(b, head, &a->rules_own, &fault) == 0;
+}
+
+static int agent_tables(struct agent *a)
+{
+	size_t n = a->cfg.max_bundles, k = a->cfg.max_tombstones;
+	int err = pool_init(&a->entries, n, sizeof(struct bundle_entry));
+
+	hash_init(&a->by_uid);
+	hash_init(&a->by_id);
+	hash_init(&a->by_pair);
+	hash_init(&a->tombs);
+	hash_init(&a->pairs);
+	heap_init(&a->timers);
+	heap_init(&a->known_timers);
+	err = err ? err : pool_init(&a->promises, n + 64 < PROMISES_MAX ? n + 64 : PROMISES_MAX,
+				  sizeof(struct promise));
+	err = err ? err : pool_init(&a->knowns, 2 * k, sizeof(struct known));
+	err = err ? err : hash_reserve(&a->by_uid, n);
+	err = err ? err : hash_reserve(&a->by_id, n);
+	err = err ? err : hash_reserve(&a->by_pair, n);
+	err = err ? err : hash_reserve(&a->tombs, k);
+	err = err ? err : hash_reserve(&a->pairs, k);
+	err = err ? err : heap_reserve(&a->timers, n);
+	return err ? err : heap_reserve(&a->known_timers, 2 * k);
+}
+
+static int agent_lists(struct agent *a)
+{
+	list_init(&a->waiting);
+	list_init(&a->unclaimed);
+	list_init(&a->promised);
+	list_init(&a->done);
+	a->neighbour = calloc(NEIGHBOURS_MAX, sizeof *a->neighbour);
+	a->registration = calloc(a->cfg.max_registrations, sizeof *a->registration);
+	a->items = calloc(PENDING_MAX * a->cfg.signal_count, sizeof *a->items);
+	if (!a->neighbour || !a->registration || !a->items)
+		return -ENOMEM;
+	for (size_t i = 0; i < PENDING_MAX; i++)
+		a->pending[i].item = a->items + i * a->cfg.signal_count;
+	return 0;
+}
+
+static bool any(const struct hash_node *n, const void *key)
+{
+	(void)n;
+	(void)key;
+	return true;
+}
+
+static bool same_uid(const struct hash_node *n, const void *key)
+{
+	const struct uid_key *k = key;
+	const struct bundle_entry *e = container_of((struct hash_node *)(uintptr_t)n, struct bundle_entry, by_uid);
+	struct record r = entry_record(k->a, e);
+
+	return r.uid[0] == k->uid[0] && r.uid[1] == k->uid[1];
+}

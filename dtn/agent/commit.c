@@ -1,0 +1,187 @@
+/*
+ * commit: promises, the things that are done only when a batch is durable ("commit before you speak").
+ * Each names its batch; STORE_COMMITTED keeps the promises up to that batch in the order in which they
+ * were made, STORE_COMMIT_FAILED breaks them: nothing of them was said to anybody, so what they were
+ * about is refused or dropped as if it had never been taken.
+ *
+ * Answers for applications wait in a->done until agent_event() takes them.
+ */
+#include "dtn/agent/break.h"
+#include "dtn/agent/state.h"
+
+static void keep(struct agent *a, mono now, struct promise *p);
+static void keep_new(struct agent *a, mono now, struct promise *p);
+static void keep_pair(struct agent *a, mono now, struct promise *p);
+static void dispatch(struct agent *a, mono now, struct bundle_entry *e);
+static void broken(struct agent *a, mono now, struct promise *p, int err);
+static void broken_new(struct agent *a, mono now, struct promise *p, int err);
+static void answer_later(struct agent *a, struct promise *p, int err);
+
+bool promise_room(const struct agent *a)
+{
+	return a->promises.n_free > 0;
+}
+
+/* The caller has asked promise_room(). */
+struct promise *promise_add(struct agent *a, enum promise_kind kind, uint64_t seq, uint64_t id)
+{
+	struct promise *p = pool_take(&a->promises);
+
+	assert(p);
+	memset(p, 0, sizeof *p);
+	list_init(&p->link);
+	p->kind = (uint8_t)kind;
+	p->seq = seq;
+	p->id = id;
+	list_push_back(&a->promised, &p->link);
+	return p;
+}
+
+void agent_stored(struct agent *a, mono now)
+{
+	struct store_event ev;
+
+	while (store_event(a->store, &ev)) {
+		struct link_node *n = a->promised.next, *next;
+
+		a->committed = ev.seq;
+		for (; n != &a->promised; n = next) {
+			struct promise *p = container_of(n, struct promise, link);
+
+			/* What is kept now may promise anew at the end of the list: later batches. */
+			next = n->next;
+			if (p->seq > ev.seq)
+				continue;
+			list_remove(n);
+			p->is_again = false;
+			if (ev.type == STORE_COMMITTED)
+				keep(a, now, p);
+			else
+				broken(a, now, p, ev.err);
+			if (!p->is_done && !p->is_again)
+				pool_give(&a->promises, p);
+		}
+		if (a->retry) {
+			a->retry = false;
+			signal_tick(a, now);
+		}
+	}
+}
+
+static void keep(struct agent *a, mono now, struct promise *p)
+{
+	switch (p->kind) {
+	case PROMISE_NEW:
+		keep_new(a, now, p);
+		break;
+	case PROMISE_PAIR:
+		keep_pair(a, now, p);
+		break;
+	case PROMISE_HANDING:
+		deliver_committed(a, now, p);
+		break;
+	case PROMISE_ACKED:
+		deliver_acked(a, now, p);
+		break;
+	}
+}
+
+/* A new bundle is durable: now custody is ours, the application is answered, and the bundle may move. */
+static void keep_new(struct agent *a, mono now, struct promise *p)
+{
+	struct bundle_entry *e = entry_by_id(a, p->id);
+
+	if (p->request != 0)
+		answer_later(a, p, 0);
+	if (!e)
+		return; /* cut through: it left and was released before its batch began */
+	trace_point(a->trace, now, bundle_committed, p->id, p->seq);
+	if (p->has_pair) {
+		struct record r = entry_record(a, e);
+
+		trace_point(a->trace, now, custody_taken, p->id, r.own_seq_id, r.own_seq_no,
+			p->pair.custodian.node, p->pair.seq_no);
+		if (!BREAK_SPEAK_EARLY)
+			signal_add(a, now, &p->pair, true, p->id);
+	}
+	report_entry(a, now, e, STATUS_RECEIVED, REASON_NONE);
+	dispatch(a, now, e);
+}
+
+/* Another pair of a bundle that is here (custody.md D.7): accepted now; what was on its way under our old
+ * number is sent again under the new one. */
+static void keep_pair(struct agent *a, mono now, struct promise *p)
+{
+	struct bundle_entry *e = entry_by_id(a, p->id);
+
+	if (e) {
+		struct record r = entry_record(a, e);
+
+		trace_point(a->trace, now, custody_taken, p->id, r.own_seq_id, r.own_seq_no,
+			p->pair.custodian.node, p->pair.seq_no);
+	}
+	if (!BREAK_SPEAK_EARLY)
+		signal_add(a, now, &p->pair, true, p->id);
+	if (e)
+		dispatch(a, now, e);
+}
+
+/* RFC 9171 5.3, once all that was staged of it is durable: another promise may still be open. */
+static void dispatch(struct agent *a, mono now, struct bundle_entry *e)
+{
+	if (e->state != ENTRY_STAGED || !entry_is_durable(a, e))
+		return;
+	if (e->flags & E_LOCAL)
+		deliver_arrived(a, now, e);
+	else
+		forward_entry(a, now, e, NODE_NONE);
+}
+
+/* A failed batch is not undone by the store, it goes again with the next one: so only what was new is taken
+ * back, and everything else is promised again. */
+static void broken(struct agent *a, mono now, struct promise *p, int err)
+{
+	struct known *k;
+
+	if (p->kind == PROMISE_NEW) {
+		broken_new(a, now, p, err);
+		return;
+	}
+	p->seq = store_seq(a->store);
+	k = p->has_pair ? known_pair(a, &p->pair) : NULL;
+	if (k)
+		k->seq = p->seq;
+	if (entry_by_id(a, p->id) && p->kind == PROMISE_PAIR)
+		entry_by_id(a, p->id)->seq = p->seq;
+	p->is_again = true;
+	list_push_back(&a->promised, &p->link);
+}
+
+/* As if it had never been taken. */
+static void broken_new(struct agent *a, mono now, struct promise *p, int err)
+{
+	struct bundle_entry *e = entry_by_id(a, p->id);
+
+	if (p->request != 0)
+		answer_later(a, p, err);
+	if (p->has_pair) {
+		struct known *k = known_pair(a, &p->pair);
+
+		if (k)
+			known_forget(a, k);
+		signal_add(a, now, &p->pair, false, p->id);
+	}
+	if (!e)
+		return;
+	trace_point(a->trace, now, bundle_deleted, p->id, REASON_DEPLETED_STORAGE);
+	deliver_forget(a, e);
+	store_delete(a->store, p->id);
+	entry_free(a, e);
+}
+
+static void answer_later(struct agent *a, struct promise *p, int err)
+{
+	p->err = err;
+	p->is_done = true;
+	list_push_back(&a->done, &p->link);
+}

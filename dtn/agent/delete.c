@@ -1,0 +1,47 @@
+/*
+ * delete: the end of a bundle here: deletion with a reason (RFC 9171 5.10) and release, when others
+ * have it. What is gone stays known until it would have expired (known.c): as a row in the same batch as
+ * the deletion if the bundle was durable, else in memory.
+ */
+#include "dtn/agent/state.h"
+
+static void bury(struct agent *a, mono now, struct bundle_entry *e);
+
+/* RFC 9171 5.10 */
+void delete_entry(struct agent *a, mono now, struct bundle_entry *e, enum reason reason)
+{
+	report_entry(a, now, e, STATUS_DELETED, reason);
+	trace_point(a->trace, now, bundle_deleted, entry_id(e), reason);
+	bury(a, now, e);
+}
+
+void release_entry(struct agent *a, mono now, struct bundle_entry *e, enum why why)
+{
+	trace_point(a->trace, now, bundle_released, entry_id(e), why);
+	bury(a, now, e);
+}
+
+/* A bundle that was never stored. */
+void drop_passing(struct agent *a, mono now, uint64_t id, const struct bundle *b, enum reason reason)
+{
+	report_bundle(a, now, id, b, STATUS_DELETED, reason);
+	trace_point(a->trace, now, bundle_deleted, id, reason);
+}
+
+static void bury(struct agent *a, mono now, struct bundle_entry *e)
+{
+	struct record r = entry_record(a, e);
+	bool was_written = store_is_committed(a->store, entry_id(e));
+
+	if (e->expiry > now) {
+		struct known *k =
+			known_add(a, KNOWN_TOMB, (const uint64_t[4]){r.uid[0], r.uid[1], 0, 0}, e->expiry);
+
+		k->bundle_id = entry_id(e);
+		if (was_written)
+			known_write(a, k);
+	}
+	deliver_forget(a, e);
+	store_delete(a->store, entry_id(e));
+	entry_free(a, e);
+}

@@ -1,0 +1,112 @@
+/*
+ * duplicate: is this bundle known, and what is answered. Without custody it is decided by identity; with
+ * custody by the custody pair (custodian, sequence, number) and never by identity alone, because two
+ * nodes that hand a bundle back and forth would otherwise both be told "I have it" and both release
+ * it (custody.md D.7):
+ *
+ *   same pair, accepted and durable      CCS{1} again, drop       (same pair, commit pending: drop)
+ *   other pair, delivered here           CCS{1}, drop
+ *   other pair, here and not released    new number of our own, commit, then CCS{1}
+ *   other pair, released                 a new bundle; the hop count bounds a loop
+ */
+#include "dtn/agent/break.h"
+#include "dtn/agent/state.h"
+
+static bool by_identity(struct agent *a, mono now, const struct arrival *in);
+static bool by_pair(struct agent *a, mono now, const struct arrival *in);
+static void other_pair(struct agent *a, mono now, const struct arrival *in, struct bundle_entry *e);
+static void told(struct agent *a, mono now, const struct arrival *in, uint64_t id, enum why why);
+
+bool duplicate_handled(struct agent *a, mono now, const struct arrival *in)
+{
+	const struct bundle *b = in->b;
+
+	if (in->takes_custody)
+		return by_pair(a, now, in);
+	if (b->has_cteb && b->cteb.custodian.node != a->self.node && !entry_by_uid(a, in->uid) && !in->is_local)
+		return false; /* custody that we don't take: a custodian's retransmission must pass */
+	return by_identity(a, now, in);
+}
+
+static bool by_identity(struct agent *a, mono now, const struct arrival *in)
+{
+	struct bundle_entry *e = entry_by_uid(a, in->uid);
+	struct known *k = e ? NULL : known_tomb(a, in->uid);
+
+	if (e)
+		told(a, now, in, entry_id(e), WHY_STORED);
+	else if (k)
+		told(a, now, in, k->bundle_id, WHY_TOMBSTONE);
+	return e || k;
+}
+
+static bool by_pair(struct agent *a, mono now, const struct arrival *in)
+{
+	struct bundle_entry *e = entry_by_uid(a, in->uid);
+	struct known *tomb = e ? NULL : known_tomb(a, in->uid), *pair = known_pair(a, &in->pair);
+
+	if (BREAK_DUPLICATE_BY_ID && (e || tomb)) {
+		told(a, now, in, e ? entry_id(e) : tomb->bundle_id, WHY_STORED);
+		signal_add(a, now, &in->pair, true, e ? entry_id(e) : tomb->bundle_id);
+		return true;
+	}
+	if (pair) {
+		told(a, now, in, pair->bundle_id, WHY_CUSTODY_PAIR);
+		if (pair->seq <= a->committed)
+			signal_add(a, now, &in->pair, true, pair->bundle_id);
+		return true;
+	}
+	if (tomb && tomb->is_delivered) {
+		told(a, now, in, tomb->bundle_id, WHY_TOMBSTONE);
+		if (tomb->seq <= a->committed)
+			signal_add(a, now, &in->pair, true, tomb->bundle_id);
+		return true;
+	}
+	if (!e)
+		return false;
+	other_pair(a, now, in, e);
+	return true;
+}
+
+/* It came back, or by another way, under another pair, and we hold it: we become its custodian once
+ * more under a new number of our own, so that signals for the old one release nothing. */
+static void other_pair(struct agent *a, mono now, const struct arrival *in, struct bundle_entry *e)
+{
+	struct record r = entry_record(a, e);
+	uint64_t seq_no, seq = 0;
+	struct promise *p;
+	struct known *k;
+
+	told(a, now, in, entry_id(e), WHY_CUSTODY_RETURNED);
+	if (e->state == ENTRY_ACKED || !promise_room(a))
+		return; /* an acknowledgement is being committed; the custodian will ask again */
+	if (!(e->flags & E_LOCAL)) {
+		if (custody_number(a, &seq_no, &seq) != 0)
+			return;
+		r.flags |= RECORD_CUSTODY;
+		r.own_seq_id = a->cfg.custody_seq_id;
+		r.own_seq_no = seq_no;
+		r.prev_node = in->from;
+		if (in->b->has_hop && in->b->hop_count > r.hop_count)
+			r.hop_count = in->b->hop_count; /* else two nodes could pass it to and fro for ever */
+		entry_set_pair(a, e, seq_no);
+		entry_save(a, e, &r);
+		entry_set_due(a, e, MONO_NEVER);
+		entry_set_state(a, e, ENTRY_STAGED);
+	}
+	k = custody_remember(a, &in->pair, entry_id(e), e->expiry);
+	if (k->seq < seq)
+		k->seq = seq;
+	if (!(e->flags & E_LOCAL))
+		e->seq = k->seq;
+	p = promise_add(a, PROMISE_PAIR, k->seq, entry_id(e));
+	p->has_pair = true;
+	p->pair = in->pair;
+	if (BREAK_SPEAK_EARLY)
+		signal_add(a, now, &in->pair, true, entry_id(e));
+}
+
+static void told(struct agent *a, mono now, const struct arrival *in, uint64_t id, enum why why)
+{
+	trace_point(a->trace, now, bundle_duplicate, id, in->link, why);
+}

@@ -1,0 +1,38 @@
+/*
+ * echo: bundles to an echo service of this node are answered with a new bundle to their source, same
+ * payload and lifetime. Never answered: this node's own, anonymous ones, administrative endpoints, and
+ * echo services, so that no two of them can keep a bundle going; and not more often than configured.
+ */
+#include "dtn/agent/state.h"
+
+bool echo_is_service(const struct agent *a, const struct eid *e)
+{
+	if (!a->cfg.echo || e->scheme != EID_SCHEME_IPN || e->node != a->self.node || e->service == 0)
+		return false;
+	for (size_t i = 0; i < 3; i++)
+		if (a->cfg.echo_service[i] == e->service)
+			return true;
+	return false;
+}
+
+void echo_answer(struct agent *a, mono now, uint64_t id, const struct bundle *b)
+{
+	struct own_bundle o = {.s = {.source = b->dest,
+				       .dest = b->source,
+				       .report_to = eid_null(),
+				       .lifetime_ms = b->lifetime_ms,
+				       .priority = PRIORITY_STANDARD,
+				       .crc_type = a->cfg.crc_type,
+				       .payload = &b->payload,
+				       .n_payload = 1}};
+	uint64_t answer;
+
+	if (b->source.node == NODE_NONE || b->source.node == a->self.node || eid_is_admin(&b->source))
+		return;
+	for (size_t i = 0; i < 3; i++)
+		if (b->source.scheme == EID_SCHEME_IPN && b->source.service == a->cfg.echo_service[i])
+			return;
+	if (!rate_take(&a->echo_rate, now) || send_own(a, now, &o, &answer) != 0)
+		return;
+	trace_point(a->trace, now, echo_answered, answer, id, b->source.node);
+}

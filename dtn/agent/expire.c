@@ -1,0 +1,37 @@
+/*
+ * expire: time. One heap holds each bundle at the earlier of its expiry and its custody timer; beside
+ * it are the known ones' expiry and the pending signals. RFC 9171 5.5: expired bundles are deleted.
+ */
+#include "dtn/agent/state.h"
+
+mono agent_deadline(const struct agent *a)
+{
+	const struct heap_node *h = heap_min(&a->timers), *k = heap_min(&a->known_timers);
+	mono at = signal_deadline(a);
+
+	if (h)
+		at = mono_min(at, h->key);
+	return k ? mono_min(at, k->key) : at;
+}
+
+void agent_tick(struct agent *a, mono now)
+{
+	expire_tick(a, now);
+	known_tick(a, now);
+	signal_tick(a, now);
+}
+
+void expire_tick(struct agent *a, mono now)
+{
+	struct heap_node *h;
+
+	while ((h = heap_min(&a->timers)) && h->key <= now) {
+		struct bundle_entry *e = container_of(h, struct bundle_entry, timer);
+
+		if (e->expiry > now)
+			custody_due(a, now, e);
+		else
+			delete_entry(a, now, e,
+				e->flags & E_OVERRIDE ? REASON_TRAFFIC_PARED : REASON_EXPIRED);
+	}
+}

@@ -1,0 +1,308 @@
+/*
+ * forward: RFC 9171 5.4. A bundle gets its next hop from the router when it may move, and waits in that
+ * neighbour's queue (priority first, then age: the local id); when the contact it was meant for closes,
+ * what is left is routed again. Without a way it waits (5.4.1) and is tried at every change.
+ *
+ * agent_next() writes the head as it leaves, at the last moment: previous node, age, hop count, our
+ * custody pair; all other bytes stay as they came. Start reading at forward_entry().
+ */
+#include "dtn/agent/state.h"
+
+static int choose(struct agent *a, mono now, const struct bundle_entry *e, node_id not_to,
+	struct route_choice *out);
+static int ask(struct agent *a, const struct route_query *q, struct route_choice *out);
+static void enqueue(struct agent *a, struct bundle_entry *e, unsigned neighbour);
+static void wait_for(struct agent *a, mono now, struct bundle_entry *e, enum why why);
+static bool offer(struct agent *a, mono now, struct bundle_entry *e, struct agent_offer *o);
+static int compose(struct agent *a, mono now, struct bundle_entry *e, struct agent_offer *o);
+
+int agent_neighbour(struct agent *a, node_id node)
+{
+	unsigned k = neighbour_find(a, node);
+
+	if (k != NO_NEIGHBOUR)
+		return (int)k;
+	if (a->n_neighbours == NEIGHBOURS_MAX)
+		return -E_FULL;
+	k = (unsigned)a->n_neighbours++;
+	a->neighbour[k] = (struct neighbour){.node = node};
+	for (unsigned p = 0; p < PRIORITIES; p++)
+		list_init(&a->neighbour[k].queue[p]);
+	return (int)k;
+}
+
+void agent_contact(struct agent *a, mono now, unsigned neighbour, bool open, mono until)
+{
+	struct neighbour *n = &a->neighbour[neighbour];
+	struct link_node left;
+
+	n->is_open = open;
+	n->until = until;
+	if (open)
+		return;
+	/* What should have left in this contact: all of the queue, routed again in its order. */
+	list_init(&left);
+	for (unsigned p = PRIORITIES; p-- > 0;)
+		while (!list_empty(&n->queue[p])) {
+			struct bundle_entry *e = container_of(n->queue[p].next, struct bundle_entry, link);
+
+			entry_set_state(a, e, ENTRY_WAITING);
+			list_push_back(&left, &e->link);
+		}
+	while (!list_empty(&left)) {
+		struct bundle_entry *e = container_of(left.next, struct bundle_entry, link);
+
+		trace_point(a->trace, now, bundle_rerouted, entry_id(e), n->node, WHY_CONTACT_MISSED);
+		forward_entry(a, now, e, NODE_NONE);
+	}
+}
+
+void agent_changed(struct agent *a, mono now)
+{
+	struct link_node tried;
+
+	list_init(&tried);
+	while (!list_empty(&a->waiting)) {
+		struct link_node *n = a->waiting.next;
+
+		list_remove(n);
+		list_push_back(&tried, n);
+	}
+	while (!list_empty(&tried)) {
+		struct bundle_entry *e = container_of(tried.next, struct bundle_entry, link);
+
+		if (e->due == MONO_NEVER) {
+			forward_entry(a, now, e, NODE_NONE);
+		} else { /* refused by the next custodian: its interval decides */
+			list_remove(&e->link);
+			list_push_back(&a->waiting, &e->link);
+		}
+	}
+}
+
+uint64_t agent_queued(const struct agent *a, unsigned neighbour)
+{
+	return a->neighbour[neighbour].n_queued;
+}
+
+unsigned neighbour_find(const struct agent *a, node_id node)
+{
+	for (unsigned k = 0; k < a->n_neighbours; k++)
+		if (a->neighbour[k].node == node)
+			return k;
+	return NO_NEIGHBOUR;
+}
+
+/* RFC 9171 5.4-2: finds the next node (not `not_to`, if there is another) and queues, or waits. */
+void forward_entry(struct agent *a, mono now, struct bundle_entry *e, node_id not_to)
+{
+	struct route_choice way;
+	int err = choose(a, now, e, not_to, &way);
+	unsigned k = err == 0 ? neighbour_find(a, way.next) : NO_NEIGHBOUR;
+
+	if (k == NO_NEIGHBOUR) {
+		wait_for(a, now, e, err == -E_NO_CONTACT ? WHY_NO_CONTACT : WHY_NO_ROUTE);
+		return;
+	}
+	enqueue(a, e, k);
+	trace_point(a->trace, now, bundle_queued, entry_id(e), way.next, way.contact,
+		(uint64_t)mono_add(way.arrival, a->deps.plan_zero), a->neighbour[k].n_queued);
+}
+
+mono route_earliest(const struct agent *a, node_id from, node_id to, mono at)
+{
+	struct route *r = a->deps.route;
+	mono t = r->ops->earliest(r, from, to, at - a->deps.plan_zero);
+
+	return t == MONO_NEVER ? t : mono_add(t, a->deps.plan_zero);
+}
+
+bool agent_next(struct agent *a, mono now, struct agent_offer *o)
+{
+	struct neighbour *n = &a->neighbour[o->neighbour];
+	unsigned looked = 0;
+
+	for (unsigned p = PRIORITIES; p-- > 0;) {
+		struct link_node *at = n->queue[p].next, *next;
+
+		for (; at != &n->queue[p] && looked < SCAN_MAX; at = next, looked++) {
+			struct bundle_entry *e = container_of(at, struct bundle_entry, link);
+
+			next = at->next;
+			/* The new head may be a little shorter than the stored one, but not by more. */
+			if (e->size > u64_add_sat(o->max_bytes, 64) && e->size <= o->max_ever)
+				continue;
+			if (offer(a, now, e, o))
+				return true;
+		}
+	}
+	return false;
+}
+
+void agent_sent(struct agent *a, mono now, const struct agent_sent *s)
+{
+	struct bundle_entry *e = entry_by_id(a, s->id);
+
+	if (!e || e->state != ENTRY_SENDING)
+		return; /* it expired, or came back under another pair, meanwhile */
+	trace_point(a->trace, now, bundle_forwarded, s->id, a->neighbour[e->neighbour].node, s->link,
+		s->frame_bytes, (uint64_t)s->tx_end);
+	report_entry(a, now, e, STATUS_FORWARDED, REASON_NONE); /* RFC 9171 5.4-5 */
+	if (e->flags & E_CUSTODY)
+		custody_sent(a, now, e, s);
+	else
+		release_entry(a, now, e, WHY_FORWARDED);
+}
+
+void agent_send_failed(struct agent *a, mono now, uint64_t id)
+{
+	struct bundle_entry *e = entry_by_id(a, id);
+
+	if (!e || e->state != ENTRY_SENDING)
+		return;
+	trace_point(a->trace, now, bundle_rerouted, id, a->neighbour[e->neighbour].node, WHY_SEND_FAILED);
+	forward_entry(a, now, e, NODE_NONE);
+}
+
+/* Back to its place after a layer did not take it. */
+void forward_requeue(struct agent *a, struct bundle_entry *e)
+{
+	enqueue(a, e, e->neighbour);
+}
+
+/* The best way by a neighbour of ours: not back to where it came from, unless that is the only one. */
+static int choose(struct agent *a, mono now, const struct bundle_entry *e, node_id not_to,
+	struct route_choice *out)
+{
+	struct record r = entry_record(a, e);
+	struct route_query q = {.from = a->self.node,
+		.to = r.dest_node,
+		.at = now - a->deps.plan_zero,
+		.expiry = e->expiry == MONO_NEVER ? MONO_NEVER : e->expiry - a->deps.plan_zero,
+		.size_bytes = r.size_bytes,
+		.priority = e->priority};
+	int err;
+
+	if (r.dest_node == NODE_NONE)
+		return -E_NO_ROUTE;
+	if (not_to != NODE_NONE)
+		q.exclude[q.n_exclude++] = not_to;
+	if (r.prev_node != NODE_NONE && r.prev_node != not_to && r.prev_node != r.dest_node)
+		q.exclude[q.n_exclude++] = r.prev_node;
+	err = ask(a, &q, out);
+	if (err == 0 || q.n_exclude == 0)
+		return err;
+	q.n_exclude = not_to != NODE_NONE; /* by the previous node after all */
+	return ask(a, &q, out);
+}
+
+/* The router may name a node that is no neighbour of ours: the next best, then. */
+static int ask(struct agent *a, const struct route_query *q0, struct route_choice *out)
+{
+	struct route *r = a->deps.route;
+	struct route_query q = *q0;
+	int err;
+
+	for (;;) {
+		err = r->ops->find(r, &q, out);
+		if (err != 0 || neighbour_find(a, out->next) != NO_NEIGHBOUR)
+			return err;
+		if (q.n_exclude == ROUTE_EXCLUDE_MAX)
+			return -E_NO_ROUTE;
+		q.exclude[q.n_exclude++] = out->next;
+	}
+}
+
+/* Priority first; within it by local id, so what is sent again comes before what is younger. */
+static void enqueue(struct agent *a, struct bundle_entry *e, unsigned neighbour)
+{
+	struct neighbour *n = &a->neighbour[neighbour];
+	struct link_node *q = &n->queue[e->priority], *front = q->next, *back = q->prev;
+
+	entry_set_state(a, e, ENTRY_QUEUED);
+	/* From both ends: new ones belong at the back, old ones near the front. */
+	for (; back != q; front = front->next, back = back->prev) {
+		if (entry_id(container_of(back, struct bundle_entry, link)) < entry_id(e))
+			break;
+		if (entry_id(container_of(front, struct bundle_entry, link)) > entry_id(e)) {
+			back = front->prev;
+			break;
+		}
+	}
+	list_insert_before(back->next, &e->link);
+	e->neighbour = (uint16_t)neighbour;
+	n->n_queued++;
+}
+
+static void wait_for(struct agent *a, mono now, struct bundle_entry *e, enum why why)
+{
+	bool is_new = e->state != ENTRY_WAITING;
+
+	entry_set_state(a, e, ENTRY_WAITING);
+	list_push_back(&a->waiting, &e->link);
+	e->neighbour = NO_NEIGHBOUR;
+	if (is_new)
+		trace_point(a->trace, now, bundle_waiting, entry_id(e), why);
+}
+
+/* True when the bundle was put into *o; false: it does not fit now, can never, or is gone. */
+static bool offer(struct agent *a, mono now, struct bundle_entry *e, struct agent_offer *o)
+{
+	size_t mark = o->room->len;
+	int err = compose(a, now, e, o);
+
+	if (err == 0 && o->size_bytes <= o->max_bytes) {
+		entry_set_state(a, e, ENTRY_SENDING);
+		return true;
+	}
+	o->room->len = mark;
+	if (err == -E_OVERFLOW)
+		return false; /* no room in this turn */
+	if (err != 0)
+		delete_entry(a, now, e, REASON_UNINTELLIGIBLE); /* its bytes can't be read any more */
+	else if (o->size_bytes > o->max_ever)
+		wait_for(a, now, e, WHY_TOO_BIG);
+	return false;
+}
+
+/* RFC 9171 5.4-4 */
+static int compose(struct agent *a, mono now, struct bundle_entry *e, struct agent_offer *o)
+{
+	struct record r = entry_record(a, e);
+	struct bundle_edit edit = {.set_prev = a->cfg.add_previous_node,
+		.prev = a->self,
+		.set_age = true,
+		.age_ms = u64_add_sat(r.age_ms, agent_dtn(a, now) - r.received_ms),
+		.set_hop = true,
+		.hop_count = r.hop_count + 1,
+		.set_cteb = (e->flags & E_CUSTODY) != 0,
+		.cteb = {.seq_no = r.own_seq_no, .seq_id = r.own_seq_id, .custodian = a->self},
+		.custody = a->codes,
+		.crc_type = a->cfg.crc_type,
+		.discard = r.discard};
+	struct slice tail_at = {entry_id(e), r.payload_bytes, r.tail_bytes};
+	struct buf room = buf_of(o->room->p + o->room->len, o->room->cap - o->room->len);
+	struct view tail;
+	struct bundle b;
+	int err;
+
+	if (!entry_bundle(a, e, &b))
+		return -E_CORRUPT;
+	edit.set_age = b.has_age;
+	edit.set_hop = b.has_hop;
+	err = bundle_forward_head(&room, &b, &edit);
+	if (err != 0)
+		return err;
+	if (store_payload(a->store, tail_at, &tail) != 0)
+		return -E_CORRUPT;
+	o->head = buf_view(&room);
+	buf_put(&room, tail);
+	if (buf_finish(&room) != 0)
+		return -E_OVERFLOW;
+	o->tail = view_of(room.p + o->head.n, tail.n);
+	o->room->len += room.len;
+	o->id = entry_id(e);
+	o->payload = (struct slice){entry_id(e), 0, r.payload_bytes};
+	o->size_bytes = o->head.n + r.payload_bytes + tail.n;
+	return 0;
+}

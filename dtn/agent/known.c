@@ -1,0 +1,172 @@
+/*
+ * known: bundles and custody pairs that are remembered without being here, until the bundle's expiry:
+ * tombstones (identity -> gone, delivered here or not) and accepted pairs (custodian, sequence
+ * id or destination, number). Both are rows of the store, so duplicates stay known across restarts;
+ * tombstones of bundles that were never written stay in memory. Keyed hash tables: peers choose the keys.
+ *
+ * The number is limited; the one that expires first makes room, which is counted.
+ */
+#include "dtn/agent/state.h"
+
+#define KNOWN_VERSION 1u
+
+static struct hash_table *table_of(struct agent *a, enum known_kind kind);
+static struct known *find(const struct agent *a, const struct hash_table *t, const uint64_t key[4]);
+static bool same_key(const struct hash_node *n, const void *key);
+static enum store_kind row_kind(const struct known *k);
+static void restore_row(struct agent *a, enum known_kind kind, uint64_t row, struct view value);
+static struct known *insert(struct agent *a, enum known_kind kind, const uint64_t key[4], mono expiry);
+
+struct known *known_tomb(const struct agent *a, const uint64_t uid[2])
+{
+	return find(a, &a->tombs, (const uint64_t[4]){uid[0], uid[1], 0, 0});
+}
+
+struct known *known_pair(const struct agent *a, const struct pair *p)
+{
+	uint64_t key[4];
+
+	pair_key(p, key);
+	return find(a, &a->pairs, key);
+}
+
+/* Custodian, sequence, number; for sequence 0 the counter is the destination's (custody.md D.2). */
+void pair_key(const struct pair *p, uint64_t key[4])
+{
+	uint64_t dest[3] = {p->dest.scheme, p->dest.node, p->dest.service};
+
+	key[0] = p->custodian.node;
+	key[1] = p->seq_id;
+	key[2] = p->seq_id ? 0 : hash_u64s((struct hash_key){1, 2}, dest, 3);
+	key[3] = p->seq_no;
+}
+
+/* Remembers, in memory; an equal one is made anew. Never NULL. */
+struct known *known_add(struct agent *a, enum known_kind kind, const uint64_t key[4], mono expiry)
+{
+	struct known *k = find(a, table_of(a, kind), key);
+
+	if (k)
+		known_forget(a, k);
+	if (table_of(a, kind)->n >= a->cfg.max_tombstones) {
+		struct heap_node *h = heap_min(&a->known_timers);
+
+		/* The earliest of either kind: both kinds share one pool. */
+		known_forget(a, container_of(h, struct known, timer));
+		a->n_evicted++;
+	}
+	return insert(a, kind, key, expiry);
+}
+
+/* Makes it a row: durable with the batch being staged. A full store keeps it in memory only. */
+void known_write(struct agent *a, struct known *k)
+{
+	uint8_t room[STORE_VALUE_MAX];
+	struct buf b = buf_of(room, sizeof room);
+	uint64_t v[6] = {k->key[0], k->key[1], k->key[2], k->key[3], k->bundle_id, 0};
+
+	v[5] = k->timer.key == MONO_NEVER ? UINT64_MAX
+					  : agent_dtn(a, 0) + (uint64_t)(k->timer.key / US_PER_MS);
+	buf_u8(&b, KNOWN_VERSION);
+	buf_u8(&b, k->is_delivered);
+	for (size_t i = 0; i < 6; i++)
+		be64_put(buf_grow(&b, 8), v[i]);
+	if (k->row == 0)
+		k->row = ++a->next_row;
+	k->seq = store_seq(a->store);
+	if (store_row_set(a->store, row_kind(k), k->row, buf_view(&b)) != 0)
+		k->row = 0;
+}
+
+void known_forget(struct agent *a, struct known *k)
+{
+	if (k->row != 0)
+		store_row_delete(a->store, row_kind(k), k->row);
+	hash_remove(table_of(a, k->kind), &k->node);
+	heap_remove(&a->known_timers, &k->timer);
+	pool_give(&a->knowns, k);
+}
+
+void known_tick(struct agent *a, mono now)
+{
+	struct heap_node *h;
+
+	while ((h = heap_min(&a->known_timers)) && h->key <= now)
+		known_forget(a, container_of(h, struct known, timer));
+}
+
+void known_restore(struct agent *a)
+{
+	uint64_t row = 0;
+	struct view v;
+
+	while (store_next(a->store, STORE_TOMB, &row, &v))
+		restore_row(a, KNOWN_TOMB, row, v);
+	row = 0;
+	while (store_next(a->store, STORE_PAIR, &row, &v))
+		restore_row(a, KNOWN_PAIR, row, v);
+}
+
+static void restore_row(struct agent *a, enum known_kind kind, uint64_t row, struct view value)
+{
+	struct cursor c = cursor_of(value);
+	bool version_ok = cursor_u8(&c) == KNOWN_VERSION, is_delivered = cursor_u8(&c) != 0;
+	uint64_t v[6] = {0};
+	struct known *k;
+
+	for (size_t i = 0; i < 6; i++) {
+		struct view p = cursor_take(&c, 8);
+
+		v[i] = p.p ? be64_get(p.p) : 0;
+	}
+	if (row > a->next_row)
+		a->next_row = row;
+	if (!version_ok || cursor_finish(&c) != 0 || table_of(a, kind)->n >= a->cfg.max_tombstones ||
+		find(a, table_of(a, kind), v)) {
+		a->n_evicted++;
+		return; /* the row goes when the node says so again; nothing is staged while rows are walked */
+	}
+	k = insert(a, kind, v, agent_mono(a, v[5]));
+	k->row = row;
+	k->bundle_id = v[4];
+	k->is_delivered = is_delivered;
+	k->seq = 0;
+}
+
+static struct known *insert(struct agent *a, enum known_kind kind, const uint64_t key[4], mono expiry)
+{
+	struct known *k = pool_take(&a->knowns);
+
+	assert(k);
+	memset(k, 0, sizeof *k);
+	memcpy(k->key, key, sizeof k->key);
+	k->kind = (uint8_t)kind;
+	heap_node_init(&k->timer);
+	(void)!heap_push(&a->known_timers, &k->timer, expiry, ++a->known_serial);
+	(void)!hash_insert(table_of(a, kind), &k->node, hash_u64s(a->key, key, 4));
+	return k;
+}
+
+static struct hash_table *table_of(struct agent *a, enum known_kind kind)
+{
+	return kind == KNOWN_TOMB ? &a->tombs : &a->pairs;
+}
+
+static enum store_kind row_kind(const struct known *k)
+{
+	return k->kind == KNOWN_TOMB ? STORE_TOMB : STORE_PAIR;
+}
+
+static struct known *find(const struct agent *a, const struct hash_table *t, const uint64_t key[4])
+{
+	struct hash_node *n = hash_find(t, hash_u64s(a->key, key, 4), same_key, key);
+
+	return n ? container_of(n, struct known, node) : NULL;
+}
+
+static bool same_key(const struct hash_node *n, const void *key)
+{
+	const struct known *k = (const void *)n; /* node is its first member */
+
+	return memcmp(k->key, key, sizeof k->key) == 0;
+}

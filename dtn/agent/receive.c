@@ -1,0 +1,292 @@
+/*
+ * receive: bundles from outside, RFC 9171 5.6: read and check (step 3), unprocessable blocks by their
+ * flags (step 4), expiry (4.4.2), then by what it is: a record for our administrative endpoint, an
+ * echo request, a duplicate (duplicate.c), or a bundle that is staged in the store and promised.
+ *
+ * What is refused is told to the previous custodian (CCS{-1}) where there is one; anything else that
+ * is not taken is counted and traced. Custody bundles and bundles for applications move only after
+ * their commit; others may leave from the stage. Start reading at agent_receive().
+ */
+#include "dtn/agent/break.h"
+#include "dtn/agent/state.h"
+
+static bool blocks_allow(struct agent *a, mono now, struct arrival *in);
+static bool for_administration(struct agent *a, mono now, const struct arrival *in);
+static void echo_arrived(struct agent *a, mono now, const struct arrival *in);
+static void take(struct agent *a, mono now, struct arrival *in);
+static int put(struct agent *a, struct arrival *in, struct record *r, uint64_t *id);
+static void refuse(struct agent *a, mono now, const struct arrival *in, enum why why);
+static enum why why_not(int err);
+static void promise_arrival(struct agent *a, mono now, const struct arrival *in,
+	struct bundle_entry *e, uint64_t number_seq);
+static void received(struct agent *a, mono now, const struct arrival *in, uint64_t id);
+static uint64_t passing(struct agent *a, mono now, const struct arrival *in);
+
+void agent_receive(struct agent *a, mono now, unsigned link, node_id from, struct view bytes)
+{
+	struct bundle_fault fault;
+	struct bundle b;
+	struct arrival in = {.b = &b, .link = link, .from = from, .size = bytes.n};
+
+	if (bundle_read(&b, bytes, &a->rules_in, &fault) != 0) {
+		/* RFC 9171 5.6-3 */
+		trace_point(a->trace, now, bundle_rejected, link, fault.rule, bytes.n, fault.at);
+		return;
+	}
+	bundle_uid(&b, in.uid);
+	in.is_local = b.dest.node == a->self.node && !b.dest.group;
+	in.expiry = expiry_of(a, now, &b, &in.is_override);
+	if (in.expiry <= now) {
+		/* RFC 9171 5.5 */
+		drop_passing(a, now, passing(a, now, &in), &b,
+			in.is_override ? REASON_TRAFFIC_PARED : REASON_EXPIRED);
+		return;
+	}
+	if (!blocks_allow(a, now, &in) || for_administration(a, now, &in))
+		return;
+	in.takes_custody = a->cfg.custody_accept && custody_pair(a, &b, &in.pair);
+	if (duplicate_handled(a, now, &in))
+		return;
+	if (in.is_local && echo_is_service(a, &b.dest))
+		echo_arrived(a, now, &in);
+	else
+		take(a, now, &in);
+}
+
+/* When the bundle's lifetime ends here: by the clock if source and we have one, by its age, and never later
+ * than our own limit. Strictly after: age == lifetime is alive (RFC 9171 4.4.2). */
+mono expiry_of(const struct agent *a, mono now, const struct bundle *b, bool *override)
+{
+	dtntime clock = agent_clock(a, now);
+	uint64_t age = 0, left, most = (uint64_t)(a->cfg.max_lifetime_us / US_PER_MS);
+
+	if (b->has_age)
+		age = b->age_ms;
+	if (b->created_ms != 0 && a->deps.clock_is_accurate && clock > b->created_ms &&
+		clock - b->created_ms > age)
+		age = clock - b->created_ms;
+	*override = false;
+	if (age > b->lifetime_ms)
+		return now;
+	left = b->lifetime_ms - age;
+	if (left > most) {
+		left = most;
+		*override = true;
+	}
+	if (left > (uint64_t)(MONO_NEVER / US_PER_MS) - 1)
+		return MONO_NEVER;
+	return mono_add(now, ((int64_t)left + 1) * US_PER_MS);
+}
+
+/* RFC 9171 5.6-4: extension blocks that we can't process. False: the bundle is gone. */
+static bool blocks_allow(struct agent *a, mono now, struct arrival *in)
+{
+	const struct bundle *b = in->b;
+	bool wants_report = false, deletes = false;
+
+	for (unsigned i = 0; i < b->n_blocks; i++) {
+		const struct block *k = &b->block[i];
+
+		if (k->type == BLOCK_PAYLOAD || k->type == BLOCK_PREVIOUS_NODE || k->type == BLOCK_AGE ||
+			k->type == BLOCK_HOP_COUNT || k->type == a->codes.cteb_type)
+			continue;
+		wants_report |= (k->flags & BLOCK_REPORT) != 0;
+		deletes |= (k->flags & BLOCK_DELETE_BUNDLE) != 0;
+		if (k->flags & BLOCK_DISCARD)
+			in->discard |= UINT64_C(1) << i;
+	}
+	if (deletes) {
+		uint64_t id = passing(a, now, in);
+
+		if (wants_report)
+			report_bundle(a, now, id, b, STATUS_RECEIVED, REASON_BLOCK_UNSUPPORTED);
+		drop_passing(a, now, id, b, REASON_BLOCK_UNSUPPORTED);
+		return false;
+	}
+	if (wants_report)
+		report_bundle(a, now, 0, b, STATUS_RECEIVED, REASON_BLOCK_UNSUPPORTED);
+	return true;
+}
+
+/* Signals, reports and other records for this node are read from the receive buffer: a full store never
+ * stops them. */
+static bool for_administration(struct agent *a, mono now, const struct arrival *in)
+{
+	const struct bundle *b = in->b;
+	uint64_t id;
+
+	if (!in->is_local || !eid_is_admin(&b->dest))
+		return false;
+	id = passing(a, now, in);
+	if (!(b->flags & BUNDLE_ADMIN)) {
+		drop_passing(a, now, id, b, REASON_DEST_UNAVAILABLE);
+		return true;
+	}
+	if (!signal_receive(a, now, id, b)) /* RFC 9713 4: ignored, the bundle counts as delivered */
+		trace_point(a->trace, now, bundle_refused, in->link, WHY_ADMIN_UNREADABLE, in->size,
+			b->source.node, b->seq);
+	trace_point(a->trace, now, bundle_released, id, WHY_ADMIN_DONE);
+	return true;
+}
+
+/* Echo requests are answered from the receive buffer too; only their custody waits for a commit. */
+static void echo_arrived(struct agent *a, mono now, const struct arrival *in)
+{
+	struct known *k;
+	uint64_t id;
+
+	if (in->b->flags & (BUNDLE_FRAGMENT | BUNDLE_ADMIN)) {
+		refuse(a, now, in, WHY_POLICY);
+		return;
+	}
+	id = passing(a, now, in);
+	k = known_add(a, KNOWN_TOMB, (const uint64_t[4]){in->uid[0], in->uid[1], 0, 0}, in->expiry);
+	k->bundle_id = id;
+	k->is_delivered = true;
+	if (in->takes_custody && promise_room(a)) {
+		struct known *pair = custody_remember(a, &in->pair, id, in->expiry);
+		struct promise *p = promise_add(a, PROMISE_PAIR, pair->seq, id);
+
+		p->has_pair = true;
+		p->pair = in->pair;
+	}
+	echo_answer(a, now, id, in->b);
+	trace_point(a->trace, now, bundle_released, id, WHY_ECHO_DONE);
+}
+
+static void take(struct agent *a, mono now, struct arrival *in)
+{
+	const struct bundle *b = in->b;
+	bool custody = in->takes_custody;
+	struct record r = {.uid = {in->uid[0], in->uid[1]}};
+	uint64_t id, number_seq = 0;
+	struct bundle_entry *e;
+	unsigned reg = 0;
+	int err = 0;
+
+	if (!in->is_local && b->has_hop && b->hop_count + 1 > b->hop_limit) {
+		id = passing(a, now, in); /* RFC 9171 4.4.3 */
+		drop_passing(a, now, id, b, REASON_HOP_LIMIT);
+		if (custody)
+			signal_add(a, now, &in->pair, false, id);
+		return;
+	}
+	if (a->entries.n_free == 0 || !promise_room(a)) {
+		refuse(a, now, in, WHY_TABLE_FULL);
+		return;
+	}
+	r.flags = (in->is_local ? RECORD_LOCAL : 0) | (in->is_override ? RECORD_OVERRIDE : 0);
+	if (in->is_local && deliver_claim(a, &b->dest, &reg))
+		r.flags |= RECORD_HANDED;
+	if (custody && !in->is_local) {
+		r.flags |= RECORD_CUSTODY;
+		r.own_seq_id = a->cfg.custody_seq_id;
+		err = custody_number(a, &r.own_seq_no, &number_seq);
+	}
+	r.received_ms = agent_dtn(a, now);
+	r.expiry_ms = in->expiry == MONO_NEVER ? UINT64_MAX : agent_dtn(a, in->expiry);
+	err = err ? err : put(a, in, &r, &id);
+	if (err != 0) {
+		refuse(a, now, in, why_not(err));
+		return;
+	}
+	e = entry_add(a, id, &r);
+	assert(e);
+	if (r.flags & RECORD_HANDED) {
+		e->registration = (uint16_t)reg;
+		e->flags |= E_CLAIMED;
+		a->registration[reg].n_claimed++;
+	}
+	seen_emit(a, now, id, b, e->priority, in->size);
+	received(a, now, in, id);
+	promise_arrival(a, now, in, e, number_seq);
+}
+
+/* Stages the bundle: head, then payload and tail as one. */
+static int put(struct agent *a, struct arrival *in, struct record *r, uint64_t *id)
+{
+	const struct bundle *b = in->b;
+	uint8_t room[STORE_VALUE_MAX];
+	struct buf value = buf_of(room, sizeof room);
+	struct view parts[2] = {b->payload, b->tail};
+	bool is_long = in->expiry == MONO_NEVER || r->expiry_ms - r->received_ms > 3600000;
+	struct store_bundle s = {.head = b->head,
+		.payload = parts,
+		.n_payload = 2,
+		.flags = (b->flags & BUNDLE_ADMIN ? STORE_URGENT : 0) | (is_long ? STORE_LONG : 0)};
+
+	r->age_ms = b->has_age ? b->age_ms : 0;
+	r->prev_node = in->from != NODE_NONE ? in->from : b->has_prev ? b->prev.node : NODE_NONE;
+	r->dest_scheme = b->dest.scheme;
+	r->dest_node = b->dest.node;
+	r->dest_service = b->dest.service;
+	r->size_bytes = in->size;
+	r->payload_bytes = b->payload.n;
+	r->tail_bytes = b->tail.n;
+	r->discard = in->discard;
+	r->hop_limit = b->has_hop ? b->hop_limit : 0;
+	r->hop_count = b->has_hop ? b->hop_count : 0;
+	r->priority = b->flags & BUNDLE_ADMIN ? PRIORITY_EXPEDITED : PRIORITY_STANDARD;
+	record_write(&value, r);
+	s.value = buf_view(&value);
+	return store_put(a->store, &s, id);
+}
+
+/* What is done with it when it is durable; what needs no commit moves at once (cut-through). */
+static void promise_arrival(struct agent *a, mono now, const struct arrival *in,
+	struct bundle_entry *e, uint64_t number_seq)
+{
+	struct promise *p;
+
+	if (number_seq > e->seq)
+		e->seq = number_seq;
+	p = promise_add(a, PROMISE_NEW, e->seq, entry_id(e));
+	if (in->takes_custody) {
+		struct known *k = custody_remember(a, &in->pair, entry_id(e), e->expiry);
+
+		k->seq = e->seq;
+		p->has_pair = true;
+		p->pair = in->pair;
+		if (BREAK_SPEAK_EARLY)
+			signal_add(a, now, &in->pair, true, entry_id(e));
+	}
+	entry_set_state(a, e, ENTRY_STAGED);
+	if (!in->is_local && !in->takes_custody)
+		forward_entry(a, now, e, NODE_NONE);
+}
+
+static void refuse(struct agent *a, mono now, const struct arrival *in, enum why why)
+{
+	trace_point(a->trace, now, bundle_refused, in->link, why, in->size, in->b->source.node, in->b->seq);
+	if (in->takes_custody && why != WHY_POLICY)
+		signal_add(a, now, &in->pair, false, 0);
+}
+
+static enum why why_not(int err)
+{
+	switch (err) {
+	case -E_FULL:
+	case -ENOSPC:
+		return WHY_STORE_FULL;
+	case -E_AGAIN:
+		return WHY_STAGE_FULL;
+	case -ENOMEM:
+		return WHY_NO_MEMORY;
+	default:
+		return WHY_STORE_CLOSED;
+	}
+}
+
+static void received(struct agent *a, mono now, const struct arrival *in, uint64_t id)
+{
+	trace_point(a->trace, now, bundle_received, id, in->link, in->from, in->b->hop_count, in->b->has_cteb);
+}
+
+/* Identity and reception of a bundle that will not be stored. */
+static uint64_t passing(struct agent *a, mono now, const struct arrival *in)
+{
+	uint64_t id = seen_passing(a, now, in->b, in->size);
+
+	received(a, now, in, id);
+	return id;
+}

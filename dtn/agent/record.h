@@ -1,0 +1,41 @@
+/*
+ * record: what the agent keeps of a bundle beside its bytes: the value of its row in the store, at most
+ * STORE_VALUE_MAX bytes, versioned. Times are dtntime (true time), because mono does not survive.
+ */
+#ifndef OWLT_AGENT_RECORD_H
+#define OWLT_AGENT_RECORD_H
+
+#include "bundle/base/buf.h"
+#include "bundle/base/time.h"
+#include "bundle/eid.h"
+
+#define RECORD_VERSION 1u
+
+/* Bits of record.flags. */
+#define RECORD_CUSTODY 0x01u  /* own_seq_id, own_seq_no hold */
+#define RECORD_LOCAL 0x02u    /* its destination is here */
+#define RECORD_HANDED 0x04u   /* may have been given to an application */
+#define RECORD_OVERRIDE 0x08u /* expiry by our own limit */
+
+struct record {
+	uint64_t flags;
+	uint64_t uid[2];     /* identity: source, creation, fragment */
+	dtntime received_ms; /* or made */
+	dtntime expiry_ms;   /* alive until before this */
+	uint64_t age_ms;     /* at received_ms, by its age block */
+	node_id prev_node;
+	uint64_t dest_scheme, dest_service;
+	node_id dest_node;
+	uint64_t size_bytes, payload_bytes, tail_bytes;
+	uint64_t discard; /* blocks to leave out when forwarding, RFC 9171 5.6-4 */
+	uint64_t hop_limit, hop_count; /* limit 0: no such block */
+	uint64_t priority;
+	uint64_t own_seq_id, own_seq_no;
+};
+
+/* The value's bytes. */
+void record_write(struct buf *b, const struct record *r);
+/* 0, -E_VERSION, -E_TRUNCATED, -E_TRAILING. */
+int record_read(struct view value, struct record *r) MUST_USE;
+
+#endif

@@ -1,0 +1,87 @@
+/*
+ * report: status reports, RFC 9171 6.1. Off by default (5.1: generation MUST be off by default), limited
+ * in number, never about administrative or anonymous bundles (their flags forbid it), and themselves
+ * ordinary bundles from our administrative endpoint without any request.
+ */
+#include "dtn/agent/state.h"
+
+static uint64_t wanted(enum status_kind status);
+static void send_report(struct agent *a, mono now, uint64_t id, const struct bundle *b,
+	struct status_report *r);
+
+void report_entry(struct agent *a, mono now, const struct bundle_entry *e, enum status_kind status,
+	enum reason reason)
+{
+	struct bundle b;
+
+	if (a->cfg.reports && entry_bundle(a, e, &b))
+		report_bundle(a, now, entry_id(e), &b, status, reason);
+}
+
+void report_bundle(struct agent *a, mono now, uint64_t id, const struct bundle *b,
+	enum status_kind status, enum reason reason)
+{
+	struct status_report r = {.reason = reason,
+		.source = b->source,
+		.created_ms = b->created_ms,
+		.seq = b->seq,
+		.is_fragment = (b->flags & BUNDLE_FRAGMENT) != 0,
+		.frag_off = b->frag_off,
+		.frag_len = b->payload.n};
+	bool asked = (b->flags & wanted(status)) != 0 || reason == REASON_BLOCK_UNSUPPORTED;
+
+	if (!a->cfg.reports || !asked || b->flags & BUNDLE_ADMIN || eid_is_null(&b->source) ||
+		eid_is_null(&b->report_to) || b->report_to.node == NODE_NONE)
+		return;
+	if (!rate_take(&a->report_rate, now))
+		return;
+	r.asserted[status] = true;
+	r.has_time[status] = (b->flags & BUNDLE_STATUS_TIME) != 0;
+	r.at_ms[status] = agent_clock(a, now);
+	send_report(a, now, id, b, &r);
+	for (unsigned k = 0; k < STATUS_KINDS; k++)
+		r.asserted[k] = false;
+}
+
+static void send_report(struct agent *a, mono now, uint64_t id, const struct bundle *b,
+	struct status_report *r)
+{
+	uint8_t room[2048];
+	struct buf record = buf_of(room, sizeof room);
+	struct view payload;
+	struct own_bundle o = {0};
+	uint64_t report;
+
+	status_report_write(&record, r);
+	if (buf_finish(&record) != 0)
+		return;
+	payload = buf_view(&record);
+	o.s = (struct agent_send){.source = a->self,
+		.dest = b->report_to,
+		.report_to = eid_null(),
+		.flags = BUNDLE_ADMIN,
+		.lifetime_ms = (uint64_t)(a->cfg.signal_lifetime_us / US_PER_MS),
+		.priority = PRIORITY_STANDARD,
+		.crc_type = a->cfg.crc_type,
+		.payload = &payload,
+		.n_payload = 1};
+	if (send_own(a, now, &o, &report) != 0)
+		return; /* at the node's discretion, RFC 9171 6.1 */
+	for (unsigned k = 0; k < STATUS_KINDS; k++)
+		if (r->asserted[k])
+			trace_point(a->trace, now, report_tx, report, id, k, r->reason, b->report_to.node);
+}
+
+static uint64_t wanted(enum status_kind status)
+{
+	switch (status) {
+	case STATUS_RECEIVED:
+		return BUNDLE_REPORT_RECEPTION;
+	case STATUS_FORWARDED:
+		return BUNDLE_REPORT_FORWARDING;
+	case STATUS_DELIVERED:
+		return BUNDLE_REPORT_DELIVERY;
+	default:
+		return BUNDLE_REPORT_DELETION;
+	}
+}

@@ -1,0 +1,60 @@
+/*
+ * restore: the agent's state from what the store holds, after a restart. Every stored bundle gets its
+ * entry again: custody bundles are HELD (their numbers may have been sent before, so a signal for
+ * them counts), bundles for applications wait, marked if they may have been handed over; others are routed
+ * again. Known bundles and pairs come from their own rows. Draining is here too: the end beside the start.
+ */
+#include "dtn/agent/state.h"
+
+static void restore_one(struct agent *a, mono now, uint64_t id, const struct record *r);
+
+int restore_all(struct agent *a, mono now)
+{
+	struct store_stats st;
+	uint64_t id = 0, bad = 0;
+	struct record r;
+	struct view v;
+
+	known_restore(a);
+	a->committed = store_seq(a->store) - 1;
+	while (store_next(a->store, STORE_BUNDLE, &id, &v)) {
+		if (record_read(v, &r) != 0 || a->entries.n_free == 0) {
+			bad = id;
+			store_delete(a->store, id);
+			trace_point(a->trace, now, bundle_deleted, id, REASON_UNINTELLIGIBLE);
+			continue;
+		}
+		restore_one(a, now, id, &r);
+	}
+	(void)bad;
+	store_stats(a->store, &st);
+	trace_point(a->trace, now, node_start, a->boot, a->by_id.n, a->n_custody, st.bytes);
+	return 0;
+}
+
+bool agent_drain(struct agent *a, mono now)
+{
+	a->is_draining = true;
+	signal_flush_all(a, now);
+	return !signal_is_pending(a) && list_empty(&a->promised) && list_empty(&a->done);
+}
+
+static void restore_one(struct agent *a, mono now, uint64_t id, const struct record *r)
+{
+	struct bundle_entry *e = entry_add(a, id, r);
+
+	assert(e);
+	(void)now;
+	e->seq = 0;
+	if (e->flags & E_CUSTODY)
+		e->flags |= E_SENT;
+	if (e->flags & E_HANDED)
+		e->flags |= E_REDELIVERED;
+	if (e->flags & E_LOCAL) {
+		entry_set_state(a, e, ENTRY_FOR_APP);
+		list_push_back(&a->unclaimed, &e->link);
+	} else {
+		entry_set_state(a, e, ENTRY_WAITING); /* agent_changed() routes it */
+		list_push_back(&a->waiting, &e->link);
+	}
+}

@@ -1,0 +1,190 @@
+/*
+ * send: transmission requests, RFC 9171 5.2: bundles made here, for applications and for the agent itself
+ * (signals, reports, echoes). The creation sequence number always comes from the store's reserved counter, so
+ * (source, time, sequence) never repeats, with or without a clock. Custody bundles, and the first one
+ * after a new block of numbers was reserved, move after their commit; an application's "accepted" always
+ * waits for it.
+ */
+#include "dtn/agent/break.h"
+#include "dtn/agent/state.h"
+
+struct making {
+	struct bundle_spec spec;
+	struct record r;
+	uint64_t seq; /* batch the numbers wait for */
+	bool is_local, needs_commit;
+};
+
+static int prepare(struct agent *a, mono now, const struct own_bundle *o, struct making *m);
+static int own_pair(struct agent *a, struct making *m);
+static void spec_uid(const struct bundle_spec *spec, uint64_t uid[2]);
+static int build_and_put(struct agent *a, const struct own_bundle *o, struct making *m, uint64_t *id);
+static uint64_t payload_size(const struct agent_send *s);
+
+int agent_send(struct agent *a, mono now, const struct agent_send *s, uint64_t *request)
+{
+	struct own_bundle o = {.s = *s, .request = a->last_request + 1};
+	bool anonymous = eid_is_null(&s->source);
+	uint64_t id;
+	int err;
+
+	if (a->is_draining)
+		return -E_CLOSED;
+	if (!anonymous && s->source.node != a->self.node)
+		return -E_REFUSED;
+	if (s->dest.node == NODE_NONE || s->priority >= PRIORITIES || s->n_payload > 15)
+		return -E_REFUSED;
+	if (anonymous && (s->custody || s->flags & BUNDLE_REPORTS))
+		return -E_REFUSED; /* RFC 9171 4.2.3 */
+	o.s.flags &= BUNDLE_NO_FRAGMENT | BUNDLE_ACK_REQUESTED | BUNDLE_STATUS_TIME | BUNDLE_REPORTS;
+	if (anonymous || s->custody)
+		o.s.flags |= BUNDLE_NO_FRAGMENT; /* RFC 9171 4.2.3; custody.md D.2 */
+	err = send_own(a, now, &o, &id);
+	if (err == 0)
+		*request = ++a->last_request;
+	return err;
+}
+
+int send_own(struct agent *a, mono now, const struct own_bundle *o, uint64_t *id)
+{
+	struct making m;
+	struct bundle_entry *e;
+	struct promise *p;
+	struct bundle shown = {0};
+	int err;
+
+	if (a->entries.n_free == 0 || !promise_room(a))
+		return -E_FULL;
+	err = prepare(a, now, o, &m);
+	if (err == 0)
+		err = build_and_put(a, o, &m, id);
+	if (err != 0)
+		return err;
+	e = entry_add(a, *id, &m.r);
+	assert(e);
+	if (m.seq > e->seq)
+		e->seq = m.seq;
+	shown = (struct bundle){.source = m.spec.source, .dest = m.spec.dest, .created_ms = m.spec.created_ms,
+		.seq = m.spec.seq, .lifetime_ms = m.spec.lifetime_ms, .crc_type = m.spec.crc_type,
+		.flags = m.spec.flags, .payload = {.n = m.r.payload_bytes}};
+	seen_emit(a, now, *id, &shown, e->priority, m.r.size_bytes);
+	trace_point(a->trace, now, bundle_sourced, *id, o->s.registration, o->s.custody);
+	p = promise_add(a, PROMISE_NEW, e->seq, *id);
+	p->request = o->request;
+	p->registration = o->s.registration;
+	entry_set_state(a, e, ENTRY_STAGED);
+	if (!m.needs_commit)
+		forward_entry(a, now, e, NODE_NONE);
+	return 0;
+}
+
+/* Everything but the bytes. */
+static int prepare(struct agent *a, mono now, const struct own_bundle *o, struct making *m)
+{
+	const struct agent_send *s = &o->s;
+	uint64_t left = s->lifetime_ms, most = (uint64_t)(a->cfg.max_lifetime_us / US_PER_MS);
+	bool accurate = a->deps.clock_is_accurate;
+	uint64_t seq_no;
+	int err;
+
+	*m = (struct making){.spec = {.flags = s->flags,
+				     .crc_type = s->crc_type ? s->crc_type : CRC_32C,
+				     .block_crc_type = s->crc_type,
+				     .dest = s->dest,
+				     .source = s->source,
+				     .report_to = s->report_to,
+				     .lifetime_ms = s->lifetime_ms,
+				     .created_ms = accurate ? agent_clock(a, now) : 0,
+				     .has_age = a->cfg.add_age || !accurate,
+				     .has_hop = a->cfg.hop_limit > 0,
+				     .hop_limit = a->cfg.hop_limit,
+				     .custody = a->codes}};
+	m->is_local = s->dest.node == a->self.node && !s->dest.group;
+	err = store_reserve(a->store, COUNTER_CREATION, 1, &seq_no, &m->seq);
+	if (err != 0)
+		return err;
+	m->spec.seq = seq_no;
+	m->needs_commit = m->is_local || m->seq != 0;
+	if (left > most) {
+		left = most;
+		m->r.flags |= RECORD_OVERRIDE;
+	}
+	m->r.received_ms = agent_dtn(a, now);
+	m->r.expiry_ms = u64_add_sat(m->r.received_ms, left + 1);
+	m->r.dest_scheme = s->dest.scheme;
+	m->r.dest_node = s->dest.node;
+	m->r.dest_service = s->dest.service;
+	m->r.priority = s->priority;
+	m->r.hop_limit = a->cfg.hop_limit;
+	if (m->is_local)
+		m->r.flags |= RECORD_LOCAL;
+	return s->custody && !m->is_local ? own_pair(a, m) : 0;
+}
+
+/* custody.md D.7 SOURCE */
+static int own_pair(struct agent *a, struct making *m)
+{
+	uint64_t seq = 0;
+	int err = custody_number(a, &m->r.own_seq_no, &seq);
+
+	if (err != 0)
+		return err;
+	m->r.flags |= RECORD_CUSTODY;
+	m->r.own_seq_id = a->cfg.custody_seq_id;
+	m->spec.has_cteb = true;
+	m->spec.cteb = (struct cteb){
+		.seq_no = m->r.own_seq_no, .seq_id = m->r.own_seq_id, .custodian = a->self};
+	m->needs_commit = true;
+	if (seq > m->seq)
+		m->seq = seq;
+	return 0;
+}
+
+static int build_and_put(struct agent *a, const struct own_bundle *o, struct making *m, uint64_t *id)
+{
+	uint8_t head_room[HEAD_MADE_MAX], tail_room[BUNDLE_TAIL_MAX], value_room[STORE_VALUE_MAX];
+	struct buf head = buf_of(head_room, sizeof head_room), tail = buf_of(tail_room, sizeof tail_room);
+	struct buf value = buf_of(value_room, sizeof value_room);
+	struct view part[16];
+	struct store_bundle s = {.payload = part,
+		.n_payload = o->s.n_payload + 1,
+		.flags = (o->urgent ? STORE_URGENT : 0) | (m->spec.lifetime_ms > 3600000 ? STORE_LONG : 0)};
+	uint32_t crc;
+	int err;
+
+	m->r.payload_bytes = payload_size(&o->s);
+	err = bundle_build_head(&head, &m->spec, m->r.payload_bytes, &crc);
+	if (err != 0)
+		return err;
+	for (size_t i = 0; i < o->s.n_payload; i++) {
+		part[i] = o->s.payload[i];
+		crc = crc_update(m->spec.block_crc_type, crc, part[i]);
+	}
+	err = bundle_build_tail(&tail, &m->spec, crc);
+	if (err != 0)
+		return err;
+	part[o->s.n_payload] = buf_view(&tail);
+	spec_uid(&m->spec, m->r.uid);
+	m->r.tail_bytes = tail.len;
+	m->r.size_bytes = head.len + m->r.payload_bytes + tail.len;
+	record_write(&value, &m->r);
+	s.value = buf_view(&value);
+	s.head = buf_view(&head);
+	return store_put(a->store, &s, id);
+}
+
+static void spec_uid(const struct bundle_spec *spec, uint64_t uid[2])
+{
+	struct bundle b = {.source = spec->source, .created_ms = spec->created_ms, .seq = spec->seq};
+
+	bundle_uid(&b, uid);
+}
+
+static uint64_t payload_size(const struct agent_send *s)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < s->n_payload; i++)
+		n = u64_add_sat(n, s->payload[i].n);
+	return n;
+}

@@ -1,0 +1,321 @@
+/*
+ * state: what the files of the agent share: its one struct, the entry of a bundle, the promises that
+ * wait for a commit, and the functions they call in each other. Nothing outside this folder includes it.
+ *
+ * Invariant: an entry is in exactly one place, told by its state; only entry_set_state() changes it.
+ */
+#ifndef OWLT_AGENT_STATE_H
+#define OWLT_AGENT_STATE_H
+
+#include "bundle/admin.h"
+#include "bundle/base/hash.h"
+#include "bundle/base/heap.h"
+#include "bundle/base/list.h"
+#include "bundle/base/pool.h"
+#include "bundle/base/rng.h"
+#include "bundle/events.h"
+#include "dtn/agent/agent.h"
+#include "dtn/agent/record.h"
+
+#include <assert.h>
+
+#define PRIORITIES 3u
+#define PRIORITY_STANDARD 1u
+#define PRIORITY_EXPEDITED 2u
+#define NEIGHBOURS_MAX 256u
+#define SCAN_MAX 256u	   /* bundles looked at for one that fits */
+#define PROMISES_MAX 16384u
+#define PENDING_MAX 32u	   /* custodians with a signal in the making */
+#define HEAD_MADE_MAX 8192u /* head of a bundle made here */
+#define NO_NEIGHBOUR UINT16_MAX
+#define NO_REGISTRATION UINT16_MAX
+/* Ids of bundles that were never stored (rejected on arrival, signals to us, echoes): told apart
+ * from the store's, below 2^53 for JSON, unique over restarts. */
+#define ID_PASSING (UINT64_C(1) << 52)
+
+enum entry_state {
+	ENTRY_NEW,     /* being set up; in no list */
+	ENTRY_STAGED,  /* may not move before its commit */
+	ENTRY_QUEUED,  /* in a neighbour's queue */
+	ENTRY_SENDING, /* given to a convergence layer */
+	ENTRY_AWAIT,   /* custody: sent, the next custodian's signal is awaited */
+	ENTRY_WAITING, /* no way known now */
+	ENTRY_FOR_APP, /* for an endpoint here: no registration, or no credit */
+	ENTRY_HANDING, /* "handed" is being made durable */
+	ENTRY_READY,   /* may be handed over */
+	ENTRY_HANDED,  /* the application has it, not acknowledged */
+	ENTRY_ACKED,   /* acknowledgement is being made durable */
+	ENTRY_STATES
+};
+
+/* Bits of bundle_entry.flags. */
+#define E_CUSTODY 0x01u	    /* we are custodian and have a pair for it */
+#define E_LOCAL 0x02u	    /* its destination is here */
+#define E_HANDED 0x04u	    /* its record says HANDED */
+#define E_REDELIVERED 0x08u /* may have been handed over before a restart */
+#define E_SENT 0x10u	    /* the current pair was sent (or may have been, before a restart) */
+#define E_OVERRIDE 0x20u    /* our own shorter lifetime is what ends it: reason 10 */
+#define E_CLAIMED 0x40u	    /* counts against its registration's credit */
+
+struct bundle_entry {
+	struct hash_node by_uid;  /* hash = keyed hash of the record's uid */
+	struct hash_node by_id;	  /* hash = id */
+	struct hash_node by_pair; /* hash = own custody number, where E_CUSTODY */
+	struct link_node link;	  /* queue, waiting list, registration's list */
+	struct heap_node timer;	  /* the earlier of expiry and due; tie = id */
+	mono expiry, due;	  /* due: custody, MONO_NEVER = none */
+	uint64_t seq;		  /* batch that makes it durable */
+	uint32_t size;		  /* bytes, saturated; for choosing what fits */
+	uint16_t neighbour, registration;
+	uint16_t n_sent;
+	uint8_t state, flags, priority;
+};
+_Static_assert(sizeof(struct bundle_entry) <= 128, "a bundle costs at most 128 bytes of memory");
+
+static inline uint64_t entry_id(const struct bundle_entry *e)
+{
+	return e->timer.tie;
+}
+
+struct neighbour {
+	node_id node;
+	bool is_open;
+	mono until;
+	struct link_node queue[PRIORITIES];
+	uint64_t n_queued;
+};
+
+struct registration {
+	uint32_t id; /* 0: free */
+	struct eid endpoint;
+	char ssp[128];
+	uint64_t credit, n_claimed;
+	struct link_node waiting; /* ENTRY_FOR_APP, in order of reception */
+	struct link_node ready;	  /* ENTRY_READY */
+	struct link_node handed;  /* ENTRY_HANDED, ENTRY_ACKED, ENTRY_HANDING, claimed ENTRY_STAGED */
+};
+
+/* An EID that outlives what it was read from. */
+struct kept_eid {
+	uint64_t scheme, service;
+	node_id node;
+	uint8_t n;
+	char ssp[63];
+};
+bool eid_keep(struct kept_eid *k, const struct eid *e);
+struct eid eid_kept(const struct kept_eid *k);
+
+/* A custody pair of another custodian. */
+struct pair {
+	struct kept_eid custodian;
+	uint64_t seq_id, seq_no;
+	struct kept_eid dest; /* where seq_id == 0 */
+};
+
+/* Something that is done when a batch is durable. */
+enum promise_kind {
+	PROMISE_NEW,	 /* a bundle: accept custody, answer the application, dispatch */
+	PROMISE_PAIR,	 /* another pair for a bundle that is here */
+	PROMISE_HANDING, /* a bundle may be handed over */
+	PROMISE_ACKED	 /* an acknowledgement */
+};
+struct promise {
+	struct link_node link;
+	uint64_t seq, id;
+	uint64_t request;      /* PROMISE_NEW: the application's, 0 = none */
+	uint32_t registration; /* PROMISE_ACKED */
+	uint8_t kind;
+	bool has_pair, is_done, is_again;
+	int err;
+	struct pair pair;
+};
+
+/* A bundle, or a custody pair, that is known without being here. */
+enum known_kind { KNOWN_TOMB, KNOWN_PAIR };
+struct known {
+	struct hash_node node;
+	struct heap_node timer; /* expiry; tie = serial number */
+	uint64_t key[4];
+	uint64_t row;	    /* its row in the store; 0: memory only */
+	uint64_t seq;	    /* batch that makes it durable */
+	uint64_t bundle_id; /* local id it had */
+	uint8_t kind;
+	bool is_delivered;
+};
+
+struct pending_item {
+	bool accepted;
+	uint64_t seq_id, seq_no, id;
+	struct kept_eid dest;
+};
+struct pending {
+	bool is_used;
+	struct kept_eid custodian;
+	mono due;
+	size_t n;
+	struct pending_item *item; /* signal_count of them */
+};
+
+struct bucket { /* token bucket, in thousandths */
+	uint64_t level, per_s;
+	mono at;
+};
+
+struct agent {
+	struct agent_cfg cfg;
+	struct agent_deps deps;
+	struct store *store;
+	struct trace *trace;
+	struct eid self;
+	char self_ssp[64];
+	struct bundle_rules rules_in, rules_own; /* for arrivals, for what we stored */
+	struct custody_codes codes;
+	struct hash_key key;
+
+	struct pool entries;
+	struct hash_table by_uid, by_id, by_pair;
+	struct heap timers;
+	uint64_t n_state[ENTRY_STATES];
+	uint64_t n_custody;
+
+	struct neighbour *neighbour;
+	size_t n_neighbours;
+	struct link_node waiting;   /* ENTRY_WAITING */
+	struct link_node unclaimed; /* ENTRY_FOR_APP without registration */
+	struct registration *registration;
+	uint32_t last_registration;
+	uint64_t n_registrations;
+	unsigned next_ready; /* registration that is looked at first */
+
+	struct pool promises;
+	struct link_node promised, done; /* waiting for commits; answers for agent_event() */
+	uint64_t committed; /* batches up to this have ended */
+	bool retry;	    /* something could not be staged: try again after the next commit */
+
+	struct pool knowns;
+	struct hash_table tombs, pairs;
+	struct heap known_timers;
+	uint64_t known_serial, next_row, n_evicted;
+
+	struct pending pending[PENDING_MAX];
+	struct pending_item *items;
+
+	struct bucket echo_rate, report_rate;
+	uint64_t last_request, last_passing, boot;
+	uint64_t custody_break; /* break.h 3 only */
+	bool is_draining;
+};
+
+/* -- agent.c */
+void entry_set_state(struct agent *a, struct bundle_entry *e, enum entry_state s);
+struct bundle_entry *entry_add(struct agent *a, uint64_t id, const struct record *r);
+struct bundle_entry *entry_by_id(const struct agent *a, uint64_t id);
+struct bundle_entry *entry_by_uid(const struct agent *a, const uint64_t uid[2]);
+struct bundle_entry *entry_by_pair(const struct agent *a, uint64_t seq_no);
+void entry_set_pair(struct agent *a, struct bundle_entry *e, uint64_t seq_no);
+void entry_set_due(struct agent *a, struct bundle_entry *e, mono due);
+void entry_free(struct agent *a, struct bundle_entry *e);
+bool entry_is_durable(const struct agent *a, const struct bundle_entry *e);
+
+/* -- record.c and small helpers of agent.c */
+struct record entry_record(const struct agent *a, const struct bundle_entry *e);
+void entry_save(struct agent *a, struct bundle_entry *e, const struct record *r);
+bool entry_bundle(const struct agent *a, const struct bundle_entry *e, struct bundle *b);
+mono agent_mono(const struct agent *a, dtntime t);
+
+/* -- trace of a bundle's identity: seen.c */
+void seen_emit(struct agent *a, mono now, uint64_t id, const struct bundle *b, unsigned priority,
+	uint64_t size);
+uint64_t seen_passing(struct agent *a, mono now, const struct bundle *b, uint64_t size);
+void bundle_uid(const struct bundle *b, uint64_t uid[2]);
+bool rate_take(struct bucket *k, mono now);
+
+/* -- commit.c */
+struct promise *promise_add(struct agent *a, enum promise_kind kind, uint64_t seq, uint64_t id);
+bool promise_room(const struct agent *a);
+
+/* -- receive.c, duplicate.c, expire.c */
+/* A bundle on its way in: what is known of it before it has an entry. */
+struct arrival {
+	const struct bundle *b;
+	unsigned link;
+	node_id from;
+	uint64_t uid[2];
+	uint64_t size, discard;
+	mono expiry;
+	bool is_override, is_local;
+	bool takes_custody; /* it asks for custody and we would take it */
+	struct pair pair;
+};
+/* True when the bundle was a duplicate and has been dealt with. */
+bool duplicate_handled(struct agent *a, mono now, const struct arrival *in);
+mono expiry_of(const struct agent *a, mono now, const struct bundle *b, bool *override);
+void expire_tick(struct agent *a, mono now);
+
+/* -- send.c */
+struct own_bundle {
+	struct agent_send s;
+	bool urgent;	  /* may use the store's reserve */
+	uint64_t request; /* 0: nobody waits for an answer */
+};
+int send_own(struct agent *a, mono now, const struct own_bundle *o, uint64_t *id) MUST_USE;
+
+/* -- forward.c */
+void forward_entry(struct agent *a, mono now, struct bundle_entry *e, node_id not_to);
+void forward_requeue(struct agent *a, struct bundle_entry *e);
+unsigned neighbour_find(const struct agent *a, node_id node);
+mono route_earliest(const struct agent *a, node_id from, node_id to, mono at);
+
+/* -- deliver.c */
+bool deliver_claim(struct agent *a, const struct eid *dest, unsigned *registration);
+void deliver_arrived(struct agent *a, mono now, struct bundle_entry *e);
+void deliver_committed(struct agent *a, mono now, const struct promise *p);
+void deliver_acked(struct agent *a, mono now, struct promise *p);
+bool deliver_event(struct agent *a, mono now, struct agent_event *ev);
+void deliver_forget(struct agent *a, struct bundle_entry *e);
+
+/* -- delete.c */
+void delete_entry(struct agent *a, mono now, struct bundle_entry *e, enum reason reason);
+void release_entry(struct agent *a, mono now, struct bundle_entry *e, enum why why);
+void drop_passing(struct agent *a, mono now, uint64_t id, const struct bundle *b, enum reason reason);
+
+/* -- report.c */
+void report_bundle(struct agent *a, mono now, uint64_t id, const struct bundle *b,
+	enum status_kind status, enum reason reason);
+void report_entry(struct agent *a, mono now, const struct bundle_entry *e, enum status_kind status,
+	enum reason reason);
+
+/* -- echo.c */
+bool echo_is_service(const struct agent *a, const struct eid *e);
+void echo_answer(struct agent *a, mono now, uint64_t id, const struct bundle *b);
+
+/* -- custody.c */
+int custody_number(struct agent *a, uint64_t *seq_no, uint64_t *seq) MUST_USE;
+bool custody_pair(const struct agent *a, const struct bundle *b, struct pair *p);
+void custody_sent(struct agent *a, mono now, struct bundle_entry *e, const struct agent_sent *s);
+void custody_due(struct agent *a, mono now, struct bundle_entry *e);
+void custody_answer(struct agent *a, mono now, struct bundle_entry *e, bool accepted, node_id by);
+struct known *custody_remember(struct agent *a, const struct pair *p, uint64_t id, mono expiry);
+
+/* -- signal.c */
+void signal_add(struct agent *a, mono now, const struct pair *p, bool accepted, uint64_t id);
+void signal_flush_all(struct agent *a, mono now);
+void signal_tick(struct agent *a, mono now);
+mono signal_deadline(const struct agent *a);
+bool signal_receive(struct agent *a, mono now, uint64_t id, const struct bundle *b);
+bool signal_is_pending(const struct agent *a);
+
+/* -- known.c */
+struct known *known_tomb(const struct agent *a, const uint64_t uid[2]);
+struct known *known_pair(const struct agent *a, const struct pair *p);
+struct known *known_add(struct agent *a, enum known_kind kind, const uint64_t key[4], mono expiry);
+void known_write(struct agent *a, struct known *k);
+void known_forget(struct agent *a, struct known *k);
+void known_tick(struct agent *a, mono now);
+void known_restore(struct agent *a);
+void pair_key(const struct pair *p, uint64_t key[4]);
+
+/* -- restore.c */
+int restore_all(struct agent *a, mono now) MUST_USE;
+
+#endif
