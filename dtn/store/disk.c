@@ -1,10 +1,225 @@
 /*
- * disk: the disk store (being built; opening says so).
+ * disk: the disk store: segment log (segment.c) with LMDB as index (kv.c, index.c).
+ *
+ * A commit appends the batch to the log and flushes it: that makes it durable. The index follows at
+ * checkpoints: when enough operations have gathered, or free segments run short, the writer puts them
+ * all into one index transaction with the log position it reaches. Segments that begin before that
+ * position and hold no live record are used again. Recovery is in recover.c, moving of records in
+ * compact.c, the layout of the files in owlt-store(5).
+ *
+ * Between store_commit_begin() and store_commit_end() struct log, kv, kept, is_indexed and index_err
+ * belong to the thread in store_commit_run(); the loop only reads live records (disk_load).
+ * Start reading at disk_run().
  */
-#include "dtn/store/store.h"
+#include "dtn/store/disk.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define CHECKPOINT_OPS 4096u	 /* operations that gather before the index is written */
+#define KEPT_MAX (1u << 20)	 /* ... at most, while it can't be */
+#define SEGMENT_SIZE (UINT64_C(16) << 20)
+#define SEGMENT_MIN (UINT64_C(256) << 10)
+#define SEGMENTS_MAX 1024u
+#define RECORD_OVERHEAD 320u	 /* header, value and padding of a bundle's record */
+
+static int disk_lock(struct disk *d, const char *path);
+static int open_files(struct disk *d, const char *path);
+static void disk_begin(struct store *st, struct store_batch *b);
+static int disk_run(struct store *st, struct store_batch *b);
+static int checkpoint(struct disk *d, struct store_batch *b);
+static bool disk_applied(struct store *st, struct op *op);
+static int disk_load(struct store *st, struct entry *e);
+static void disk_close(struct store *st);
+
+static const struct store_ops disk_ops = {
+	.begin = disk_begin,
+	.run = disk_run,
+	.applied = disk_applied,
+	.load = disk_load,
+	.close = disk_close,
+};
+
+static struct disk *disk_of(struct store *st)
+{
+	return container_of(st, struct disk, base);
+}
 
 int store_disk_open(const char *path, const struct store_limits *limits, struct store **out)
 {
-	(void)path, (void)limits, (void)out;
-	return -ENOSYS;
+	struct disk *d = calloc(1, sizeof *d);
+
+	if (!d)
+		return -ENOMEM;
+	d->dir = d->lock = -1;
+	list_init(&d->kept);
+	int err = store_init(&d->base, &disk_ops, limits);
+	if (!err)
+		err = disk_lock(d, path);
+	if (!err)
+		err = open_files(d, path);
+	if (!err)
+		err = disk_recover(d);
+	if (err) {
+		disk_close(&d->base);
+		return err;
+	}
+	log_spare(&d->log);
+	*out = &d->base;
+	return 0;
+}
+
+static int disk_lock(struct disk *d, const char *path)
+{
+	if (mkdir(path, 0750) && errno != EEXIST)
+		return -errno;
+	d->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (d->dir < 0)
+		return -errno;
+	d->lock = openat(d->dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+	if (d->lock < 0)
+		return -errno;
+	if (flock(d->lock, LOCK_EX | LOCK_NB))
+		return errno == EWOULDBLOCK ? -EBUSY : -errno;
+	return 0;
+}
+
+static int open_files(struct disk *d, const char *path)
+{
+	const struct store_limits *l = &d->base.limits;
+	uint64_t size = SEGMENT_SIZE, rows = u64_add_sat(l->max_bundles, l->max_rows);
+	uint64_t bytes = u64_add_sat(l->max_bytes, l->max_bundles * RECORD_OVERHEAD);
+	char file[4096];
+
+	while (size > SEGMENT_MIN && size * 16 > l->max_bytes)
+		size /= 2;
+	while (bytes / size > SEGMENTS_MAX / 2)
+		size *= 2;
+	int err = log_open(&d->log, d->dir, size, 2 * (size_t)(bytes / size + 1) + 8);
+	if (err)
+		return err;
+	if (snprintf(file, sizeof file, "%s/index.mdb", path) >= (int)sizeof file)
+		return -ENAMETOOLONG;
+	return kv_open(file, (UINT64_C(64) << 20) + rows * 512, &d->kv);
+}
+
+static void disk_begin(struct store *st, struct store_batch *b)
+{
+	struct disk *d = disk_of(st);
+
+	d->is_indexed = false;
+	log_free_dead(&d->log);
+	compact_begin(d, b);
+}
+
+/* The writer's thread. Once the log has the batch it is durable, whatever becomes of the index. */
+static int disk_run(struct store *st, struct store_batch *b)
+{
+	struct disk *d = disk_of(st);
+
+	if (d->index_err)
+		return d->index_err;
+	if (d->n_kept >= KEPT_MAX)
+		return -ENOSPC;
+	int err = log_append(&d->log, &b->ops);
+	if (err)
+		return err;
+	if (d->n_kept >= CHECKPOINT_OPS || log_n_available(&d->log) < 4) {
+		err = checkpoint(d, b);
+		if (err && err != -ENOSPC && err != -EDQUOT)
+			d->index_err = err;
+	}
+	log_spare(&d->log);
+	return 0;
+}
+
+static int checkpoint(struct disk *d, struct store_batch *b)
+{
+	int err = kv_begin(d->kv);
+
+	for (struct link_node *l = d->kept.next; l != &d->kept && !err; l = l->next)
+		err = index_put_op(d, container_of(l, struct op, link));
+	for (struct link_node *l = b->ops.next; l != &b->ops && !err; l = l->next)
+		err = index_put_op(d, container_of(l, struct op, link));
+	if (!err)
+		err = index_meta_put(d);
+	if (err) {
+		kv_abort(d->kv);
+		return err;
+	}
+	err = kv_commit(d->kv);
+	if (err)
+		return err;
+	while (!list_empty(&d->kept))
+		list_push_back(&b->spent, list_pop_front(&d->kept));
+	d->n_kept = 0;
+	d->is_indexed = true;
+	d->log.kept_generation = d->log.active->generation;
+	return 0;
+}
+
+static bool disk_applied(struct store *st, struct op *op)
+{
+	struct disk *d = disk_of(st);
+	struct entry *e = op->entry;
+
+	if (op->type == OP_PUT || op->type == OP_MOVE)
+		if (op->to.segment)
+			compact_place(e, &op->to);
+	if (op->type == OP_PUT)
+		stage_cache(st, e);
+	if (op->type == OP_DELETE && op->kind == STORE_BUNDLE)
+		compact_place(e, NULL);
+	if (d->is_indexed)
+		return false;
+	list_push_back(&d->kept, &op->link);
+	d->n_kept++;
+	return true;
+}
+
+/* The whole record is read and checked, whatever part was asked for. */
+static int disk_load(struct store *st, struct entry *e)
+{
+	struct cell *c = store_cell_new(st, e->place.len);
+	struct record r;
+	uint64_t size;
+
+	if (!c)
+		return -ENOMEM;
+	int err = segment_read(e->place.segment, e->place.off, c->bytes, c->n);
+	if (!err && record_read(view_of(c->bytes, c->n), &r, &size))
+		err = -E_CORRUPT;
+	if (!err && (r.id != e->id || r.type != RECORD_PUT ||
+			    r.generation != e->place.segment->generation ||
+			    r.head.n != e->head.n || r.payload.n != e->payload.n))
+		err = -E_CORRUPT;
+	if (err) {
+		store_cell_unref(st, c);
+		return err;
+	}
+	e->head_cell = c;
+	e->payload_cell = store_cell_ref(c);
+	e->head = r.head;
+	e->payload = r.payload;
+	return 0;
+}
+
+static void disk_close(struct store *st)
+{
+	struct disk *d = disk_of(st);
+
+	while (!list_empty(&d->kept))
+		stage_op_free(st, container_of(list_pop_front(&d->kept), struct op, link));
+	store_fini(st);
+	log_close(&d->log);
+	kv_close(d->kv);
+	if (d->lock >= 0)
+		close(d->lock);
+	if (d->dir >= 0)
+		close(d->dir);
+	free(d);
 }

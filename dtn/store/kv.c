@@ -1,0 +1,166 @@
+/*
+ * kv: the one file that sees LMDB.
+ *
+ * The index is written only at checkpoints, in one transaction that LMDB makes durable by itself (data,
+ * flush, meta page, flush). Between checkpoints nothing is written: with MDB_NOSYNC a power cut between
+ * two unsynced transactions could leave a file that LMDB can't read, and the log's tail could not
+ * repair it. MDB_NOLOCK: the store's own lock file keeps others out, and nobody reads while it writes.
+ */
+#include "dtn/store/kv.h"
+
+#include "bundle/base/bytes.h"
+
+#include <lmdb.h>
+#include <stdlib.h>
+
+#define KEY_SIZE 9
+
+struct kv {
+	MDB_env *env;
+	MDB_dbi dbi;
+	MDB_txn *txn;
+};
+
+static int kv_err(int rc);
+static MDB_val key_make(uint8_t buf[KEY_SIZE], uint8_t kind, uint64_t id);
+static int env_open(struct kv *kv, const char *file, uint64_t max_bytes);
+
+int kv_open(const char *file, uint64_t max_bytes, struct kv **out)
+{
+	struct kv *kv = calloc(1, sizeof *kv);
+	int err = kv ? env_open(kv, file, max_bytes) : -ENOMEM;
+
+	if (err) {
+		kv_close(kv);
+		return err;
+	}
+	*out = kv;
+	return 0;
+}
+
+void kv_close(struct kv *kv)
+{
+	if (!kv)
+		return;
+	kv_abort(kv);
+	if (kv->env)
+		mdb_env_close(kv->env);
+	free(kv);
+}
+
+int kv_begin(struct kv *kv)
+{
+	return kv_err(mdb_txn_begin(kv->env, NULL, 0, &kv->txn));
+}
+
+int kv_commit(struct kv *kv)
+{
+	MDB_txn *txn = kv->txn;
+
+	kv->txn = NULL;
+	return kv_err(mdb_txn_commit(txn));
+}
+
+void kv_abort(struct kv *kv)
+{
+	if (kv->txn)
+		mdb_txn_abort(kv->txn);
+	kv->txn = NULL;
+}
+
+int kv_get(struct kv *kv, uint8_t kind, uint64_t id, struct view *value)
+{
+	uint8_t buf[KEY_SIZE];
+	MDB_val key = key_make(buf, kind, id), v;
+	int rc = mdb_get(kv->txn, kv->dbi, &key, &v);
+
+	if (rc == MDB_NOTFOUND)
+		return -E_UNKNOWN;
+	if (rc == 0)
+		*value = view_of(v.mv_data, v.mv_size);
+	return kv_err(rc);
+}
+
+int kv_put(struct kv *kv, uint8_t kind, uint64_t id, struct view value)
+{
+	uint8_t buf[KEY_SIZE];
+	MDB_val key = key_make(buf, kind, id);
+	MDB_val v = {.mv_size = value.n, .mv_data = (void *)(uintptr_t)value.p};
+
+	return kv_err(mdb_put(kv->txn, kv->dbi, &key, &v, 0));
+}
+
+int kv_delete(struct kv *kv, uint8_t kind, uint64_t id)
+{
+	uint8_t buf[KEY_SIZE];
+	MDB_val key = key_make(buf, kind, id);
+	int rc = mdb_del(kv->txn, kv->dbi, &key, NULL);
+
+	return rc == MDB_NOTFOUND ? 0 : kv_err(rc);
+}
+
+int kv_each(struct kv *kv, int (*row)(void *arg, uint8_t kind, uint64_t id, struct view value),
+	void *arg)
+{
+	MDB_cursor *c;
+	MDB_val key, v;
+	int err = kv_err(mdb_cursor_open(kv->txn, kv->dbi, &c));
+
+	if (err)
+		return err;
+	int rc = mdb_cursor_get(c, &key, &v, MDB_FIRST);
+	while (rc == 0 && err == 0) {
+		const uint8_t *k = key.mv_data;
+
+		err = key.mv_size == KEY_SIZE ?
+			      row(arg, k[0], be64_get(k + 1), view_of(v.mv_data, v.mv_size)) :
+			      -E_CORRUPT;
+		rc = mdb_cursor_get(c, &key, &v, MDB_NEXT);
+	}
+	mdb_cursor_close(c);
+	if (err)
+		return err;
+	return rc == MDB_NOTFOUND ? 0 : kv_err(rc);
+}
+
+static int env_open(struct kv *kv, const char *file, uint64_t max_bytes)
+{
+	int err = kv_err(mdb_env_create(&kv->env));
+
+	if (!err)
+		err = kv_err(mdb_env_set_mapsize(kv->env, max_bytes));
+	if (!err)
+		err = kv_err(mdb_env_open(kv->env, file, MDB_NOSUBDIR | MDB_NOTLS | MDB_NOLOCK, 0640));
+	if (!err)
+		err = kv_begin(kv);
+	if (!err)
+		err = kv_err(mdb_dbi_open(kv->txn, NULL, 0, &kv->dbi));
+	if (!err)
+		err = kv_commit(kv);
+	return err;
+}
+
+static MDB_val key_make(uint8_t buf[KEY_SIZE], uint8_t kind, uint64_t id)
+{
+	buf[0] = kind;
+	be64_put(buf + 1, id);
+	return (MDB_val){.mv_size = KEY_SIZE, .mv_data = buf};
+}
+
+static int kv_err(int rc)
+{
+	if (rc >= 0)
+		return -rc;
+	switch (rc) {
+	case MDB_MAP_FULL:
+		return -ENOSPC;
+	case MDB_VERSION_MISMATCH:
+		return -E_VERSION;
+	case MDB_CORRUPTED:
+	case MDB_INVALID:
+	case MDB_PAGE_NOTFOUND:
+		return -E_CORRUPT;
+	default:
+		return -EIO;
+	}
+}

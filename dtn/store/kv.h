@@ -1,0 +1,28 @@
+/*
+ * kv: the index on disk: rows (kind, id) -> at most 512 bytes in one LMDB file. One user at a time; all
+ * calls between kv_begin() and kv_commit() or kv_abort() come from one thread.
+ */
+#ifndef OWLT_STORE_KV_H
+#define OWLT_STORE_KV_H
+
+#include "bundle/base/err.h"
+#include "bundle/base/view.h"
+
+struct kv;
+
+/* Opens or makes the file; it grows up to max_bytes. -errno, -ENOSPC, -E_CORRUPT, -E_VERSION. */
+int kv_open(const char *file, uint64_t max_bytes, struct kv **out) MUST_USE;
+void kv_close(struct kv *kv);
+int kv_begin(struct kv *kv) MUST_USE;
+/* Makes all since kv_begin() durable, or nothing. */
+int kv_commit(struct kv *kv) MUST_USE;
+void kv_abort(struct kv *kv);
+/* Within a transaction. */
+int kv_get(struct kv *kv, uint8_t kind, uint64_t id, struct view *value) MUST_USE;
+int kv_put(struct kv *kv, uint8_t kind, uint64_t id, struct view value) MUST_USE;
+int kv_delete(struct kv *kv, uint8_t kind, uint64_t id) MUST_USE; /* a missing row is fine */
+/* All rows in order; stops at the first that `row` answers with an error. */
+int kv_each(struct kv *kv, int (*row)(void *arg, uint8_t kind, uint64_t id, struct view value),
+	void *arg) MUST_USE;
+
+#endif
