@@ -11,7 +11,7 @@
 #define INDEX_META 0
 #define INDEX_PLACE 0x40
 #define META_SIZE 36
-#define PLACE_SIZE 28
+#define PLACE_SIZE 36
 
 static int load_row(void *arg, uint8_t kind, uint64_t id, struct view value);
 static int load_value(struct store *st, uint8_t kind, uint64_t id, struct view value);
@@ -69,8 +69,9 @@ int index_put_place(struct disk *d, uint64_t id, const struct place *at, uint64_
 
 	be64_put(v, at->segment->generation);
 	be64_put(v + 8, at->off);
-	be32_put(v + 16, (uint32_t)head);
-	be64_put(v + 20, payload);
+	be64_put(v + 16, at->len);
+	be32_put(v + 24, (uint32_t)head);
+	be64_put(v + 28, payload);
 	return kv_put(d->kv, INDEX_PLACE, id, view_of(v, sizeof v));
 }
 
@@ -112,10 +113,10 @@ static int load_place(struct disk *d, uint64_t id, struct view v)
 
 	if (!e || v.n != PLACE_SIZE)
 		return -E_CORRUPT;
-	e->head.n = be32_get(v.p + 16);
-	e->payload.n = be64_get(v.p + 20);
 	e->place.off = be64_get(v.p + 8);
-	e->place.len = record_size(e->value->n, e->head.n, e->payload.n);
+	e->place.len = be64_get(v.p + 16);
+	e->head.n = be32_get(v.p + 24);
+	e->payload.n = be64_get(v.p + 28);
 	e->place.segment = log_find(&d->log, be64_get(v.p));
 	return 0;
 }

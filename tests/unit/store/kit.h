@@ -9,7 +9,7 @@
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 
-enum kit_type { KIT_MEM, KIT_TYPES, KIT_DISK };
+enum kit_type { KIT_MEM, KIT_DISK, KIT_TYPES };
 
 struct kit {
 	enum kit_type type;
