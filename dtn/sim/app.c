@@ -96,6 +96,7 @@ void sim_unregister(struct sim *s, unsigned node, uint64_t service)
 	if (r->registration && s->node[node].node)
 		node_unregister(s->node[node].node, s->now, r->registration);
 	r->registration = 0;
+	due_clear(s, &r->due);
 	due_set(s, &s->node[node].turn, s->now, SRC_TURN, 0);
 }
 

@@ -367,11 +367,15 @@ static void trace_one(struct sim *s, struct sim_node *n, const struct trace_rec 
 		trace_path(s, n, r->a[0], r->a[2], true);
 		break;
 	case EV_bundle_received:
+		n->taking += r->a[4] != 0;
+		trace_path(s, n, r->a[0], r->a[1], false);
+		break;
 	case EV_bundle_duplicate:
 		trace_path(s, n, r->a[0], r->a[1], false);
 		break;
 	case EV_custody_signalled:
 		n->signals_due++;
+		n->taking -= n->taking > 0;
 		break;
 	case EV_custody_signal_tx:
 		n->signals_due -= (int64_t)(r->a[2] + r->a[3]);

@@ -25,6 +25,19 @@ const char *const sim_stage_name[STAGES] = {
 	[STAGE_FORWARDING] = "forwarding",
 };
 
+struct sim_faults sim_faults_usual(double crashes_per_h, mono until)
+{
+	return (struct sim_faults){
+		.crashes_per_h = crashes_per_h,
+		.survives_p = 0.5,
+		.down_max_us = until / 40,
+		.stall_p = 0.05,
+		.stall_max_us = 20 * US_PER_S,
+		.app_dies_p = 0.05,
+		.until = until / 3 * 2,
+	};
+}
+
 void faults_init(struct sim *s, struct sim_node *n)
 {
 	rng_init(&n->rng, s->cfg.seed, RNG_FAULTS + n->index);
@@ -131,7 +144,7 @@ static void count(struct sim *s, const struct sim_node *n, bool survives)
 
 	c->crashes++;
 	c->crashes_staged += n->batch || store_is_dirty(n->store);
-	c->crashes_before_signal += n->signals_due > 0;
+	c->crashes_before_signal += n->signals_due > 0 || (n->stage == STAGE_COMMITTED && n->taking_begun > 0);
 	c->crashes_forwarding += n->stage == STAGE_FORWARDING;
 	if (n->batch) {
 		c->batches_kept += survives;

@@ -1,6 +1,6 @@
 /*
  * inside: what the files of the simulator share: the world's state, and the calls between its parts
- * (world.c turns, wire.c frames, app.c applications, faults.c crashes, check.c invariants).
+ * (world.c turns, frames.c frames, app.c applications, faults.c crashes, check.c invariants).
  */
 #ifndef OWLT_SIM_INSIDE_H
 #define OWLT_SIM_INSIDE_H
@@ -121,6 +121,7 @@ struct sim_node {
 	struct link_node pending; /* requests without an answer */
 	/* what the trace said of signals since the last start */
 	int64_t signals_due;
+	uint64_t taking, taking_begun; /* custody bundles that came and are not yet answered; so of the batch */
 	/* committed store as last seen */
 	struct hash_table held;
 	struct link_node all_held;
@@ -182,11 +183,11 @@ void due_clear(struct sim *s, struct due *d);
 int sim_node_start(struct sim *s, struct sim_node *n) MUST_USE;
 void sim_node_die(struct sim *s, struct sim_node *n, bool survives);
 
-/* wire.c */
+/* frames.c */
 /* A packet of n bytes, `captured` with its headers, leaves by a direction. */
-void wire_send(struct sim *s, unsigned dir, struct view bytes, size_t captured);
-void wire_arrive(struct sim *s, struct frame *f);
-void wire_fini(struct sim *s);
+void frames_send(struct sim *s, unsigned dir, struct view bytes, size_t captured);
+void frames_arrive(struct sim *s, struct frame *f);
+void frames_fini(struct sim *s);
 
 /* app.c */
 int app_init(struct sim *s) MUST_USE;

@@ -54,10 +54,10 @@ void sim_free(struct sim *s)
 {
 	if (!s)
 		return;
+	frames_fini(s); /* empties the heap, which points into all that follows */
 	for (size_t i = 0; i < s->n_nodes; i++)
 		node_fini(&s->node[i]);
 	app_fini(s);
-	wire_fini(s);
 	hash_fini(&s->by_id);
 	heap_fini(&s->due);
 	free(s->dir);
@@ -118,6 +118,11 @@ bool sim_record(struct sim *s, struct sim_record *out)
 	return n->trace.tail < n->trace_seen && trace_next(&n->trace, &out->rec);
 }
 
+bool sim_is_up(const struct sim *s, unsigned node)
+{
+	return s->node[node].node;
+}
+
 const char *sim_link_name(const struct sim *s, unsigned node, unsigned link)
 {
 	const struct sim_node *n = &s->node[node];
@@ -128,6 +133,16 @@ const char *sim_link_name(const struct sim *s, unsigned node, unsigned link)
 const struct link_dir *sim_link(const struct sim *s, unsigned topo_link, bool b_to_a)
 {
 	return &s->dir[2 * topo_link + b_to_a].link;
+}
+
+void sim_cut(struct sim *s, unsigned topo_link, bool b_to_a, bool cut)
+{
+	s->dir[2 * topo_link + b_to_a].cut = cut;
+}
+
+void sim_lose(struct sim *s, unsigned topo_link, bool b_to_a, unsigned n)
+{
+	s->dir[2 * topo_link + b_to_a].lose = n;
 }
 
 dtntime sim_dtn_zero(const struct topo *t)
@@ -168,7 +183,7 @@ static void fire(struct sim *s, struct sim_node *n, struct due *d)
 		faults_due(s, n);
 		break;
 	case DUE_FRAME:
-		wire_arrive(s, container_of(d, struct frame, due));
+		frames_arrive(s, container_of(d, struct frame, due));
 		break;
 	case DUE_SEND:
 	case DUE_RECV:
@@ -219,7 +234,7 @@ static bool output(struct sim *s, struct sim_node *n, unsigned link)
 	if (buf_finish(&whole) != 0)
 		check_fail(s, "a packet of %zu bytes on link %s", whole.len, sim_link_name(s, n->index, link));
 	else
-		wire_send(s, n->dir[link], buf_view(&whole), p.frame_bytes);
+		frames_send(s, n->dir[link], buf_view(&whole), p.frame_bytes);
 	node_sent(n->node, s->now, link, p.cookie, 0);
 	return true;
 }
@@ -233,6 +248,8 @@ static bool commit(struct sim *s, struct sim_node *n)
 		return false;
 	if (faults_at(s, n, STAGE_STAGED))
 		return false;
+	check_trace(s, n);
+	n->taking_begun = n->taking;
 	n->batch = store_commit_begin(n->store);
 	n->look = true;
 	if (!n->batch)
@@ -293,6 +310,7 @@ int sim_node_start(struct sim *s, struct sim_node *n)
 	rng_init(&r, s->cfg.seed, (uint64_t)n->index << 32 | n->boots++);
 	deps.seed = rng_u64(&r);
 	n->signals_due = 0;
+	n->taking = n->taking_begun = 0;
 	n->look = true;
 	err = node_new(&s->cfg.node[n->index], &deps, s->now, &n->node);
 	if (err)
@@ -359,7 +377,8 @@ static int node_init(struct sim *s, unsigned index)
 static void node_fini(struct sim_node *n)
 {
 	node_free(n->node);
-	store_close(n->store);
+	if (n->store)
+		store_close(n->store);
 	trace_fini(&n->trace);
 	check_node_fini(n);
 	free(n->dir);

@@ -28,6 +28,9 @@ struct sim_faults {
 	mono until;	       /* no faults later; MONO_NEVER: all the time */
 };
 
+/* The mixture that is used for random runs of a length; its last third is without faults. */
+struct sim_faults sim_faults_usual(double crashes_per_h, mono until);
+
 struct sim_cfg {
 	const struct topo *topo;      /* borrowed */
 	const struct node_cfg *node;  /* one for each node of the topology, from sim_setup(); borrowed */
@@ -75,6 +78,7 @@ struct sim_counts {
 	uint64_t max_in_flight, faults;
 };
 void sim_counts(const struct sim *s, struct sim_counts *out);
+bool sim_is_up(const struct sim *s, unsigned node);
 /* Name of a node's link, for event lines. */
 const char *sim_link_name(const struct sim *s, unsigned node, unsigned link);
 const struct link_dir *sim_link(const struct sim *s, unsigned topo_link, bool b_to_a);

@@ -1,5 +1,5 @@
 /*
- * wire: frames in flight. The link model says what becomes of a frame; each copy that will arrive is kept
+ * frames: frames in flight. The link model says what becomes of a frame; each copy that will arrive is kept
  * in a buffer of its size class, which is used again afterwards. Bits flip in the copy. A flip in the
  * Ethernet, IP or UDP header costs the frame, as the receiving kernel would drop it; one in the payload
  * gets through to the node, whose CRCs must find it.
@@ -20,7 +20,7 @@ static bool damage(struct frame *f, const struct link_fate *fate);
 static struct frame *frame_take(struct sim *s, size_t n);
 static void frame_give(struct sim *s, struct frame *f);
 
-void wire_send(struct sim *s, unsigned dir, struct view bytes, size_t captured)
+void frames_send(struct sim *s, unsigned dir, struct view bytes, size_t captured)
 {
 	struct sim_dir *d = &s->dir[dir];
 	struct flight fl = {.dir = dir, .bytes = bytes, .captured = captured};
@@ -38,7 +38,7 @@ void wire_send(struct sim *s, unsigned dir, struct view bytes, size_t captured)
 		fly(s, &fl, i);
 }
 
-void wire_arrive(struct sim *s, struct frame *f)
+void frames_arrive(struct sim *s, struct frame *f)
 {
 	struct sim_dir *d = &s->dir[f->dir];
 	struct sim_node *n = &s->node[d->to];
@@ -52,7 +52,7 @@ void wire_arrive(struct sim *s, struct frame *f)
 	frame_give(s, f);
 }
 
-void wire_fini(struct sim *s)
+void frames_fini(struct sim *s)
 {
 	struct heap_node *e;
 
