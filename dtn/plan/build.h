@@ -34,8 +34,6 @@ void plan_build_drop(struct plan_build *b);
 void plan_build_note(struct plan_build *b, uint32_t origin, int err, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 
-void plan_note(struct plan_notes *notes, unsigned line, bool is_error, const char *fmt, ...)
-	__attribute__((format(printf, 4, 5)));
 /* Sorts and indexes: by_from, by_pair, node, edge. plan_index.c. 0 or -ENOMEM. */
 int plan_index(struct plan *p) MUST_USE;
 

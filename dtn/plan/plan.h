@@ -60,6 +60,9 @@ struct plan_notes {
 	size_t n, cap;		/* n may exceed cap: the rest was not kept */
 };
 
+/* Adds a note, cut to its length. line 0: of the whole. */
+void plan_note(struct plan_notes *notes, unsigned line, bool is_error, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
 /* Reads a plan. "+N" of ionrc counts from the file's reference, or from the plan's where it names none.
  * 0 and *out (plan_free ends it), or negative and at least one error note. */
 int plan_read(struct view text, enum plan_format format, struct plan **out, struct plan_notes *notes)

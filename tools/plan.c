@@ -1,0 +1,467 @@
+/*
+ * owlt plan: check, show and convert contact plans, and ask for routes in them. Plans are read by
+ * plan_file.c; a topology file stands for the plan in it. Start at the table; each subcommand is one
+ * function cmd_..., its options in the table above it.
+ */
+#include "bundle/base/units.h"
+#include "dtn/route/paths.h"
+#include "tools/opt.h"
+#include "tools/out.h"
+#include "tools/plan_file.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define TIMELINE_COLUMNS 60
+#define TIMELINE_ROWS 100
+#define ROUTES_LIMIT 100
+
+struct settings {
+	bool json, all;
+	const char *format, *to_format, *output;
+	const char *from, *to, *at, *expiry, *margin, *priority;
+	uint64_t limit, size_bytes, backlog_bytes;
+};
+
+static int cmd_check(int argc, char **argv);
+static int cmd_show(int argc, char **argv);
+static int cmd_routes(int argc, char **argv);
+static int cmd_convert(int argc, char **argv);
+static int open_plan(struct plan_file *f, const char *name, const char *format);
+static void put_time(struct out *o, const char *key, mono t);
+static void put_node(struct out *o, const char *key, node_id node);
+static const char *time_text(mono t, char *s, size_t n);
+
+#define OPT_FORMAT \
+	{"format", 0, OPT_TEXT, offsetof(struct settings, format), "FORMAT", \
+		"owlt, ionrc or hdtn; without it the content tells", NULL}
+#define OPT_JSON {"json", 0, OPT_FLAG, offsetof(struct settings, json), NULL, "one JSON document", NULL}
+
+int cmd_plan(int argc, char **argv);
+
+int cmd_plan(int argc, char **argv)
+{
+	static const struct subcommand table[] = {{"check", cmd_check, "is the plan valid"},
+		{"show", cmd_show, "contacts as a table and a timeline"},
+		{"routes", cmd_routes, "the best routes from a node to another"},
+		{"convert", cmd_convert, "write the plan in another format"}, {0}};
+
+	return opt_dispatch("owlt plan", table, argc, argv);
+}
+
+/* -- check */
+
+static void check_json(struct out *o, const struct plan_file *f, bool valid)
+{
+	size_t kept = f->notes.n < f->notes.cap ? f->notes.n : f->notes.cap;
+
+	jw_object(&o->w, NULL);
+	jw_bool(&o->w, "valid", valid);
+	out_string(o, "format", f->format == PLAN_AUTO ? "topology" : plan_format_name(f->format));
+	jw_u64(&o->w, "n_contacts", valid ? f->plan->n_contacts : 0);
+	jw_u64(&o->w, "n_nodes", valid ? f->plan->n_nodes : 0);
+	jw_array(&o->w, "notes");
+	for (size_t i = 0; i < kept; i++) {
+		jw_object(&o->w, NULL);
+		jw_u64(&o->w, "line", f->note[i].line);
+		jw_bool(&o->w, "is_error", f->note[i].is_error);
+		out_string(o, "text", f->note[i].text);
+		jw_object_end(&o->w);
+	}
+	jw_array_end(&o->w);
+	jw_object_end(&o->w);
+}
+
+static int cmd_check(int argc, char **argv)
+{
+	static const struct opt opts[] = {OPT_FORMAT, OPT_JSON, {0}};
+	static const struct opt_command cmd = {"plan check", "PLAN", "Checks a contact plan, or the plan of a topology",
+		opts, "PLAN - is standard input. Exit: 0 valid, 1 not, 2 not readable."};
+	struct settings set = {0};
+	struct opt_rest rest = opt_read(&cmd, argc, argv, &set, 1, 1);
+	struct plan_file f;
+	struct out o;
+	int err;
+
+	if (rest.done)
+		return rest.code;
+	err = plan_file_read(&f, rest.argv[0], set.format);
+	if (err && f.notes.n == 0) /* told already: no file */
+		return EXIT_USAGE;
+	plan_file_print_notes(&f);
+	out_begin(&o, set.json);
+	if (set.json)
+		check_json(&o, &f, err == 0);
+	else if (err)
+		out_text(&o, "invalid: %zu notes\n", f.notes.n);
+	else
+		out_text(&o, "valid: %zu contacts, %zu nodes\n", f.plan->n_contacts, f.plan->n_nodes);
+	plan_file_free(&f);
+	return out_end(&o) ? EXIT_USAGE : err ? EXIT_NO : EXIT_YES;
+}
+
+/* -- show */
+
+static void show_table(struct out *o, const struct plan *p)
+{
+	char from[32], to[32], start[32], end[32], rate[32], owlt[32];
+
+	out_text(o, "%6s  %-14s %-14s %12s %12s %12s  %s\n", "index", "from", "to", "start s", "end s", "bit/s",
+		"light time");
+	for (size_t i = 0; i < p->n_contacts; i++) {
+		const struct contact *c = &p->contact[i];
+		node_print(c->from, from, sizeof from);
+		node_print(c->to, to, sizeof to);
+		snprintf(rate, sizeof rate, "%llu", (unsigned long long)c->rate_bps);
+		units_print_duration(contact_owlt_max_us(p, c), owlt, sizeof owlt);
+		out_text(o, "%6u  %-14s %-14s %12s %12s %12s  %s%s\n", c->index, from, to,
+			time_text(c->start, start, sizeof start), time_text(c->end, end, sizeof end), rate,
+			c->n_owlt > 1 ? "up to " : "", owlt);
+	}
+}
+
+/* One row a pair: '#' where it is open for the whole column, '+' for part of it. */
+static void timeline_row(const struct plan *p, size_t first, size_t end, const mono span[2], char *row)
+{
+	memset(row, '.', TIMELINE_COLUMNS);
+	row[TIMELINE_COLUMNS] = 0;
+	for (size_t i = first; i < end; i++) {
+		const struct contact *c = p->by_pair[i];
+		for (int k = 0; k < TIMELINE_COLUMNS; k++) {
+			mono a = span[0] + muldiv_i64(span[1] - span[0], k, TIMELINE_COLUMNS);
+			mono b = span[0] + muldiv_i64(span[1] - span[0], k + 1, TIMELINE_COLUMNS);
+			if (c->start <= a && c->end >= b)
+				row[k] = '#';
+			else if (c->start < b && c->end > a && row[k] == '.')
+				row[k] = '+';
+		}
+	}
+}
+
+/* From the reference, or the first start before it, to the last end; what never ends counts as open. */
+static void time_span(const struct plan *p, mono span[2])
+{
+	span[0] = span[1] = 0;
+	for (size_t i = 0; i < p->n_contacts; i++) {
+		const struct contact *c = &p->contact[i];
+		mono end = c->end == MONO_NEVER ? c->start + US_PER_S : c->end;
+		span[0] = mono_min(span[0], c->start);
+		span[1] = end > span[1] ? end : span[1];
+	}
+}
+
+static void show_timeline(struct out *o, const struct plan *p)
+{
+	char row[TIMELINE_COLUMNS + 1], from[32], to[32], first[32], last[32];
+	unsigned n_rows = 0;
+	mono span[2];
+	size_t i = 0;
+
+	time_span(p, span);
+	out_text(o, "\n%29s  %-*s%s s\n", "", TIMELINE_COLUMNS - 8, time_text(span[0], first, sizeof first),
+		time_text(span[1], last, sizeof last));
+	while (i < p->n_contacts && n_rows++ < TIMELINE_ROWS) {
+		const struct contact *c = p->by_pair[i];
+		size_t end = i;
+		while (end < p->n_contacts && p->by_pair[end]->from == c->from && p->by_pair[end]->to == c->to)
+			end++;
+		timeline_row(p, i, end, span, row);
+		node_print(c->from, from, sizeof from);
+		node_print(c->to, to, sizeof to);
+		out_text(o, "%13s > %-13s  %s\n", from, to, row);
+		i = end;
+	}
+	if (i < p->n_contacts)
+		out_text(o, "more than %d pairs\n", TIMELINE_ROWS);
+}
+
+static void show_json(struct out *o, const struct plan *p)
+{
+	char text[32];
+
+	jw_object(&o->w, NULL);
+	plan_print_utc(p->reference_ms, text, sizeof text);
+	if (p->reference_ms)
+		out_string(o, "reference", text);
+	else
+		jw_null(&o->w, "reference");
+	jw_array(&o->w, "contacts");
+	for (size_t i = 0; i < p->n_contacts; i++) {
+		const struct contact *c = &p->contact[i];
+		jw_object(&o->w, NULL);
+		jw_u64(&o->w, "index", c->index);
+		put_node(o, "from", c->from);
+		put_node(o, "to", c->to);
+		put_time(o, "start", c->start);
+		put_time(o, "end", c->end);
+		jw_u64(&o->w, "rate_bps", c->rate_bps);
+		jw_i64(&o->w, "owlt_max_us", contact_owlt_max_us(p, c));
+		jw_double(&o->w, "confidence", c->confidence);
+		jw_object_end(&o->w);
+	}
+	jw_array_end(&o->w);
+	jw_object_end(&o->w);
+}
+
+static int cmd_show(int argc, char **argv)
+{
+	static const struct opt opts[] = {OPT_FORMAT, OPT_JSON, {0}};
+	static const struct opt_command cmd = {"plan show", "PLAN", "Contacts as a table and a timeline", opts,
+		"In the timeline '#' is open, '+' open for part of the column, '.' closed."};
+	struct settings set = {0};
+	struct opt_rest rest = opt_read(&cmd, argc, argv, &set, 1, 1);
+	struct plan_file f;
+	struct out o;
+
+	if (rest.done)
+		return rest.code;
+	if (open_plan(&f, rest.argv[0], set.format))
+		return EXIT_USAGE;
+	out_begin(&o, set.json);
+	if (set.json) {
+		show_json(&o, f.plan);
+	} else {
+		show_table(&o, f.plan);
+		show_timeline(&o, f.plan);
+	}
+	plan_file_free(&f);
+	return out_end(&o);
+}
+
+/* -- routes */
+
+static void route_json(struct out *o, const struct path *p)
+{
+	jw_object(&o->w, NULL);
+	jw_array(&o->w, "contacts");
+	for (unsigned k = 0; k < p->hops; k++) {
+		const struct contact *c = p->contact[k];
+		jw_object(&o->w, NULL);
+		jw_u64(&o->w, "index", c->index);
+		put_node(o, "from", c->from);
+		put_node(o, "to", c->to);
+		put_time(o, "start", c->start);
+		put_time(o, "end", c->end);
+		jw_object_end(&o->w);
+	}
+	jw_array_end(&o->w);
+	put_node(o, "next_hop", p->contact[0]->to);
+	put_time(o, "arrival", p->arrival);
+	jw_u64(&o->w, "hops", p->hops);
+	put_time(o, "from_time", p->from_time);
+	put_time(o, "to_time", p->to_time);
+	jw_object_end(&o->w);
+}
+
+static void route_text(struct out *o, const struct path *p, size_t rank)
+{
+	char a[32], b[32];
+
+	node_print(p->contact[0]->to, a, sizeof a);
+	out_text(o, "%zu. arrival %s s, %u hop%s, by %s, until %s s\n", rank, time_text(p->arrival, b, sizeof b),
+		p->hops, p->hops == 1 ? "" : "s", a, time_text(p->to_time, (char[32]){0}, 32));
+	for (unsigned k = 0; k < p->hops; k++) {
+		const struct contact *c = p->contact[k];
+		node_print(c->from, a, sizeof a);
+		node_print(c->to, b, sizeof b);
+		out_text(o, "   contact %-5u %s > %s", c->index, a, b);
+		out_text(o, "  %s", time_text(c->start, a, sizeof a));
+		out_text(o, " to %s s\n", time_text(c->end, a, sizeof a));
+	}
+}
+
+static void routes_print(struct out *o, const struct paths *found)
+{
+	if (!o->json) {
+		for (size_t i = 0; i < found->n; i++)
+			route_text(o, &found->path[i], i + 1);
+		if (found->n == 0)
+			out_text(o, "no route\n");
+		return;
+	}
+	jw_array(&o->w, NULL);
+	for (size_t i = 0; i < found->n; i++)
+		route_json(o, &found->path[i]);
+	jw_array_end(&o->w);
+}
+
+/* Settings as a query. 0, or an exit code after a message. */
+static int routes_query(const struct plan_file *f, const struct settings *set, struct paths_query *q)
+{
+	static const char *const priorities[] = {"bulk", "standard", "expedited"};
+	dtntime ref = f->plan->reference_ms;
+	bool known = false;
+
+	*q = (struct paths_query){.expiry = MONO_NEVER, .size_bytes = set->size_bytes,
+		.limit = set->all || set->limit ? set->limit : 1};
+	if (set->all && !set->limit)
+		q->limit = ROUTES_LIMIT;
+	for (int i = 0; i < 3; i++)
+		known |= strcmp(set->priority, priorities[i]) == 0;
+	if (!set->from || !set->to)
+		return out_fail("plan routes: --from NODE and --to NODE are needed");
+	if (plan_file_node(f, set->from, &q->from))
+		return out_fail("plan routes: --from: '%s' is no node; use a number, ipn:N.0 or dtn://name/", set->from);
+	if (plan_file_node(f, set->to, &q->to))
+		return out_fail("plan routes: --to: '%s' is no node; use a number, ipn:N.0 or dtn://name/", set->to);
+	if (plan_parse_time(set->at, ref, &q->at) || (set->expiry && plan_parse_time(set->expiry, ref, &q->expiry)))
+		return out_fail("plan routes: --at and --expiry are seconds, or UTC where the plan has a reference");
+	if (strcmp(set->margin, "sabr") != 0 && strcmp(set->margin, "none") != 0)
+		return out_fail("plan routes: --owlt-margin is sabr or none, not '%s'", set->margin);
+	if (!known)
+		return out_fail("plan routes: --priority is bulk, standard or expedited, not '%s'", set->priority);
+	if (set->backlog_bytes)
+		return out_fail("plan routes: --backlog needs contact volumes, which this version does not count");
+	q->margin_sabr = strcmp(set->margin, "sabr") == 0;
+	return 0;
+}
+
+static int cmd_routes(int argc, char **argv)
+{
+	static const struct opt opts[] = {
+		{"from", 0, OPT_TEXT, offsetof(struct settings, from), "NODE", "where the bundle is", NULL},
+		{"to", 0, OPT_TEXT, offsetof(struct settings, to), "NODE", "where it shall go", NULL},
+		{"at", 0, OPT_TEXT, offsetof(struct settings, at), "TIME", "when it is ready (default 0)", NULL},
+		{"all", 0, OPT_FLAG, offsetof(struct settings, all), NULL,
+			"all loop-free routes, best first, up to --limit (default 100)", NULL},
+		{"limit", 0, OPT_U64, offsetof(struct settings, limit), "N", "at most N routes", NULL},
+		{"size", 0, OPT_BYTES, offsetof(struct settings, size_bytes), "BYTES", "size of the bundle (default 0)",
+			NULL},
+		{"priority", 0, OPT_TEXT, offsetof(struct settings, priority), "P", "bulk, standard or expedited", NULL},
+		{"expiry", 0, OPT_TEXT, offsetof(struct settings, expiry), "TIME", "arrival at this time or before", NULL},
+		{"backlog", 0, OPT_BYTES, offsetof(struct settings, backlog_bytes), "BYTES",
+			"queued before it (only 0 so far)", NULL},
+		{"owlt-margin", 0, OPT_TEXT, offsetof(struct settings, margin), "sabr|none",
+			"SABR's margin on light time (default sabr)", NULL},
+		OPT_FORMAT, OPT_JSON, {0}};
+	static const struct opt_command cmd = {"plan routes", "PLAN", "The best routes from a node to another", opts,
+		"Order: arrival, fewer hops, later end, smaller next hop. Exit: 0 a route, 1 none, 2 usage."};
+	struct settings set = {.at = "0", .margin = "sabr", .priority = "standard"};
+	struct opt_rest rest = opt_read(&cmd, argc, argv, &set, 0, 1);
+	struct paths found = {0};
+	struct paths_query q;
+	struct plan_file f;
+	struct out o;
+	int code;
+
+	if (rest.done)
+		return rest.code;
+	if (rest.argc == 0)
+		return out_fail("plan routes: name a PLAN; asking the node for its own is not in this version");
+	if (open_plan(&f, rest.argv[0], set.format))
+		return EXIT_USAGE;
+	code = routes_query(&f, &set, &q);
+	if (!code && paths_find(f.plan, &q, &found))
+		code = out_fail("plan routes: out of memory");
+	if (!code) {
+		out_begin(&o, set.json);
+		routes_print(&o, &found);
+		code = out_end(&o) ? EXIT_USAGE : found.n ? EXIT_YES : EXIT_NO;
+	}
+	paths_fini(&found);
+	plan_file_free(&f);
+	return code;
+}
+
+/* -- convert */
+
+/* Writes the plan twice: the first time only counts. */
+static int convert(const struct plan *p, enum plan_format to, struct buf *b)
+{
+	for (int pass = 0; pass < 2; pass++) {
+		struct json_writer w = {.out = b};
+		if (pass) {
+			*b = buf_of(malloc(b->len + 1), b->len + 1);
+			if (!b->p)
+				return -ENOMEM;
+		}
+		if (to == PLAN_IONRC) {
+			plan_write_ionrc(p, b);
+		} else {
+			plan_write_json(p, &w);
+			buf_u8(b, '\n');
+		}
+	}
+	return buf_finish(b);
+}
+
+static int write_file(const char *name, const struct buf *b)
+{
+	FILE *f = name ? fopen(name, "wb") : stdout;
+	bool ok = f && fwrite(b->p, 1, b->len, f) == b->len && fflush(f) == 0;
+
+	if (f && name)
+		ok = fclose(f) == 0 && ok;
+	return ok ? 0 : out_fail("plan convert: %s: %s", name ? name : "standard output", err_text(-errno));
+}
+
+static int cmd_convert(int argc, char **argv)
+{
+	static const struct opt opts[] = {
+		{"to", 0, OPT_TEXT, offsetof(struct settings, to_format), "FORMAT", "owlt (default) or ionrc", NULL},
+		{"output", 'o', OPT_TEXT, offsetof(struct settings, output), "FILE", "instead of standard output", NULL},
+		OPT_FORMAT, {0}};
+	static const struct opt_command cmd = {"plan convert", "PLAN", "Writes a plan in another format", opts,
+		"ionrc has bytes per second and steps of light time: what does not fit is rounded."};
+	struct settings set = {.to_format = "owlt"};
+	struct opt_rest rest = opt_read(&cmd, argc, argv, &set, 1, 1);
+	enum plan_format to = plan_format_of(set.to_format);
+	struct buf b = buf_of(NULL, 0);
+	struct plan_file f;
+	int code = 0;
+
+	if (rest.done)
+		return rest.code;
+	if (to != PLAN_OWLT && to != PLAN_IONRC)
+		return out_fail("plan convert: --to is owlt or ionrc, not '%s'", set.to_format);
+	if (open_plan(&f, rest.argv[0], set.format))
+		return EXIT_USAGE;
+	for (size_t i = 0; i < f.plan->n_contacts && to == PLAN_IONRC && !code; i++)
+		if ((f.plan->contact[i].from | f.plan->contact[i].to) & NODE_DTN_BIT)
+			code = out_fail("plan convert: contact %zu: ionrc has node numbers only, no dtn names", i + 1);
+	if (!code)
+		code = convert(f.plan, to, &b) ? out_fail("plan convert: out of memory") : write_file(set.output, &b);
+	free(b.p);
+	plan_file_free(&f);
+	return code;
+}
+
+/* -- shared */
+
+/* Reads a plan that must be valid. 0, or negative after messages; then nothing is to be freed. */
+static int open_plan(struct plan_file *f, const char *name, const char *format)
+{
+	int err = plan_file_read(f, name, format);
+
+	plan_file_print_notes(f);
+	if (err && f->notes.n)
+		out_fail("%s is not a valid plan", name);
+	if (err)
+		plan_file_free(f);
+	return err;
+}
+
+static void put_time(struct out *o, const char *key, mono t)
+{
+	if (t == MONO_NEVER)
+		jw_null(&o->w, key);
+	else
+		jw_double(&o->w, key, (double)t / 1e6);
+}
+
+static void put_node(struct out *o, const char *key, node_id node)
+{
+	char text[32];
+
+	node_print(node, text, sizeof text);
+	out_string(o, key, text);
+}
+
+static const char *time_text(mono t, char *s, size_t n)
+{
+	if (t == MONO_NEVER)
+		snprintf(s, n, "never");
+	else
+		snprintf(s, n, "%.16g", (double)t / 1e6);
+	return s;
+}
