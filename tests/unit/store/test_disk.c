@@ -279,28 +279,38 @@ Test(disk, segments_are_recycled_and_compacted)
 /* No room for another segment: the batch fails, what was not spoken is deleted, and the store goes on. */
 Test(disk, no_space_fails_the_batch_and_not_the_store)
 {
-	struct kit k;
+	enum { N = 30000 };
 	struct store_limits l = small;
 	struct store_event ev;
-	uint64_t id[200];
-	size_t n = 0;
+	struct kit k;
+	char text[200];
 
-	/* The quota says 1 MiB; many rows are not in it and fill the log. */
-	l.max_rows = 100000;
-	l.max_bundles = 10;
+	l.max_rows = N;
 	kit_open(&k, KIT_DISK, &l);
-	for (; n < 10; n++)
-		id[n] = kit_put(&k, (unsigned)n, 60000);
-	struct store_batch *b = store_commit_begin(k.st);
-	store_commit_end(k.st, b, -ENOSPC);
-	cr_assert(store_event(k.st, &ev));
-	while (n-- > 0)
-		store_delete(k.st, id[n]);
-	cr_assert(!store_is_dirty(k.st));
-	kit_put(&k, 1, 100);
+	uint64_t first = kit_put(&k, 1, 100);
+	kit_commit(&k);
+	memset(text, 'x', sizeof text);
+	text[sizeof text - 1] = 0;
+	uint64_t more = kit_put(&k, 2, 100);
+	for (uint64_t i = 1; i <= N; i++)
+		kit_row(&k, STORE_TOMB, i, text);
+	for (int i = 0; i < 2; i++) {
+		struct store_batch *b = store_commit_begin(k.st);
+		int err = store_commit_run(b);
+		cr_assert_eq(err, -ENOSPC, "%s", err_text(err));
+		store_commit_end(k.st, b, err);
+		cr_assert(store_event(k.st, &ev));
+		cr_assert_eq(ev.type, STORE_COMMIT_FAILED);
+		cr_assert(store_is_dirty(k.st));
+		cr_assert(!kit_stats(&k).is_closed);
+	}
+	for (uint64_t i = 2; i <= N; i++)
+		store_row_delete(k.st, STORE_TOMB, i);
 	kit_commit(&k);
 	kit_crash(&k);
-	cr_assert_eq(kit_count(&k, STORE_BUNDLE), 1);
+	kit_expect(&k, first, 1, 100, 1);
+	kit_expect(&k, more, 2, 100, 2);
+	cr_assert_eq(kit_count(&k, STORE_TOMB), 1);
 	kit_close(&k);
 }
 
