@@ -61,9 +61,10 @@ void creb_read(struct cursor *c, struct creb *r)
 		return;
 	}
 	r->seq_no = cbor_uint(c);
-	if (cbor_more(c, &n))
+	bool more = cbor_more(c, &n); /* not to be asked again once it said no: it takes the break */
+	if (more)
 		r->seq_id = cbor_uint(c);
-	r->has_flags = cbor_more(c, &n);
+	r->has_flags = more && cbor_more(c, &n);
 	if (r->has_flags)
 		r->flags = cbor_uint(c);
 	r->has_reporter = r->has_flags && cbor_more(c, &n);

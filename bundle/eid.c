@@ -89,7 +89,7 @@ static void ipn_read(struct cursor *c, struct eid *e)
 		v[k] = cbor_uint(c);
 	if (!cursor_ok(c))
 		return;
-	if (k < 2 || cbor_more(c, &n)) {
+	if (k < 2 || (k == 3 && cbor_more(c, &n))) {
 		cursor_fail_at(c, -E_FORM, at);
 		return;
 	}

@@ -1,6 +1,8 @@
 /* Hex helpers of the codec tests: see vectors.h. */
 #include "tests/unit/bundle/vectors.h"
 
+#include "bundle/base/bytes.h"
+
 #include <criterion/criterion.h>
 #include <stdio.h>
 
@@ -53,4 +55,25 @@ void expect_hex(struct view got, const char *hex, const char *what)
 		snprintf(shown + 2 * i, 3, "%02x", got.p[i]);
 	shown[2 * (got.n < VECTOR_MAX ? got.n : VECTOR_MAX)] = 0;
 	cr_expect(got.n == n && memcmp(got.p, want, n) == 0, "%s: got %s, want %s", what, shown, hex);
+}
+
+size_t compose(const char *const item[ITEMS_MAX], uint8_t out[VECTOR_MAX])
+{
+	size_t n = 0;
+
+	for (unsigned k = 0; k < ITEMS_MAX && item[k]; k++) {
+		bool closed = item[k][0] == '+', open = item[k][0] == '~';
+		uint8_t part[VECTOR_MAX];
+		size_t len = hex_bytes(item[k] + (closed || open), part);
+		if (closed || open) {
+			memcpy(part + len, "\x42\0\0\xff", 4);
+			uint16_t crc = crc16_x25(0, view_of(part, len + 3 + open));
+			be16_put(part + len + 1, crc);
+			len += 3 + (size_t)open;
+		}
+		cr_assert(n + len <= VECTOR_MAX);
+		memcpy(out + n, part, len);
+		n += len;
+	}
+	return n;
 }

@@ -15,12 +15,9 @@ size_t vector_load(const char *name, uint8_t out[VECTOR_MAX]);
 /* The bytes and the hex text are equal, or the test fails and shows both. */
 void expect_hex(struct view got, const char *hex, const char *what);
 
-/* A bundle as parts, G1 by default, from which broken ones are made: everything CBOR by hand. */
-struct parts {
-	const char *primary; /* hex without its CRC value; CRC type 1 */
-	const char *block[4]; /* hex of canonical blocks before the payload, CRC-less */
-	const char *payload;  /* hex of the payload block */
-	const char *after;    /* hex behind it; "ff" */
-};
+/* A bundle from hex items (NULL at the end). An item that begins with "+" is a block without its CRC field: a
+ * CRC-16 is appended; with "~" the block is an open array: CRC-16 and break are. Length. */
+#define ITEMS_MAX 8
+size_t compose(const char *const item[ITEMS_MAX], uint8_t out[VECTOR_MAX]);
 
 #endif
