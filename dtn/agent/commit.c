@@ -68,6 +68,27 @@ void agent_stored(struct agent *a, mono now)
 	}
 }
 
+/* What was staged and released again leaves nothing to commit: no batch will come that could keep its
+ * promises, so they hold as they are. */
+void promise_settle(struct agent *a, mono now)
+{
+	struct link_node *n = a->promised.next, *next;
+
+	if (list_empty(&a->promised) || store_is_dirty(a->store))
+		return;
+	for (; n != &a->promised; n = next) {
+		struct promise *p = container_of(n, struct promise, link);
+
+		next = n->next;
+		if (p->seq < store_seq(a->store))
+			continue;
+		list_remove(n);
+		keep(a, now, p);
+		if (!p->is_done)
+			pool_give(&a->promises, p);
+	}
+}
+
 static void keep(struct agent *a, mono now, struct promise *p)
 {
 	switch (p->kind) {

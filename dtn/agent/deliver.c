@@ -124,9 +124,11 @@ void agent_unregister(struct agent *a, mono now, uint32_t registration)
 
 bool agent_event(struct agent *a, mono now, struct agent_event *ev)
 {
-	struct link_node *n = list_pop_front(&a->done);
+	struct link_node *n;
 	struct promise *p;
 
+	promise_settle(a, now);
+	n = list_pop_front(&a->done);
 	if (!n)
 		return deliver_event(a, now, ev);
 	p = container_of(n, struct promise, link);
@@ -139,11 +141,10 @@ bool agent_event(struct agent *a, mono now, struct agent_event *ev)
 		struct bundle b;
 
 		ev->type = p->err ? AGENT_REFUSED : AGENT_ACCEPTED;
-		if (e && entry_bundle(a, e, &b)) {
-			ev->source = b.source;
-			ev->created_ms = b.created_ms;
-			ev->seq = b.seq;
-		}
+		a->told = p->source; /* the bundle may be gone: sent and released */
+		ev->source = e && entry_bundle(a, e, &b) ? b.source : eid_kept(&a->told);
+		ev->created_ms = p->created_ms;
+		ev->seq = p->sequence;
 	}
 	pool_give(&a->promises, p);
 	return true;

@@ -72,6 +72,10 @@ int send_own(struct agent *a, mono now, const struct own_bundle *o, uint64_t *id
 	p = promise_add(a, PROMISE_NEW, e->seq, *id);
 	p->request = o->request;
 	p->registration = o->s.registration;
+	p->created_ms = m.spec.created_ms;
+	p->sequence = m.spec.seq;
+	if (!eid_keep(&p->source, &m.spec.source) && !eid_is_null(&m.spec.source))
+		m.needs_commit = true; /* a long name: known only while the bundle is here */
 	entry_set_state(a, e, ENTRY_STAGED);
 	if (!m.needs_commit)
 		forward_entry(a, now, e, NODE_NONE);

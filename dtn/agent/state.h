@@ -128,6 +128,10 @@ struct promise {
 	bool has_pair, is_done, is_again;
 	int err;
 	struct pair pair;
+	/* of what an application sent: it may be gone before its batch begins */
+	struct kept_eid source;
+	dtntime created_ms;
+	uint64_t sequence;
 };
 
 /* A bundle, or a custody pair, that is known without being here. */
@@ -190,6 +194,7 @@ struct agent {
 	struct pool promises;
 	struct link_node promised, done; /* waiting for commits; answers for agent_event() */
 	uint64_t committed; /* batches up to this have ended */
+	struct kept_eid told; /* source of the last answer */
 	bool retry;	    /* something could not be staged: try again after the next commit */
 
 	struct pool knowns;
@@ -233,6 +238,7 @@ bool rate_take(struct bucket *k, mono now);
 /* -- commit.c */
 struct promise *promise_add(struct agent *a, enum promise_kind kind, uint64_t seq, uint64_t id);
 bool promise_room(const struct agent *a);
+void promise_settle(struct agent *a, mono now);
 
 /* -- receive.c, duplicate.c, expire.c */
 /* A bundle on its way in: what is known of it before it has an entry. */
