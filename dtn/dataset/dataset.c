@@ -20,6 +20,7 @@ static void count_frame(struct dataset *d, uint32_t link, unsigned end, const st
 static int observe_bundle(struct dataset *d, const struct bundle *b, struct ds_obs *o);
 static void describe(struct ds_bundle *s, const struct bundle *b);
 static char *keep_text(const struct eid *e);
+static bool is_copy(const struct pcapng_frame *f);
 static void drop_word(struct view comment, char out[DATASET_WORD_MAX]);
 
 struct dataset_limits dataset_limits_default(void)
@@ -97,20 +98,22 @@ int dataset_frame(struct dataset *d, const struct pcapng_frame *f)
 		return 0;
 	}
 	count_frame(d, o.link, end, f);
-	if (kind != FRAME_BUNDLE)
-		return 0;
+	drop_word(f->comment, o.drop);
+	if (kind != FRAME_BUNDLE || (o.drop[0] && f->direction == PCAPNG_INBOUND))
+		return 0; /* the kernel refused a frame at the receiver's end: it did not come in */
 	l = &d->topo->link[o.link];
 	o.kind = f->direction == PCAPNG_OUTBOUND ? DS_FRAME_TX : DS_FRAME_RX;
 	end ^= o.kind == DS_FRAME_RX; /* now the sender's end */
 	o.sender = d->topo->node[end ? l->b : l->a].id;
 	o.receiver = d->topo->node[end ? l->a : l->b].id;
+	if (o.kind == DS_FRAME_RX && is_copy(f))
+		o.kind = DS_FRAME_COPY;
 	o.t = f->t_ns;
 	/* A capture that counts from lab time 0, not from 1970. */
 	if (o.t < DTN_EPOCH_UNIX_S * 1000000000 && d->base_ns != NO_TIME)
 		o.t += d->base_ns;
 	o.frame = f->number;
 	o.frame_bytes = f->full_bytes;
-	drop_word(f->comment, o.drop);
 	return observe_bundle(d, &frame.bundle, &o);
 }
 
@@ -183,16 +186,21 @@ static bool find_iface(const struct dataset *d, const char *name, uint32_t *link
 	return false;
 }
 
-/* Balance of a direction: what left, what was dropped and why, what came in. */
+/* Balance of a direction: tx + copied = rx + dropped, by each reason, + in flight at the end. */
 static void count_frame(struct dataset *d, uint32_t link, unsigned end, const struct pcapng_frame *f)
 {
 	bool is_rx = f->direction == PCAPNG_INBOUND;
 	struct ds_direction *dir = &d->direction[2 * link + (end ^ is_rx)];
 	char why[DATASET_WORD_MAX];
 
-	*(is_rx ? &dir->frames_rx : &dir->frames_tx) += 1;
 	drop_word(f->comment, why);
-	if (is_rx || !why[0])
+	if (!is_rx)
+		dir->frames_tx++;
+	else if (!why[0])
+		dir->frames_rx++;
+	if (is_rx && is_copy(f))
+		dir->frames_copied++;
+	if (!why[0])
 		return;
 	dir->frames_dropped++;
 	for (size_t k = 0; k < sizeof dir->drop / sizeof *dir->drop; k++) {
@@ -254,6 +262,11 @@ static char *keep_text(const struct eid *e)
 		return NULL;
 	eid_print(e, text, sizeof text);
 	return strdup(text);
+}
+
+static bool is_copy(const struct pcapng_frame *f)
+{
+	return view_equal(f->comment, view_text("duplicate"));
 }
 
 /* "drop: loss" > "loss"; anything else is no reason. */

@@ -45,7 +45,8 @@ struct ds_bundle {
 	int64_t t_delivered;
 };
 
-enum ds_kind { DS_FRAME_TX, DS_FRAME_RX, DS_LOG_TX, DS_LOG_RX };
+/* A copy is a frame that the network duplicated; it is an arrival, never the hop's own. */
+enum ds_kind { DS_FRAME_TX, DS_FRAME_RX, DS_FRAME_COPY, DS_LOG_TX, DS_LOG_RX };
 
 /* A bundle on its way from sender to receiver, seen at one end. */
 struct ds_obs {
@@ -71,7 +72,7 @@ struct ds_hop {
 };
 
 /* Something to draw that is no hop. */
-enum ds_mark_kind { DS_MARK_START, DS_MARK_RESTART, DS_MARK_RETX, DS_MARK_CUSTODY, DS_MARK_APP };
+enum ds_mark_kind { DS_MARK_START, DS_MARK_CRASH, DS_MARK_RESTART, DS_MARK_RETX, DS_MARK_APP };
 
 struct ds_mark {
 	enum ds_mark_kind kind;
@@ -88,7 +89,7 @@ struct ds_contact {
 
 /* Frames of one direction of a link, as captured. */
 struct ds_direction {
-	uint64_t frames_tx, frames_rx, frames_dropped, bundles_distinct;
+	uint64_t frames_tx, frames_rx, frames_copied, frames_dropped;
 	struct ds_drop {
 		char why[DATASET_WORD_MAX];
 		uint64_t n;
@@ -118,6 +119,9 @@ struct dataset {
 	uint64_t log_only, rx_unmatched; /* observations that found no partner */
 	bool has_frames, has_log;
 	int64_t first_ns, last_ns; /* of everything seen */
+	node_id line_node; /* of the line before: its node, time, and whether it was a node_stop */
+	int64_t line_ns;
+	bool line_was_stop;
 };
 
 /* topo is borrowed and must outlive it. base_ms: DTN time of lab time 0, 0 = learn it from the log.
@@ -130,6 +134,12 @@ int dataset_frame(struct dataset *d, const struct pcapng_frame *f) MUST_USE;
 int dataset_line(struct dataset *d, struct view line) MUST_USE;
 /* Once, after all input. 0 or -ENOMEM. */
 int dataset_join(struct dataset *d) MUST_USE;
+
+/* Hop attempts that a node made over a link, and how many different bundles they carried. */
+struct dataset_traffic {
+	uint64_t hops, distinct;
+};
+struct dataset_traffic dataset_traffic(const struct dataset *d, uint32_t link, node_id sender);
 
 /* For this folder: the bundle of an identity, made if new; a new observation. NULL at a limit. */
 struct ds_bundle *dataset_bundle(struct dataset *d, const struct ds_bundle *id);

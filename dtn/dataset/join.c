@@ -72,6 +72,23 @@ int dataset_join(struct dataset *d)
 	return 0;
 }
 
+struct dataset_traffic dataset_traffic(const struct dataset *d, uint32_t link, node_id sender)
+{
+	struct dataset_traffic n = {0};
+	uint32_t last = NO_INDEX;
+
+	for (size_t k = 0; k < d->n_hops; k++) { /* by bundle */
+		const struct ds_obs *tx = &d->obs[d->hop[k].tx];
+
+		if (tx->link != link || tx->sender != sender)
+			continue;
+		n.hops++;
+		n.distinct += tx->bundle != last;
+		last = tx->bundle;
+	}
+	return n;
+}
+
 /* What left becomes hops; receptions and log lines are then attached. */
 static void join_group(struct dataset *d, size_t from, size_t to)
 {
@@ -229,7 +246,7 @@ static void finish_receivers(struct dataset *d, struct ds_bundle *b, size_t from
 	for (size_t k = from; k < to; k++) {
 		const struct ds_obs *o = &d->obs[k];
 
-		if (o->kind != rx)
+		if (o->kind != rx && o->kind != DS_FRAME_COPY)
 			continue;
 		if (seen)
 			seen[b->n_rx] = o->receiver;

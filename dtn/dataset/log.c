@@ -90,6 +90,7 @@ int dataset_line(struct dataset *d, struct view text)
 {
 	struct line line;
 	struct entry e = {.d = d, .line = &line};
+	int r = 0;
 
 	d->lines++;
 	if (line_scan(text, &line) < 0 || !entry_open(&e)) {
@@ -100,8 +101,11 @@ int dataset_line(struct dataset *d, struct view text)
 	local_saw(d, e.t);
 	for (size_t k = 0; k < sizeof handlers / sizeof *handlers; k++)
 		if (line_is(&line, "ev", handlers[k].ev))
-			return handlers[k].take(&e);
-	return 0;
+			r = handlers[k].take(&e);
+	d->line_node = e.node;
+	d->line_ns = e.t;
+	d->line_was_stop = line_is(&line, "ev", "node_stop");
+	return r;
 }
 
 void local_saw(struct dataset *d, int64_t t)
@@ -159,6 +163,7 @@ static bool entry_open(struct entry *e)
 	return true;
 }
 
+/* A start without a stop before it: the node was killed after its last line. */
 static int take_node_start(struct entry *e)
 {
 	enum ds_mark_kind kind = DS_MARK_START;
@@ -166,6 +171,15 @@ static int take_node_start(struct entry *e)
 	for (size_t k = 0; k < e->d->n_marks; k++)
 		if (e->d->mark[k].node == e->node && e->d->mark[k].kind == DS_MARK_START)
 			kind = DS_MARK_RESTART;
+	if (kind == DS_MARK_RESTART && e->d->line_node == e->node && !e->d->line_was_stop) {
+		struct entry crash = *e;
+		int r;
+
+		crash.t = e->d->line_ns;
+		r = put_mark(&crash, DS_MARK_CRASH, NO_INDEX);
+		if (r < 0)
+			return r;
+	}
 	return put_mark(e, kind, NO_INDEX);
 }
 
