@@ -6,9 +6,11 @@
 #include "tools/out.h"
 #include "tools/run_dir.h"
 
+#include "bundle/crypto.h"
 #include "dtn/dataset/picture.h"
 #include "dtn/dataset/tables.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,7 +59,12 @@ static int write_table(const struct tables *t, enum ds_table table, const char *
 static int write_schema(const struct dataset *d, const char *dir, const struct options *o, const struct written *w);
 static int save(const char *dir, const char *name, struct view text);
 static bool summarize(const struct dataset *d, const char *dir, bool json, const struct written *w);
-static bool summarize_direction(struct out *o, const struct dataset *d, size_t dir);
+static bool is_balanced(const struct ds_direction *dir);
+static void print_text(const struct dataset *d, const char *dir, const struct written *w);
+static void print_json(struct out *o, const struct dataset *d, const char *dir, const struct written *w, bool ok);
+static void print_json_direction(struct out *o, const struct dataset *d, size_t k);
+
+int cmd_dataset(int argc, char **argv); /* the table of main.c names it */
 
 int cmd_dataset(int argc, char **argv)
 {
@@ -242,49 +249,82 @@ static bool summarize(const struct dataset *d, const char *dir, bool json, const
 	bool ok = true;
 
 	out_begin(&o, json);
-	jw_object(&o.w, NULL);
-	jw_text(&o.w, "dataset", view_text(dir));
-	jw_object(&o.w, "rows");
-	for (unsigned table = 0; table < TABLES; table++) {
-		jw_u64(&o.w, table_name(table), w->rows[table]);
-		out_text(&o, "%s/%s.csv: %zu rows\n", dir, table_name(table), w->rows[table]);
-	}
-	jw_object_end(&o.w);
-	jw_array(&o.w, "links");
 	for (size_t k = 0; k < 2 * d->topo->n_links; k++)
-		ok = summarize_direction(&o, d, k) && ok;
-	jw_array_end(&o.w);
-	jw_object(&o.w, "frames");
-	for (unsigned kind = 0; kind < FRAME_KINDS; kind++)
-		jw_u64(&o.w, frame_kind_name(kind), d->frames[kind]);
-	jw_object_end(&o.w);
-	jw_u64(&o.w, "event_lines", d->lines);
-	jw_u64(&o.w, "bad_lines", d->bad_lines);
-	jw_u64(&o.w, "unknown_interfaces", d->unknown_ifaces);
-	jw_u64(&o.w, "forwards_without_frame", d->log_only);
-	jw_u64(&o.w, "arrivals_without_sender", d->rx_unmatched);
-	jw_bool(&o.w, "balanced", ok);
-	jw_object_end(&o.w);
-	if (d->bad_lines || d->unknown_ifaces || d->rx_unmatched)
-		out_text(&o, "left out: %llu damaged lines, %llu frames of unknown interfaces, %llu arrivals whose "
-			     "sender's end was not captured\n",
-			(unsigned long long)d->bad_lines, (unsigned long long)d->unknown_ifaces,
-			(unsigned long long)d->rx_unmatched);
+		ok = is_balanced(&d->direction[k]) && ok;
+	if (json)
+		print_json(&o, d, dir, w, ok);
+	else
+		print_text(d, dir, w);
+	if (!ok)
+		out_no("%s: more frames ended than were sent: the capture is not whole", d->run_id);
 	return out_end(&o) == 0 && ok;
 }
 
-static bool summarize_direction(struct out *o, const struct dataset *d, size_t k)
+static bool is_balanced(const struct ds_direction *dir)
+{
+	return dir->frames_tx + dir->frames_copied >= dir->frames_rx + dir->frames_dropped;
+}
+
+static void print_text(const struct dataset *d, const char *dir, const struct written *w)
+{
+	for (unsigned table = 0; table < TABLES; table++)
+		printf("%s/%s.csv: %zu rows\n", dir, table_name(table), w->rows[table]);
+	for (size_t k = 0; k < 2 * d->topo->n_links; k++) {
+		const struct topo_link *l = &d->topo->link[k / 2];
+		const struct topo_node *from = &d->topo->node[k % 2 ? l->b : l->a];
+		const struct topo_node *to = &d->topo->node[k % 2 ? l->a : l->b];
+		struct dataset_traffic n = dataset_traffic(d, (uint32_t)(k / 2), from->id);
+		const struct ds_direction *dir_of = &d->direction[k];
+
+		printf("%s %s>%s: %" PRIu64 " bundles in %" PRIu64 " hop attempts", l->name, from->name, to->name,
+			n.distinct, n.hops);
+		if (d->has_frames)
+			printf("; %" PRIu64 " frames sent, %" PRIu64 " dropped, %" PRIu64 " received",
+				dir_of->frames_tx, dir_of->frames_dropped, dir_of->frames_rx);
+		putchar('\n');
+	}
+	if (d->bad_lines || d->unknown_ifaces || d->rx_unmatched)
+		printf("left out: %" PRIu64 " damaged lines, %" PRIu64 " frames of unknown interfaces, %" PRIu64
+		       " arrivals whose sender's end was not captured\n",
+			d->bad_lines, d->unknown_ifaces, d->rx_unmatched);
+}
+
+static void print_json(struct out *o, const struct dataset *d, const char *dir, const struct written *w, bool ok)
+{
+	jw_object(&o->w, NULL);
+	jw_text(&o->w, "dataset", view_text(dir));
+	jw_object(&o->w, "rows");
+	for (unsigned table = 0; table < TABLES; table++)
+		jw_u64(&o->w, table_name(table), w->rows[table]);
+	jw_object_end(&o->w);
+	jw_array(&o->w, "links");
+	for (size_t k = 0; k < 2 * d->topo->n_links; k++)
+		print_json_direction(o, d, k);
+	jw_array_end(&o->w);
+	jw_object(&o->w, "frames");
+	for (unsigned kind = 0; kind < FRAME_KINDS; kind++)
+		jw_u64(&o->w, frame_kind_name(kind), d->frames[kind]);
+	jw_object_end(&o->w);
+	jw_u64(&o->w, "event_lines", d->lines);
+	jw_u64(&o->w, "bad_lines", d->bad_lines);
+	jw_u64(&o->w, "unknown_interfaces", d->unknown_ifaces);
+	jw_u64(&o->w, "forwards_without_frame", d->log_only);
+	jw_u64(&o->w, "arrivals_without_sender", d->rx_unmatched);
+	jw_bool(&o->w, "balanced", ok);
+	jw_object_end(&o->w);
+}
+
+static void print_json_direction(struct out *o, const struct dataset *d, size_t k)
 {
 	const struct topo_link *l = &d->topo->link[k / 2];
-	const char *from = d->topo->node[k % 2 ? l->b : l->a].name, *to = d->topo->node[k % 2 ? l->a : l->b].name;
+	const struct topo_node *from = &d->topo->node[k % 2 ? l->b : l->a], *to = &d->topo->node[k % 2 ? l->a : l->b];
 	const struct ds_direction *dir = &d->direction[k];
-	uint64_t sent = dir->frames_tx + dir->frames_copied, ended = dir->frames_rx + dir->frames_dropped;
-	struct dataset_traffic n = dataset_traffic(d, (uint32_t)(k / 2), d->topo->node[k % 2 ? l->b : l->a].id);
+	struct dataset_traffic n = dataset_traffic(d, (uint32_t)(k / 2), from->id);
 
 	jw_object(&o->w, NULL);
 	jw_text(&o->w, "link", view_text(l->name));
-	jw_text(&o->w, "from", view_text(from));
-	jw_text(&o->w, "to", view_text(to));
+	jw_text(&o->w, "from", view_text(from->name));
+	jw_text(&o->w, "to", view_text(to->name));
 	jw_u64(&o->w, "bundles_distinct", n.distinct);
 	jw_u64(&o->w, "hop_rows", n.hops);
 	jw_u64(&o->w, "frames_tx", dir->frames_tx);
@@ -294,11 +334,7 @@ static bool summarize_direction(struct out *o, const struct dataset *d, size_t k
 	for (size_t i = 0; i < sizeof dir->drop / sizeof *dir->drop && dir->drop[i].n; i++)
 		jw_u64(&o->w, dir->drop[i].why, dir->drop[i].n);
 	jw_object_end(&o->w);
-	jw_i64(&o->w, "frames_in_flight", (int64_t)(sent - ended));
+	jw_i64(&o->w, "frames_in_flight", (int64_t)(dir->frames_tx + dir->frames_copied - dir->frames_rx -
+			dir->frames_dropped));
 	jw_object_end(&o->w);
-	out_text(o, "%s %s>%s: %llu bundles in %llu hop attempts; %llu frames sent, %llu dropped, %llu received\n",
-		l->name, from, to, (unsigned long long)n.distinct, (unsigned long long)n.hops,
-		(unsigned long long)dir->frames_tx, (unsigned long long)dir->frames_dropped,
-		(unsigned long long)dir->frames_rx);
-	return sent >= ended;
 }
