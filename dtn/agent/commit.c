@@ -17,6 +17,14 @@ static void broken(struct agent *a, mono now, struct promise *p, int err);
 static void broken_new(struct agent *a, mono now, struct promise *p, int err);
 static void answer_later(struct agent *a, struct promise *p, int err);
 
+/* One in sixteen entries and promises is kept for signals: a full node goes on answering. */
+bool entry_room(const struct agent *a, bool urgent)
+{
+	size_t kept = urgent ? 0 : a->entries.n / 16;
+
+	return a->entries.n_free > kept && a->promises.n_free > (urgent ? 0 : a->promises.n / 16);
+}
+
 bool promise_room(const struct agent *a)
 {
 	return a->promises.n_free > 0;
@@ -63,7 +71,7 @@ void agent_stored(struct agent *a, mono now)
 		}
 		if (a->retry) {
 			a->retry = false;
-			signal_tick(a, now);
+			signal_retry(a, now);
 		}
 	}
 }

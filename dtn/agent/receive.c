@@ -171,7 +171,7 @@ static void take(struct agent *a, mono now, struct arrival *in)
 			signal_add(a, now, &in->pair, false, id);
 		return;
 	}
-	if (a->entries.n_free == 0 || !promise_room(a)) {
+	if (!entry_room(a, b->flags & BUNDLE_ADMIN)) {
 		refuse(a, now, in, WHY_TABLE_FULL);
 		return;
 	}

@@ -36,6 +36,7 @@ bool agent_drain(struct agent *a, mono now)
 {
 	a->is_draining = true;
 	signal_flush_all(a, now);
+	promise_settle(a, now);
 	return !signal_is_pending(a) && list_empty(&a->promised) && list_empty(&a->done);
 }
 

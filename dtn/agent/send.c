@@ -53,7 +53,7 @@ int send_own(struct agent *a, mono now, const struct own_bundle *o, uint64_t *id
 	struct bundle shown = {0};
 	int err;
 
-	if (a->entries.n_free == 0 || !promise_room(a))
+	if (!entry_room(a, o->urgent))
 		return -E_FULL;
 	err = prepare(a, now, o, &m);
 	if (err == 0)

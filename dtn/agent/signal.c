@@ -11,6 +11,8 @@
 
 #include <stdlib.h>
 
+#define RETRY_US US_PER_S /* for a signal that the store could not take */
+
 static struct pending *pending_for(struct agent *a, mono now, const struct kept_eid *custodian);
 static mono flush_time(const struct agent *a, mono now, node_id custodian);
 static void flush(struct agent *a, mono now, struct pending *p);
@@ -50,12 +52,20 @@ void signal_tick(struct agent *a, mono now)
 			flush(a, now, &a->pending[i]);
 }
 
+/* A batch ended: what found the stage full finds room now. */
+void signal_retry(struct agent *a, mono now)
+{
+	for (size_t i = 0; i < PENDING_MAX; i++)
+		if (a->pending[i].is_late)
+			flush(a, now, &a->pending[i]);
+}
+
 mono signal_deadline(const struct agent *a)
 {
 	mono at = MONO_NEVER;
 
 	for (size_t i = 0; i < PENDING_MAX; i++)
-		if (a->pending[i].is_used && !a->retry)
+		if (a->pending[i].is_used)
 			at = mono_min(at, a->pending[i].due);
 	return at;
 }
@@ -161,7 +171,8 @@ static void flush(struct agent *a, mono now, struct pending *p)
 			.payload = &payload,
 			.n_payload = 1};
 		if (buf_finish(&record) != 0 || send_own(a, now, &o, &id) != 0) {
-			a->retry = true;
+			a->retry = p->is_late = true;
+			p->due = mono_add(now, RETRY_US);
 			return;
 		}
 		for (size_t i = 0; i < done; i++)
@@ -171,7 +182,7 @@ static void flush(struct agent *a, mono now, struct pending *p)
 		memmove(p->item, p->item + done, (p->n - done) * sizeof *p->item);
 		p->n -= done;
 	}
-	p->is_used = false;
+	p->is_used = p->is_late = false;
 }
 
 /* One sequence per counter and disposition, from sorted items. Of the last one, `cap` tells how many items

@@ -153,7 +153,7 @@ struct pending_item {
 	struct kept_eid dest;
 };
 struct pending {
-	bool is_used;
+	bool is_used, is_late; /* late: the store could not take it */
 	struct kept_eid custodian;
 	mono due;
 	size_t n;
@@ -239,6 +239,7 @@ bool rate_take(struct bucket *k, mono now);
 struct promise *promise_add(struct agent *a, enum promise_kind kind, uint64_t seq, uint64_t id);
 bool promise_room(const struct agent *a);
 void promise_settle(struct agent *a, mono now);
+bool entry_room(const struct agent *a, bool urgent);
 
 /* -- receive.c, duplicate.c, expire.c */
 /* A bundle on its way in: what is known of it before it has an entry. */
@@ -307,6 +308,7 @@ struct known *custody_remember(struct agent *a, const struct pair *p, uint64_t i
 void signal_add(struct agent *a, mono now, const struct pair *p, bool accepted, uint64_t id);
 void signal_flush_all(struct agent *a, mono now);
 void signal_tick(struct agent *a, mono now);
+void signal_retry(struct agent *a, mono now);
 mono signal_deadline(const struct agent *a);
 bool signal_receive(struct agent *a, mono now, uint64_t id, const struct bundle *b);
 bool signal_is_pending(const struct agent *a);

@@ -1,0 +1,528 @@
+/* The agent without custody: send, forward, deliver, duplicates, expiry, limits, restart, echo. */
+#include "tests/unit/agent/kit.h"
+
+#include <criterion/criterion.h>
+
+static const node_id n1[] = {1}, n2[] = {2}, n13[] = {1, 3};
+
+static void pair_init(struct side *a, struct side *b)
+{
+	side_init(a, 1, n2, 1, 2);
+	side_start(a, n2, 1);
+	side_init(b, 2, n1, 1, 1);
+	side_start(b, n1, 1);
+}
+
+/* The first use of the number counter waits for its block: get that over with. */
+static void warm(struct side *s)
+{
+	cr_assert_eq(side_send(s, s->node, 99, HOUR_MS, false), 0);
+	side_commit(s, 0);
+	side_listen(s);
+	s->heard = 0;
+}
+
+Test(agent, two_nodes_deliver)
+{
+	struct side a, b;
+	uint32_t r;
+
+	pair_init(&a, &b);
+	r = side_register(&b, 5, 10);
+	cr_assert_eq(side_send(&a, 2, 5, HOUR_MS, false), 0);
+	cr_assert_eq(side_pass(&a, &b), 0, "the first number waits for its commit");
+	side_commit(&a, 0);
+	side_listen(&a);
+	cr_assert_eq(heard(&a, AGENT_ACCEPTED), 1);
+	cr_assert_eq(side_pass(&a, &b), 1);
+	cr_assert_eq(count(&a, EV_bundle_forwarded), 1);
+	cr_assert_eq(stats(&a).n_bundles, 0);
+	side_listen(&b);
+	cr_assert_eq(heard(&b, AGENT_DELIVERY), 0, "not before the commit");
+	side_commit(&b, 0);
+	side_listen(&b);
+	cr_assert_eq(heard(&b, AGENT_DELIVERY), 1);
+	cr_assert_not(b.redelivered);
+	cr_assert_eq(agent_ack(b.agent, b.now, r, b.last_id), 0);
+	cr_assert_neq(agent_ack(b.agent, b.now, r, b.last_id), 0, "twice");
+	side_listen(&b);
+	cr_assert_eq(heard(&b, AGENT_ACKED), 0);
+	side_commit(&b, 0);
+	side_listen(&b);
+	cr_assert_eq(heard(&b, AGENT_ACKED), 1);
+	cr_assert_eq(count(&b, EV_bundle_delivered), 1);
+	cr_assert_eq(stats(&b).n_bundles, 0);
+	side_fini(&a);
+	side_fini(&b);
+}
+
+Test(agent, cut_through_needs_no_commit)
+{
+	struct side a, b;
+
+	pair_init(&a, &b);
+	warm(&a);
+	cr_assert_eq(side_send(&a, 2, 5, HOUR_MS, false), 0);
+	cr_assert_eq(side_pass(&a, &b), 1);
+	side_listen(&a);
+	cr_assert_eq(heard(&a, AGENT_ACCEPTED), 0, "accepted means durable or gone");
+	side_commit(&a, 0);
+	side_fini(&a);
+	side_fini(&b);
+}
+
+Test(agent, duplicate_by_identity)
+{
+	struct side a, b;
+	struct flight f;
+
+	pair_init(&a, &b);
+	warm(&a);
+	cr_assert_eq(side_send(&a, 2, 5, HOUR_MS, false), 0);
+	cr_assert(side_out(&a, 2, &f));
+	side_in(&b, 1, &f);
+	side_in(&b, 1, &f);
+	cr_assert_eq(count(&b, EV_bundle_duplicate), 1, "while it is here");
+	side_commit(&b, 0);
+	{
+		uint32_t r = side_register(&b, 5, 1);
+
+		side_commit(&b, 0);
+		side_listen(&b);
+		cr_assert_eq(agent_ack(b.agent, b.now, r, b.last_id), 0);
+		side_commit(&b, 0);
+	}
+	side_in(&b, 1, &f);
+	cr_assert_eq(count(&b, EV_bundle_duplicate), 2, "after delivery");
+	side_crash(&b, false, n1, 1);
+	side_in(&b, 1, &f);
+	cr_assert_eq(count(&b, EV_bundle_duplicate), 3, "after a restart");
+	side_at(&b, (mono)(HOUR_MS + 10) * US_PER_MS);
+	cr_assert_eq(stats(&b).n_tombstones, 0, "until it expires");
+	side_fini(&a);
+	side_fini(&b);
+}
+
+Test(agent, late_registration_and_credit)
+{
+	struct side a, b;
+	uint32_t r;
+
+	pair_init(&a, &b);
+	warm(&a);
+	for (int i = 0; i < 3; i++)
+		cr_assert_eq(side_send(&a, 2, 5, HOUR_MS, false), 0);
+	cr_assert_eq(side_pass(&a, &b), 3);
+	side_commit(&b, 0);
+	side_listen(&b);
+	cr_assert_eq(stats(&b).n_for_apps, 3);
+	r = side_register(&b, 5, 2);
+	side_listen(&b);
+	cr_assert_eq(heard(&b, AGENT_DELIVERY), 0, "handed is made durable first");
+	side_commit(&b, 0);
+	side_listen(&b);
+	cr_assert_eq(heard(&b, AGENT_DELIVERY), 2, "credit 2");
+	cr_assert_eq(agent_ack(b.agent, b.now, r, b.last_id), 0);
+	side_commit(&b, 0);
+	side_commit(&b, 0);
+	side_listen(&b);
+	cr_assert_eq(heard(&b, AGENT_DELIVERY), 3);
+	side_fini(&a);
+	side_fini(&b);
+}
+
+Test(agent, redelivered_after_restart_and_unregister)
+{
+	struct side a, b;
+	uint32_t r;
+
+	pair_init(&a, &b);
+	warm(&a);
+	r = side_register(&b, 5, 4);
+	cr_assert_eq(side_send(&a, 2, 5, HOUR_MS, false), 0);
+	side_pass(&a, &b);
+	side_commit(&b, 0);
+	side_listen(&b);
+	cr_assert_eq(heard(&b, AGENT_DELIVERY), 1);
+	side_crash(&b, false, n1, 1);
+	r = side_register(&b, 5, 4);
+	side_listen(&b);
+	cr_assert_eq(heard(&b, AGENT_DELIVERY), 2);
+	cr_assert(b.redelivered);
+	agent_unregister(b.agent, b.now, r);
+	cr_assert_neq(agent_ack(b.agent, b.now, r, b.last_id), 0);
+	r = side_register(&b, 5, 4);
+	side_listen(&b);
+	cr_assert_eq(heard(&b, AGENT_DELIVERY), 3);
+	cr_assert(b.redelivered);
+	cr_assert_eq(agent_ack(b.agent, b.now, r, b.last_id), 0);
+	side_crash(&b, false, n1, 1);
+	r = side_register(&b, 5, 4);
+	side_listen(&b);
+	cr_assert_eq(heard(&b, AGENT_DELIVERY), 4, "the acknowledgement was not durable");
+	side_fini(&a);
+	side_fini(&b);
+}
+
+Test(agent, failed_commit_takes_back_what_was_new)
+{
+	struct side a, b;
+	uint32_t r;
+
+	pair_init(&a, &b);
+	warm(&a);
+	cr_assert_eq(side_send(&a, 2, 5, HOUR_MS, true), 0);
+	side_commit(&a, -ENOSPC);
+	side_listen(&a);
+	cr_assert_eq(heard(&a, AGENT_REFUSED), 1);
+	cr_assert_eq(a.last_err, -ENOSPC);
+	cr_assert_eq(stats(&a).n_bundles, 1, "only the one of warm()");
+	/* An acknowledgement is not lost by a failed batch. */
+	r = side_register(&b, 5, 4);
+	cr_assert_eq(side_send(&a, 2, 5, HOUR_MS, false), 0);
+	side_pass(&a, &b);
+	side_commit(&b, 0);
+	side_listen(&b);
+	cr_assert_eq(agent_ack(b.agent, b.now, r, b.last_id), 0);
+	side_commit(&b, -ENOSPC);
+	side_listen(&b);
+	cr_assert_eq(heard(&b, AGENT_ACKED), 0);
+	side_commit(&b, 0);
+	side_listen(&b);
+	cr_assert_eq(heard(&b, AGENT_ACKED), 1);
+	cr_assert_eq(stats(&b).n_bundles, 0);
+	side_fini(&a);
+	side_fini(&b);
+}
+
+/* RFC 9171 5.5, 4.4.2: alive while age == lifetime. */
+Test(agent, expiry)
+{
+	struct side a;
+
+	side_init(&a, 1, n2, 1, NODE_NONE);
+	side_start(&a, n2, 1);
+	cr_assert_eq(side_send(&a, 3, 5, 1000, false), 0);
+	side_commit(&a, 0);
+	cr_assert_eq(stats(&a).n_waiting, 1);
+	side_at(&a, 1000 * US_PER_MS);
+	cr_assert_eq(stats(&a).n_bundles, 1);
+	cr_assert_eq(agent_deadline(a.agent), 1001 * US_PER_MS);
+	side_at(&a, 1001 * US_PER_MS);
+	cr_assert_eq(stats(&a).n_bundles, 0);
+	cr_assert_eq(count(&a, EV_bundle_deleted), 1);
+	side_fini(&a);
+}
+
+/* A node without a clock: creation time 0, and the age block tells (RFC 9171 4.4.2). */
+Test(agent, age_without_clock)
+{
+	struct side a, b;
+	struct flight f;
+	struct bundle bundle;
+	struct bundle_fault fault;
+	struct bundle_rules rules = bundle_rules_default();
+
+	side_init(&a, 1, n2, 1, 2);
+	a.no_clock = true;
+	side_start(&a, n2, 1);
+	side_init(&b, 2, n1, 1, 1);
+	side_start(&b, n1, 1);
+	cr_assert_eq(side_send(&a, 2, 5, 5000, false), 0);
+	side_commit(&a, 0);
+	a.now = 3 * SEC;
+	cr_assert(side_out(&a, 2, &f));
+	cr_assert_eq(bundle_read(&bundle, view_of(f.bytes, f.n), &rules, &fault), 0);
+	cr_assert_eq(bundle.created_ms, 0);
+	cr_assert_eq(bundle.age_ms, 3000);
+	cr_assert_eq(bundle.hop_count, 1);
+	cr_assert(bundle.has_prev && bundle.prev.node == 1);
+	side_in(&b, 1, &f);
+	side_at(&b, 2001 * US_PER_MS);
+	cr_assert_eq(count(&b, EV_bundle_deleted), 1);
+	side_fini(&a);
+	side_fini(&b);
+}
+
+/* RFC 9171 4.4.3: three nodes in a ring of routes; the hop count ends it. */
+Test(agent, hop_limit_ends_a_loop)
+{
+	struct side a, b;
+	unsigned n = 0;
+
+	/* Both believe that node 9 is behind the other. */
+	side_init(&a, 1, n2, 1, 2);
+	side_init(&b, 2, n1, 1, 1);
+	a.cfg.max_tombstones = b.cfg.max_tombstones = 16;
+	side_start(&a, n2, 1);
+	side_start(&b, n1, 1);
+	warm(&a);
+	cr_assert_eq(side_send(&a, 9, 5, HOUR_MS, true), 0);
+	side_commit(&a, 0);
+	for (; n < 40 && count(&a, EV_bundle_deleted) + count(&b, EV_bundle_deleted) == 0; n++) {
+		side_pass(&a, &b);
+		side_commit(&b, 0);
+		side_pass(&b, &a);
+		side_commit(&a, 0);
+		side_at(&a, a.now + 6 * SEC);
+		side_at(&b, a.now);
+	}
+	cr_assert_eq(count(&a, EV_bundle_deleted) + count(&b, EV_bundle_deleted), 1, "%u rounds", n);
+	side_fini(&a);
+	side_fini(&b);
+}
+
+Test(agent, three_nodes_by_a_relay)
+{
+	struct side a, b, c;
+	uint32_t r;
+
+	side_init(&a, 1, n2, 1, 2);
+	side_init(&b, 2, n13, 2, NODE_NONE);
+	side_init(&c, 3, n2, 1, 2);
+	side_start(&a, n2, 1);
+	side_start(&b, n13, 2);
+	side_start(&c, n2, 1);
+	warm(&a);
+	r = side_register(&c, 5, 1);
+	(void)r;
+	cr_assert_eq(side_send(&a, 3, 5, HOUR_MS, false), 0);
+	cr_assert_eq(side_pass(&a, &b), 1);
+	cr_assert_eq(side_pass(&b, &c), 1, "from the stage");
+	side_commit(&c, 0);
+	side_listen(&c);
+	cr_assert_eq(heard(&c, AGENT_DELIVERY), 1);
+	side_fini(&a);
+	side_fini(&b);
+	side_fini(&c);
+}
+
+/* A contact closes: what is left is routed again, and waits when there is no way. */
+Test(agent, missed_contact_is_routed_again)
+{
+	struct side a;
+
+	side_init(&a, 1, n2, 1, 2);
+	side_start(&a, n2, 1);
+	warm(&a);
+	cr_assert_eq(side_send(&a, 2, 5, HOUR_MS, false), 0);
+	cr_assert_eq(agent_queued(a.agent, 0), 1);
+	agent_contact(a.agent, a.now, 0, false, a.now);
+	cr_assert_eq(count(&a, EV_bundle_rerouted), 1);
+	cr_assert_eq(agent_queued(a.agent, 0), 1);
+	side_fini(&a);
+}
+
+Test(agent, priority_then_age)
+{
+	static const unsigned priority[] = {0, 1, 2, 1};
+	static const unsigned order[] = {2, 1, 3, 0};
+	uint64_t first[4];
+	struct side a;
+	struct flight f;
+
+	side_init(&a, 1, n2, 1, 2);
+	side_start(&a, n2, 1);
+	warm(&a);
+	for (unsigned i = 0; i < 4; i++) {
+		struct view p = view_text("x");
+		struct agent_send s = {.source = eid_ipn(1, 9), .dest = eid_ipn(2, 5), .report_to = eid_null(),
+			.lifetime_ms = HOUR_MS, .priority = priority[i], .crc_type = CRC_16, .payload = &p,
+			.n_payload = 1};
+		uint64_t id = 0;
+		struct agent_bundle b;
+
+		cr_assert_eq(agent_send(a.agent, a.now, &s, &a.last_request), 0);
+		while (agent_next_bundle(a.agent, &id, &b))
+			first[i] = id;
+	}
+	for (unsigned i = 0; i < 4; i++) {
+		cr_assert(side_out(&a, 2, &f));
+		cr_assert_eq(f.id, first[order[i]], "place %u", i);
+	}
+	side_fini(&a);
+}
+
+Test(agent, refused_when_full)
+{
+	static const struct {
+		uint64_t bundles, entries;
+	} limit[] = {{3, 64}, {1000, 16}};
+
+	for (size_t k = 0; k < 2; k++) {
+		struct side a, b;
+
+		side_init(&a, 1, n2, 1, 2);
+		side_init(&b, 2, n1, 1, 1);
+		b.limits.max_bundles = limit[k].bundles;
+		b.cfg.max_bundles = limit[k].entries;
+		side_start(&a, n2, 1);
+		side_start(&b, n1, 1);
+		warm(&a);
+		for (int i = 0; i < 20; i++) {
+			cr_assert_eq(side_send(&a, 2, 5, HOUR_MS, false), 0);
+			side_pass(&a, &b);
+		}
+		cr_assert_gt(count(&b, EV_bundle_refused), 0);
+		cr_assert_eq(count(&b, EV_bundle_refused) + stats(&b).n_bundles, 20);
+		side_fini(&a);
+		side_fini(&b);
+	}
+}
+
+/* Echo: answered, limited, never for an echo service or an administrative endpoint. */
+Test(agent, echo)
+{
+	static const struct {
+		uint64_t source;
+		unsigned answers;
+	} t[] = {{9, 1}, {7, 0}, {0, 0}};
+	struct side b;
+
+	side_init(&b, 2, n1, 1, 1);
+	side_start(&b, n1, 1);
+	warm(&b);
+	for (size_t i = 0; i < 3; i++) {
+		struct flight f;
+		struct buf out = buf_of(f.bytes, sizeof f.bytes);
+		struct bundle_spec spec = {.crc_type = CRC_32C, .dest = eid_ipn(2, 7),
+			.source = eid_ipn(1, t[i].source), .report_to = eid_null(), .created_ms = KIT_DTN,
+			.seq = i, .lifetime_ms = HOUR_MS};
+		uint64_t before = count(&b, EV_echo_answered);
+
+		cr_assert_eq(bundle_build(&out, &spec, view_text("ping")), 0);
+		f.n = out.len;
+		side_in(&b, 1, &f);
+		cr_assert_eq(count(&b, EV_echo_answered) - before, t[i].answers, "row %zu", i);
+		side_in(&b, 1, &f);
+		cr_assert_eq(count(&b, EV_echo_answered) - before, t[i].answers, "duplicate, row %zu", i);
+	}
+	side_fini(&b);
+}
+
+/* RFC 9171 5.6-4: what is done with blocks that can't be processed. */
+Test(agent, unprocessable_blocks)
+{
+	static const struct {
+		uint64_t flags;
+		unsigned deleted, blocks_out;
+	} t[] = {{0, 0, 1}, {BLOCK_DELETE_BUNDLE, 1, 0}, {BLOCK_DISCARD, 0, 0},
+		{BLOCK_DELETE_BUNDLE | BLOCK_DISCARD, 1, 0}};
+
+	for (size_t i = 0; i < 4; i++) {
+		struct side b;
+		struct flight f;
+		struct buf out = buf_of(f.bytes, sizeof f.bytes);
+		struct block_spec k = {.type = 200, .number = 9, .flags = t[i].flags, .crc_type = CRC_16,
+			.data = view_text("?")};
+		struct bundle_spec spec = {.crc_type = CRC_32C, .dest = eid_ipn(3, 5), .source = eid_ipn(1, 9),
+			.report_to = eid_null(), .created_ms = KIT_DTN, .lifetime_ms = HOUR_MS, .block = &k,
+			.n_blocks = 1};
+		struct bundle_rules rules = bundle_rules_default();
+		struct bundle_fault fault;
+		struct bundle got;
+
+		side_init(&b, 2, n13, 2, NODE_NONE);
+		side_start(&b, n13, 2);
+		cr_assert_eq(bundle_build(&out, &spec, view_text("data")), 0);
+		f.n = out.len;
+		side_in(&b, 1, &f);
+		cr_assert_eq(count(&b, EV_bundle_deleted), t[i].deleted, "row %zu", i);
+		if (!t[i].deleted) {
+			cr_assert(side_out(&b, 3, &f));
+			cr_assert_eq(bundle_read(&got, view_of(f.bytes, f.n), &rules, &fault), 0);
+			cr_assert_eq(bundle_block(&got, 200) != NULL, t[i].blocks_out, "row %zu", i);
+		}
+		side_fini(&b);
+	}
+}
+
+Test(agent, every_prefix_and_garbage_is_rejected)
+{
+	struct side a, b;
+	struct flight f, cut;
+	uint64_t n;
+
+	pair_init(&a, &b);
+	warm(&a);
+	cr_assert_eq(side_send(&a, 2, 5, HOUR_MS, false), 0);
+	cr_assert(side_out(&a, 2, &f));
+	for (cut = f, n = 0; n < f.n; n++) {
+		cut.n = n;
+		side_in(&b, 1, &cut);
+	}
+	cr_assert_eq(count(&b, EV_bundle_rejected), f.n);
+	cr_assert_eq(stats(&b).n_bundles, 0);
+	side_fini(&a);
+	side_fini(&b);
+}
+
+/* RFC 9171 5.1: reports are off unless configured; then as asked for. */
+Test(agent, reports)
+{
+	for (int on = 0; on < 2; on++) {
+		struct side a, b;
+		struct view p = view_text("x");
+		struct agent_send s = {.source = eid_ipn(1, 9), .dest = eid_ipn(2, 5), .report_to = eid_ipn(1, 0),
+			.lifetime_ms = HOUR_MS, .priority = 1, .crc_type = CRC_16, .payload = &p, .n_payload = 1,
+			.flags = BUNDLE_REPORT_RECEPTION | BUNDLE_STATUS_TIME};
+
+		side_init(&a, 1, n2, 1, 2);
+		side_init(&b, 2, n1, 1, 1);
+		b.cfg.reports = on;
+		side_start(&a, n2, 1);
+		side_start(&b, n1, 1);
+		warm(&a);
+		warm(&b);
+		cr_assert_eq(agent_send(a.agent, a.now, &s, &a.last_request), 0);
+		side_pass(&a, &b);
+		cr_assert_eq(count(&b, EV_report_tx), 0, "not before the commit");
+		side_commit(&b, 0);
+		cr_assert_eq(count(&b, EV_report_tx), on);
+		side_pass(&b, &a);
+		cr_assert_eq(count(&a, EV_report_rx), on);
+		side_fini(&a);
+		side_fini(&b);
+	}
+}
+
+Test(agent, own_limit_expires_with_its_reason)
+{
+	struct side a;
+
+	side_init(&a, 1, n2, 1, NODE_NONE);
+	a.cfg.max_lifetime_us = 2 * SEC;
+	side_start(&a, n2, 1);
+	cr_assert_eq(side_send(&a, 3, 5, HOUR_MS, false), 0);
+	side_commit(&a, 0);
+	side_at(&a, 2 * SEC + US_PER_MS);
+	cr_assert_eq(count(&a, EV_bundle_deleted), 1);
+	side_fini(&a);
+}
+
+Test(agent, registrations)
+{
+	struct side a;
+	struct eid e;
+	uint32_t r, r2;
+
+	side_init(&a, 1, n2, 1, 2);
+	side_start(&a, n2, 1);
+	e = eid_ipn(1, 5);
+	cr_assert_eq(agent_register(a.agent, 0, &e, &r), 0);
+	cr_assert_eq(agent_register(a.agent, 0, &e, &r2), -E_DUPLICATE);
+	e = eid_ipn(2, 5);
+	cr_assert_eq(agent_register(a.agent, 0, &e, &r2), -E_REFUSED, "another node's");
+	e = eid_ipn(1, 7);
+	cr_assert_eq(agent_register(a.agent, 0, &e, &r2), -E_REFUSED, "echo");
+	for (int i = 0; i < 3; i++) {
+		e = eid_ipn(1, 0);
+		cr_assert_eq(agent_register(a.agent, 0, &e, &r2), 0);
+		cr_assert_geq(e.service, 0x10000);
+	}
+	e = eid_ipn(1, 0);
+	cr_assert_eq(agent_register(a.agent, 0, &e, &r2), -E_FULL);
+	agent_unregister(a.agent, 0, r);
+	cr_assert_eq(agent_register(a.agent, 0, &e, &r2), 0);
+	side_fini(&a);
+}
