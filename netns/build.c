@@ -23,7 +23,6 @@ static int make_pairs(struct lab *l);
 static int make_pair(struct lab *l, struct netlink *nl, unsigned link, enum side side);
 static int set_up_node(struct lab *l, size_t node);
 static int set_up_end(const struct lab *l, struct netlink *nl, unsigned link, enum side side);
-static void near_name(const struct lab *l, unsigned link, char name[IFNAMSIZ]);
 
 int build_net(struct lab *l)
 {
@@ -39,12 +38,28 @@ int build_net(struct lab *l)
 		err = set_up_node(l, k);
 	}
 	if (!err) {
+		what = "frames over the veth pairs";
+		err = probe_links(l);
+	}
+	if (!err) {
 		what = "the namespace of the links";
 		err = space_enter_net(l->links_ns);
 	}
 	if (err)
 		fprintf(stderr, "owlt lab: %s: %s\n", what, err_text(err));
 	return err;
+}
+
+/* The link's own name where an interface may have it. */
+void build_near_name(const struct lab *l, unsigned link, char *name)
+{
+	const char *wish = l->topo->link[link].name;
+
+	if (strlen(wish) < IFNAMSIZ && !strpbrk(wish, "/: \t") && wish[0] != '.' &&
+		strcmp(wish, "lo") != 0)
+		memcpy(name, wish, strlen(wish) + 1);
+	else
+		snprintf(name, IFNAMSIZ, "link%u", link);
 }
 
 static int make_spaces(struct lab *l)
@@ -95,7 +110,7 @@ static int make_pair(struct lab *l, struct netlink *nl, unsigned link, enum side
 	int err;
 
 	snprintf(far, sizeof far, "l%u%c", link, side == SIDE_A ? 'a' : 'b');
-	near_name(l, link, near);
+	build_near_name(l, link, near);
 	address_mac(link, side, mac);
 	err = netlink_veth(nl, &here, &there);
 	if (err)
@@ -132,7 +147,7 @@ static int set_up_end(const struct lab *l, struct netlink *nl, unsigned link, en
 	uint8_t mac[6];
 	int ifindex, err;
 
-	near_name(l, link, name);
+	build_near_name(l, link, name);
 	ifindex = (int)if_nametoindex(name);
 	err = quiet_interface(name);
 	if (!err)
@@ -141,16 +156,4 @@ static int set_up_end(const struct lab *l, struct netlink *nl, unsigned link, en
 		err = netlink_up(nl, ifindex);
 	address_mac(link, other, mac);
 	return err ? err : netlink_neighbour(nl, ifindex, address_ip(link, other), mac);
-}
-
-/* The link's own name where an interface may have it. */
-static void near_name(const struct lab *l, unsigned link, char name[IFNAMSIZ])
-{
-	const char *wish = l->topo->link[link].name;
-
-	if (strlen(wish) < IFNAMSIZ && !strpbrk(wish, "/: \t") && wish[0] != '.' &&
-		strcmp(wish, "lo") != 0)
-		memcpy(name, wish, strlen(wish) + 1);
-	else
-		snprintf(name, IFNAMSIZ, "link%u", link);
 }

@@ -74,6 +74,12 @@ void rundir_path(const struct lab *l, const char *part, const char *node, char p
 
 /* 0, or negative after a message. The process is then in the namespace of the links. */
 int build_net(struct lab *l) MUST_USE;
+/* Name of a link's interface in its nodes; 16 bytes. */
+void build_near_name(const struct lab *l, unsigned link, char *name);
+
+/* -- probe.c: every veth pair carries frames in both directions; 0, -ETIMEDOUT or -errno. The process is
+ * left in one of the namespaces. */
+int probe_links(struct lab *l) MUST_USE;
 
 /* -- run_info.c: a lab that runs, seen from outside */
 

@@ -8,10 +8,12 @@
 #include "netns/space.h"
 
 #include <net/if.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #define TRIAL_NS (100 * NS_PER_MS)
+#define PATIENCE_NS (5 * NS_PER_S)
 #define TRIAL_FRAME_BYTES 1400u
 
 struct edge {
@@ -99,6 +101,15 @@ static int trial(struct wire *node, struct wire *emulator, const int ifindex[2],
 
 	for (unsigned k = 0; k < WIRE_BATCH; k++)
 		out[k] = (struct wire_frame){.ifindex = ifindex[0], .bytes = view_of(zeros, sizeof zeros)};
+	/* A new pair does not carry frames at once. */
+	for (int n = 0; n == 0 && now - start < PATIENCE_NS; now = clock_now_ns(CLOCK_MONOTONIC)) {
+		wire_send(node, out, 1, is_sent);
+		poll(&(struct pollfd){.fd = wire_fd(emulator), .events = POLLIN}, 1, 2);
+		n = wire_receive(emulator, in);
+		if (n < 0)
+			return n;
+	}
+	start = now;
 	while (now - start < TRIAL_NS) {
 		int n;
 

@@ -211,10 +211,8 @@ static void write_own(const struct lab *l, size_t node, struct json_writer *w)
 	jw_text(w, "events", view_text(path));
 	jw_object_end(w);
 	if (l->topo->plan) {
-		jw_object(w, "plan");
 		rundir_path(l, "plan.json", NULL, path);
-		jw_text(w, "file", view_text(path));
-		jw_object_end(w);
+		jw_text(w, "plan", view_text(path));
 	}
 	jw_array(w, "links");
 	for (unsigned k = 0; k < l->topo->n_links; k++)

@@ -1,0 +1,38 @@
+# up, status, exec, kill, start, down; and a speed beyond the machine is refused.
+. tests/lab/lib.bash
+
+talks() { [ "$(field "$dir"/run/links.json 'd["links"][0]["directions"][0]["frames_in"]')" -gt "$1" ]; }
+node_pid() { field "$dir"/run/run.json '[n["pid"] for n in d["nodes"] if n["name"]=="left"][0]'; }
+
+body() {
+	local t=control-$who run=$dir/run owlt="$as $bin/owlt" before
+	$owlt lab up "$here"/lossy.json -o "$run" --daemon "$here"/talker.py >"$dir"/out 2>&1
+	check $t-up test $? -eq 0
+	[ -S "$run"/lab.sock ] || { cat "$dir"/out "$run"/lab.log; return; }
+	check $t-found-by-name $owlt lab status lossy
+	$owlt lab status --json "$run" >"$dir"/status
+	check $t-status field "$dir"/status running
+	check $t-exec-namespace test "$($owlt lab exec "$run" left sh -c 'ls /sys/class/net >/dev/null; cat /proc/net/dev' | grep -c wire)" -eq 1
+	check $t-exec-socket test "$($owlt lab exec "$run" ipn:2.0 sh -c 'echo $OWLT_SOCKET')" = "$run/nodes/right/owltd.sock"
+	$owlt lab exec "$run" left sh -c 'exit 7'; check $t-exec-code test $? -eq 7
+	before=$(node_pid)
+	check $t-kill $owlt lab kill "$run" left
+	check $t-killed test ! -d /proc/"$before"
+	check $t-kill-twice-refused sh -c "! $owlt lab kill $run left 2>/dev/null"
+	check $t-start $owlt lab start "$run" left
+	check $t-new-pid test "$(node_pid)" != "$before" -a "$(node_pid)" != 0
+	before=$(field "$run"/links.json 'd["links"][0]["directions"][0]["frames_in"]')
+	check $t-talks-again until_true 10 talks "$before"
+	check $t-unknown-node sh -c "! $owlt lab kill $run nobody 2>/dev/null"
+	check $t-down $owlt lab down "$run"
+	check $t-gone test ! -S "$run"/lab.sock
+	check $t-silent grep -q '"kernel_frames":0,"overrun' "$run"/links.json
+	$owlt lab status "$run" >/dev/null 2>&1; check $t-status-down test $? -eq 1
+	$owlt lab run "$here"/lossy.json -o "$dir"/fast --daemon "$here"/talker.py --speed 100000 >/dev/null 2>"$dir"/err
+	check $t-too-fast-code test $? -eq 2
+	check $t-too-fast-text grep -q 'more than this machine can emulate' "$dir"/err
+	$owlt lab run "$here"/lossy.json -o "$dir"/dead --daemon /bin/false >/dev/null 2>"$dir"/err
+	check $t-dead-daemon-code test $? -eq 2
+	$owlt lab run no-such-lab 2>/dev/null; check $t-no-such-lab test $? -eq 2
+}
+each_rights body
