@@ -65,8 +65,15 @@ Test(agent, cut_through_needs_no_commit)
 	cr_assert_eq(side_send(&a, 2, 5, HOUR_MS, false), 0);
 	cr_assert_eq(side_pass(&a, &b), 1);
 	side_listen(&a);
-	cr_assert_eq(heard(&a, AGENT_ACCEPTED), 0, "accepted means durable or gone");
+	cr_assert_eq(heard(&a, AGENT_ACCEPTED), 1, "it left: nothing is to be committed");
+	cr_assert_not(store_is_dirty(a.store));
+	cr_assert_eq(side_send(&a, 9, 5, HOUR_MS, false), 0);
+	agent_contact(a.agent, a.now, 0, false, a.now);
+	side_listen(&a);
+	cr_assert_eq(heard(&a, AGENT_ACCEPTED), 1, "it is here: not before the commit");
 	side_commit(&a, 0);
+	side_listen(&a);
+	cr_assert_eq(heard(&a, AGENT_ACCEPTED), 2);
 	side_fini(&a);
 	side_fini(&b);
 }
