@@ -214,9 +214,10 @@ struct walk {
 	unsigned line;
 };
 
+/* Whatever cJSON passes over: every control character, zero too. */
 static void skip_space(struct walk *w)
 {
-	for (; w->p < w->end && strchr(" \t\r\n", *w->p) && *w->p; w->p++)
+	for (; w->p < w->end && (uint8_t)*w->p <= ' '; w->p++)
 		w->line += *w->p == '\n';
 }
 
@@ -244,7 +245,7 @@ static const char *path_after(const char *path, struct view key, size_t k, bool 
 	if (*path == '.')
 		path++;
 	if (object)
-		return strncmp(path, (const char *)key.p, key.n) == 0 &&
+		return strnlen(path, key.n) == key.n && memcmp(path, key.p, key.n) == 0 &&
 					       (path[key.n] == 0 || strchr(".[", path[key.n]))
 				       ? path + key.n
 				       : NULL;
@@ -296,7 +297,7 @@ static bool walk_value(struct walk *w, const char *path, unsigned *line)
 	if (*w->p == '"')
 		walk_string(w, &s);
 	else
-		while (w->p < w->end && !strchr(",]} \t\r\n", *w->p))
+		while (w->p < w->end && (uint8_t)*w->p > ' ' && !strchr(",]}", *w->p))
 			w->p++;
 	return false;
 }

@@ -153,10 +153,12 @@ static int check_contact(struct plan_build *b, const struct contact *c, uint32_t
 	return -E_RANGE;
 }
 
-/* Ascending moments; light time that falls faster than time passes would let later bits overtake. */
+/* Ascending moments. Light time that falls faster than time passes lets later bits overtake: the steps of
+ * ionrc do so, anything else is worth a warning. */
 static int check_owlt(struct plan_build *b, const struct owlt_point *v, uint32_t n, uint32_t origin)
 {
 	const char *wrong = NULL;
+	bool overtakes = false;
 
 	if (n == 0 || n > PLAN_OWLT_POINTS_MAX)
 		wrong = "light time needs 1 to 64 points";
@@ -166,8 +168,10 @@ static int check_owlt(struct plan_build *b, const struct owlt_point *v, uint32_t
 		else if (i && v[i].at <= v[i - 1].at)
 			wrong = "the points of light time must ascend";
 		else if (i && b->prefix && v[i].owlt_us + v[i].at < v[i - 1].owlt_us + v[i - 1].at)
-			wrong = "the light time falls faster than time passes";
+			overtakes = true;
 	}
+	if (overtakes && !wrong)
+		plan_build_note(b, origin, 0, "the light time falls faster than time passes");
 	if (!wrong)
 		return 0;
 	plan_build_note(b, origin, -E_RANGE, "%s", wrong);

@@ -359,7 +359,7 @@ static const struct row *first_range(const struct rows *g, node_id from, node_id
 static uint32_t points_of(const struct rows *g, const struct row *c, bool reverse, struct owlt_point *pt)
 {
 	node_id from = reverse ? c->to : c->from, to = reverse ? c->from : c->to;
-	const struct row *e = first_range(g, from, to, c->start), *end = g->row + g->n;
+	const struct row *e = first_range(g, from, to, c->start), *end = e ? g->row + g->n : NULL;
 	uint32_t n = 0;
 
 	for (; e && e < end && e->from == from && e->to == to && e->start < c->end; e++) {

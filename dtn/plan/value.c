@@ -8,7 +8,9 @@
 #include "dtn/plan/build.h"
 
 #include <math.h>
+#include <stdlib.h>
 
+static int hashed_node(const char *hex, node_id *node);
 static int count_or_text(const struct json *v, int (*parse)(const char *, uint64_t *), uint64_t *out);
 
 int value_duration(const struct json *v, int64_t *us)
@@ -77,6 +79,8 @@ int value_node(const struct json *v, node_id *node)
 		err = json_u64(v, node);
 		return err ? err : *node == NODE_NONE || *node > UINT32_MAX ? -E_RANGE : 0;
 	}
+	if (strncmp(text, "dtn-node:", 9) == 0) /* as node_print() writes a dtn node */
+		return hashed_node(text + 9, node);
 	err = eid_parse_node(text, &e);
 	if (err)
 		return err;
@@ -94,6 +98,16 @@ const char *value_unknown_key(const struct json *v, const char *const *known)
 			return json_key(m);
 	}
 	return NULL;
+}
+
+static int hashed_node(const char *hex, node_id *node)
+{
+	char *end;
+
+	if (strlen(hex) != 16 || strspn(hex, "0123456789abcdef") != 16)
+		return -E_SYNTAX;
+	*node = strtoull(hex, &end, 16);
+	return *node & NODE_DTN_BIT ? 0 : -E_RANGE;
 }
 
 static int count_or_text(const struct json *v, int (*parse)(const char *, uint64_t *), uint64_t *out)

@@ -1,8 +1,8 @@
 /*
  * search: earliest arrival over node-sorted contacts, then the ties.
  *
- * 1. Dijkstra over nodes gives the earliest arrival T. Light time never falls faster than time passes,
- *    so to be somewhere earlier is never worse, and one label a node is enough.
+ * 1. Dijkstra over nodes gives the earliest arrival T. Where light time does not fall faster than time
+ *    passes, to be somewhere earlier is never worse, so one label a node is enough.
  * 2. Rounds: round h finds the earliest arrival at each node with at most h contacts; the first h
  *    that reaches the destination by T is the least number of hops. A label of Dijkstra alone is not
  *    enough here: an earlier arrival with more hops may hide a later one that waits for the same contact.

@@ -62,3 +62,13 @@ Test(json, writes_what_it_reads)
 	buf_u8(&b, 0);
 	cr_assert_str_eq(room, "{\"t\":\"a\\\"\\\\\\u000a\\u00ff\xc3\xa4\",\"big\":\"18446744073709551615\",\"l\":[0.1,true,null]}");
 }
+
+/* cJSON takes control characters for space; the walk stood still at a zero byte. */
+Test(json, line_walks_over_control_characters)
+{
+	static const char text[] = "[\0 1,\1\n{\"a\":\0 2\0}]";
+
+	cr_expect_eq(json_line(view_of(text, sizeof text - 1), "[1].a"), 2);
+	cr_expect_eq(json_line(view_of(text, sizeof text - 1), "[2]"), 0);
+	cr_expect_eq(json_line(view_of("{\"a\0bcdefgh\":1}", 15), "a"), 0, "a key with a zero byte inside");
+}

@@ -114,7 +114,6 @@ Test(plan, refusals)
 		{C("{\"from\":1,\"to\":2,\"start\":0,\"end\":9,\"rate\":0,\"owlt\":1}"), -E_RANGE, 2},
 		{C("{\"from\":1,\"to\":2,\"start\":0,\"end\":9,\"rate\":1,\"owlt\":-1}"), -E_TYPE, 2},
 		{C("{\"from\":1,\"to\":2,\"start\":0,\"end\":1e300,\"rate\":1,\"owlt\":1}"), -E_TYPE, 2},
-		{C("{\"from\":1,\"to\":2,\"start\":0,\"end\":9,\"rate\":1,\"owlt\":[[0,9],[1,1]]}"), -E_RANGE, 2},
 		{C("{\"from\":1,\"to\":2,\"start\":0,\"end\":9,\"rate\":1,\"owlt\":[[1,9],[1,9]]}"), -E_RANGE, 2},
 		{C("{\"from\":1,\"to\":2,\"start\":0,\"end\":9,\"rate\":1,\"owlt\":1,\"confidence\":2}"), -E_TYPE, 2},
 		{"a contact +0 +60 1 2\n", -E_SYNTAX, 1},
