@@ -20,7 +20,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define CHECKPOINT_OPS 4096u	 /* operations that gather before the index is written */
+#define CHECKPOINT_MAX 16384u	 /* operations that gather before the index is written: some 50 ms of work */
+#define CHECKPOINT_MIN 256u	 /* ... in a small store a quarter of its rows, at least this */
 #define KEPT_MAX (1u << 20)	 /* ... at most, while it can't be */
 #define SEGMENT_SIZE (UINT64_C(16) << 20)
 #define SEGMENT_MIN (UINT64_C(256) << 10)
@@ -99,6 +100,9 @@ static int open_files(struct disk *d, const char *path)
 		size /= 2;
 	while (bytes / size > SEGMENTS_MAX / 2)
 		size *= 2;
+	d->checkpoint_ops = rows / 4 > CHECKPOINT_MAX ? CHECKPOINT_MAX : (size_t)rows / 4;
+	if (d->checkpoint_ops < CHECKPOINT_MIN)
+		d->checkpoint_ops = CHECKPOINT_MIN;
 	int err = log_open(&d->log, d->dir, size, 2 * (size_t)(bytes / size + 1) + 8);
 	if (err)
 		return err;
@@ -128,7 +132,7 @@ static int disk_run(struct store *st, struct store_batch *b)
 	int err = log_append(&d->log, &b->ops);
 	if (err)
 		return err;
-	if (d->n_kept >= CHECKPOINT_OPS || log_n_available(&d->log) < 4) {
+	if (d->n_kept >= d->checkpoint_ops || log_n_available(&d->log) < 4) {
 		err = checkpoint(d, b);
 		if (err && err != -ENOSPC && err != -EDQUOT)
 			d->index_err = err;

@@ -16,7 +16,7 @@ struct disk {
 	struct log log;
 	struct kv *kv;
 	struct link_node kept; /* durable operations that the index does not have yet */
-	size_t n_kept;
+	size_t n_kept, checkpoint_ops;
 	bool is_indexed; /* the running batch is in the index already */
 	int index_err;	 /* the index can't be written any more */
 };

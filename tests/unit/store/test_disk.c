@@ -317,7 +317,8 @@ Test(disk, no_space_fails_the_batch_and_not_the_store)
 Test(disk, the_index_follows_at_checkpoints)
 {
 	struct kit k;
-	struct store_limits l = store_limits_default();
+	struct store_limits l = {.max_bytes = 64 << 20, .max_bundles = 1000, .max_rows = 4000,
+		.stage_bytes = 8 << 20};
 
 	kit_open(&k, KIT_DISK, &l);
 	for (unsigned round = 0; round < 25; round++) {
