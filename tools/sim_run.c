@@ -262,9 +262,11 @@ static const struct {
 	size_t at;
 } rows[] = {
 	{"accepted", "bundles accepted", COUNT(accepted)},
+	{"unanswered", "sent to a node that died before it answered", COUNT(unanswered)},
 	{"delivered", "delivered and acknowledged", COUNT(delivered)},
 	{"held", "still on their way", COUNT(held)},
 	{"expired", "expired", COUNT(expired)},
+	{"lost_without_custody", "lost, sent without custody", COUNT(lost_without_custody)},
 	{"redelivered", "handed over again, marked", COUNT(redelivered)},
 	{"crashes", "crashes", COUNT(crashes)},
 	{"crashes_staged", "crashes between stage and commit", COUNT(crashes_staged)},

@@ -146,6 +146,7 @@ void app_node_down(struct sim *s, struct sim_node *n)
 		struct sim_msg *m = container_of(l, struct sim_msg, pending);
 
 		m->unknown = true;
+		s->counts.unanswered++;
 		retry_later(s, m->row, m->n);
 	}
 	for (size_t i = 0; i < s->n_receivers; i++) {

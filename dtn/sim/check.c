@@ -24,6 +24,7 @@ struct seen {
 };
 
 static void trace_one(struct sim *s, struct sim_node *n, const struct trace_rec *r);
+static dtntime dtn_now(const struct sim *s);
 static void judge_lost(struct sim *s, const struct sim_node *n);
 static void judge_belief(struct sim *s, struct sim_node *n);
 static void resolve(struct sim *s, struct held *h);
@@ -88,8 +89,12 @@ void sim_finish(struct sim *s)
 			continue;
 		if (m->n_holders > 0 || m->ack_called)
 			s->counts.held++;
-		else if (m->custody)
-			s->counts.expired++; /* anything else was told when it happened */
+		else if (!m->custody)
+			s->counts.lost_without_custody++;
+		else if (m->expires_ms && m->expires_ms <= dtn_now(s))
+			s->counts.expired++;
+		else if (!m->excused)
+			check_fail(s, "message %" PRIu64 " of row %u is nowhere at the end", m->n, m->row);
 	}
 }
 
@@ -205,9 +210,14 @@ static void resolve(struct sim *s, struct held *h)
 	set_committed(s, h, committed);
 }
 
+static dtntime dtn_now(const struct sim *s)
+{
+	return s->cfg.dtn_at_zero + (uint64_t)(s->now / US_PER_MS);
+}
+
 static void judge_lost(struct sim *s, const struct sim_node *n)
 {
-	dtntime now = s->cfg.dtn_at_zero + (uint64_t)(s->now / US_PER_MS);
+	dtntime now = dtn_now(s);
 
 	for (size_t i = 0; i < s->n_msgs; i++) {
 		struct sim_msg *m = s->msg[i];

@@ -72,7 +72,8 @@ bool sim_fault(struct sim *s, struct sim_fault *out);
 
 /* How many crashes met the process in which state; one crash may count in several. */
 struct sim_counts {
-	uint64_t steps, sends, accepted, refused, delivered, redelivered, held, expired;
+	uint64_t steps, sends, accepted, unanswered, refused, delivered, redelivered, held, expired;
+	uint64_t lost_without_custody;
 	uint64_t crashes, crashes_staged, crashes_before_signal, crashes_forwarding, batches_lost, batches_kept;
 	uint64_t app_deaths, frames, frames_lost, frames_to_dead, custody_retx, duplicates, returned;
 	uint64_t max_in_flight, faults;
