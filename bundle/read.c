@@ -162,6 +162,9 @@ static bool crc_holds(const uint8_t *from, const uint8_t *end, struct view value
 	uint32_t crc = crc_update(type, 0, view_of(from, (size_t)(value.p - from)));
 	const uint8_t *rest = value.p + value.n;
 
+#ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
+	return true; /* a fuzzer can't guess CRCs */
+#endif
 	crc = crc_update(type, crc, view_of(zero, value.n));
 	if (rest < end)
 		crc = crc_update(type, crc, view_of(rest, (size_t)(end - rest)));
