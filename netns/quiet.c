@@ -106,13 +106,13 @@ static int ethtool(int fd, const char *name, void *request)
 
 static int n_features(int fd, const char *name, unsigned *n)
 {
-	struct {
+	union {
 		struct ethtool_sset_info info;
-		uint32_t count;
+		uint8_t room[sizeof(struct ethtool_sset_info) + sizeof(uint32_t)]; /* one answer behind it */
 	} q = {.info = {.cmd = ETHTOOL_GSSET_INFO, .sset_mask = 1u << ETH_SS_FEATURES}};
 	int err = ethtool(fd, name, &q);
 
-	*n = err || !q.info.sset_mask ? 0 : q.count;
+	*n = err || !q.info.sset_mask ? 0 : q.info.data[0];
 	return err ? err : *n > 0 && *n < 4096 ? 0 : -EOPNOTSUPP;
 }
 
