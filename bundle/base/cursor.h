@@ -19,7 +19,8 @@ struct cursor {
 
 static inline struct cursor cursor_of(struct view v)
 {
-	return (struct cursor){.start = v.p, .p = v.p, .end = v.p + v.n};
+	/* NULL + 0 is undefined in C17 */
+	return (struct cursor){.start = v.p, .p = v.p, .end = v.n ? v.p + v.n : v.p};
 }
 
 static inline bool cursor_ok(const struct cursor *c)

@@ -34,7 +34,7 @@ static inline bool view_equal(struct view a, struct view b)
 /* Part of a view; the caller answers for off + n <= v.n. */
 static inline struct view view_sub(struct view v, size_t off, size_t n)
 {
-	return (struct view){.p = v.p + off, .n = n};
+	return (struct view){.p = off ? v.p + off : v.p, .n = n};
 }
 
 #endif
