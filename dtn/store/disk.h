@@ -19,6 +19,7 @@ struct disk {
 	size_t n_kept, checkpoint_ops;
 	bool is_indexed; /* the running batch is in the index already */
 	int index_err;	 /* the index can't be written any more */
+	struct segment *found; /* at open: of the row before; neighbours lie together */
 };
 
 /* The first row of the index: up to where it knows the log. */

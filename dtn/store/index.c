@@ -117,6 +117,8 @@ static int load_place(struct disk *d, uint64_t id, struct view v)
 	e->place.len = be64_get(v.p + 16);
 	e->head.n = be32_get(v.p + 24);
 	e->payload.n = be64_get(v.p + 28);
-	e->place.segment = log_find(&d->log, be64_get(v.p));
+	if (!d->found || d->found->generation != be64_get(v.p))
+		d->found = log_find(&d->log, be64_get(v.p));
+	e->place.segment = d->found;
 	return 0;
 }

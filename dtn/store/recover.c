@@ -10,7 +10,9 @@
 #include "dtn/store/replay.h"
 
 #include <stdlib.h>
+#include <sys/random.h>
 
+static int first_start(struct disk *d);
 static int replay_tail(struct disk *d, const struct index_meta *meta);
 static int apply(void *arg, const struct replay_op *op);
 static int apply_value(struct disk *d, const struct replay_op *op, struct entry **out);
@@ -25,7 +27,7 @@ int disk_recover(struct disk *d)
 	if (!err)
 		err = index_meta_get(d, &meta);
 	if (err == -E_UNKNOWN)
-		err = log_after(&d->log, 1) ? -E_CORRUPT : 0; /* segments without their index */
+		err = first_start(d);
 	if (!err)
 		err = index_load(d);
 	if (!err)
@@ -47,6 +49,20 @@ int disk_recover(struct disk *d)
 	log_free_dead(&d->log);
 	d->log.kept_generation = d->log.active ? d->log.active->generation : d->log.next_generation;
 	return err;
+}
+
+/* Generations go up from a random number, so that nobody who does not read this folder can make a payload
+ * that looks like records of a segment. */
+static int first_start(struct disk *d)
+{
+	uint32_t random;
+
+	if (log_after(&d->log, 1))
+		return -E_CORRUPT; /* segments without their index */
+	if (getrandom(&random, sizeof random, 0) != sizeof random)
+		return -errno;
+	d->log.next_generation = ((uint64_t)(random >> 1) << 32) + 1;
+	return 0;
 }
 
 static int read_segment(struct replay *r, struct segment *s, uint64_t off)
@@ -73,6 +89,8 @@ static int replay_tail(struct disk *d, const struct index_meta *meta)
 	d->log.active = r.at ? r.at : first;
 	if (d->log.active)
 		d->log.active->end = r.at ? r.end : meta->end;
+	if (d->log.active && d->log.active->end > d->log.active->size)
+		err = -E_CORRUPT;
 	replay_fini(&r);
 	return err;
 }

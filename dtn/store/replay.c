@@ -5,8 +5,10 @@
  * counts whole or not at all. What is not a whole record of this generation ends the segment: the tail
  * was torn there, or an earlier use of the file begins. Numbers of batches only rise; one that is not
  * above the last applied is left over from a failed attempt. Each end record names the batch before it,
- * so that a complete batch behind a damaged one is noticed: that is not a torn tail but a damaged disk,
- * and going on would forget what was promised. Start reading at replay_segment().
+ * so that a batch that was begun when the damaged one was durable is noticed, also by looking ahead in
+ * what would be dropped: that is not a torn tail but a damaged disk, and going on would forget what was
+ * promised. Bytes that a peer sent can't pose as records: generations begin at a random number.
+ * Start reading at replay_segment().
  */
 #include "dtn/store/replay.h"
 
@@ -15,6 +17,7 @@
 #include <stdlib.h>
 
 static bool is_ours(const struct replay *r, const struct record *rec, uint64_t generation);
+static int look_ahead(const struct replay *r, uint64_t generation, struct view bytes, uint64_t off);
 static int collect(struct replay *r, const struct record *rec, const struct replay_op *place);
 static int complete(struct replay *r, const struct record *end);
 
@@ -30,7 +33,7 @@ int replay_segment(struct replay *r, struct segment *s, uint64_t generation, str
 		struct replay_op place = {.segment = s, .off = off};
 
 		if (record_read(rest, &rec, &size) || !is_ours(r, &rec, generation))
-			return 0;
+			return look_ahead(r, generation, bytes, off);
 		place.len = size;
 		if (rec.type == RECORD_SEGMENT)
 			continue;
@@ -63,6 +66,22 @@ static bool is_ours(const struct replay *r, const struct record *rec, uint64_t g
 		return true;
 	return rec->kind > 0 && rec->kind < STORE_KINDS &&
 	       (rec->type != RECORD_PUT || rec->kind == STORE_BUNDLE);
+}
+
+/* An end record that follows on a batch we do not have: it was durable once. */
+static int look_ahead(const struct replay *r, uint64_t generation, struct view bytes, uint64_t off)
+{
+	struct record rec;
+	uint64_t size;
+
+	for (; off + RECORD_HEADER <= bytes.n; off += 8) {
+		if (be64_get(bytes.p + off + 8) != generation || bytes.p[off + 24] != RECORD_END)
+			continue;
+		if (record_read(view_sub(bytes, off, bytes.n - off), &rec, &size) == 0 &&
+			rec.id > r->last)
+			return -E_CORRUPT;
+	}
+	return 0;
 }
 
 static int collect(struct replay *r, const struct record *rec, const struct replay_op *place)

@@ -165,6 +165,39 @@ Test(disk, a_torn_tail_gives_whole_batches_only)
 	kit_close(&k);
 }
 
+/* Not a torn tail: a later batch was begun when the damaged one was durable. */
+Test(disk, a_damaged_batch_before_the_last_is_noticed)
+{
+	struct kit k;
+	char path[600];
+	size_t end[4];
+	struct store *st;
+
+	kit_open(&k, KIT_DISK, &small);
+	for (unsigned i = 0; i < 4; i++) {
+		kit_put(&k, i, 100);
+		kit_commit(&k);
+		written(&k, path, sizeof path, &end[i]);
+	}
+	store_close(k.st);
+	struct bytes b = file_read(path);
+	for (size_t at = end[0] + 8; at < end[2]; at += 13) {
+		uint8_t keep = b.p[at];
+
+		if (keep == 0)
+			continue; /* perhaps padding */
+		b.p[at] ^= 1;
+		file_write(path, b);
+		b.p[at] = keep;
+		cr_assert_eq(store_disk_open(k.dir, &small, &st), -E_CORRUPT, "byte %zu", at);
+	}
+	file_write(path, b);
+	free(b.p);
+	cr_assert_eq(store_disk_open(k.dir, &small, &k.st), 0);
+	cr_assert_eq(kit_count(&k, STORE_BUNDLE), 4);
+	kit_close(&k);
+}
+
 Test(disk, one_owner_at_a_time)
 {
 	struct kit k;
