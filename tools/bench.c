@@ -1,0 +1,143 @@
+/*
+ * owlt bench [NAME]: what things cost on this machine. Two benchmarks at a time would measure each
+ * other, so a lock file keeps them apart on the whole machine; the load average is printed first, since
+ * a loaded machine makes every figure a lower bound. A new benchmark is a row here and a bench_*.c.
+ */
+#include "tools/bench.h"
+
+#include "tools/opt.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LOCK "/tmp/owlt-bench.lock"
+#define LEAST_NS 10000000u
+#define ROUNDS 10
+
+struct row {
+	const char *name;
+	int (*run)(struct out *o);
+	const char *summary;
+};
+
+static const struct row rows[] = {
+	{"codec", bench_codec, "read, forward and build bundles of 1 kB; CRC and copy as the machine's limits"},
+	{0}};
+
+struct args {
+	bool json;
+};
+
+static int lock_take(void);
+static int run_all(const char *name, struct out *o);
+
+int cmd_bench(int argc, char **argv);
+
+int cmd_bench(int argc, char **argv)
+{
+	static const struct opt opts[] = {
+		{"json", 0, OPT_FLAG, offsetof(struct args, json), NULL, "one JSON line a figure", NULL}, {0}};
+	static const struct opt_command cmd = {"bench", "[NAME]", "Measures what things cost here, beside the machine's limits",
+		opts, "Names: codec and what `owlt bench` alone lists as it runs. Exit status: 0 done, 2 usage."};
+	struct args a = {0};
+	struct opt_rest rest = opt_read(&cmd, argc, argv, &a, 0, 1);
+	struct out o;
+	int code, end;
+
+	if (rest.done)
+		return rest.code;
+	int lock = lock_take();
+	if (lock < 0)
+		return EXIT_USAGE;
+	out_begin(&o, a.json);
+	code = run_all(rest.argc ? rest.argv[0] : NULL, &o);
+	end = out_end(&o);
+	close(lock);
+	return code ? code : end;
+}
+
+static int lock_take(void)
+{
+	int fd = open(LOCK, O_CREAT | O_RDWR | O_CLOEXEC, 0666);
+
+	if (fd < 0) {
+		out_fail("bench: %s: %s", LOCK, err_text(errno));
+		return -1;
+	}
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return fd;
+	fprintf(stderr, "owlt: bench: another benchmark is running; waiting for it\n");
+	if (flock(fd, LOCK_EX) == 0)
+		return fd;
+	out_fail("bench: %s: %s", LOCK, err_text(errno));
+	close(fd);
+	return -1;
+}
+
+static int run_all(const char *name, struct out *o)
+{
+	double load[3] = {0};
+	bool found = false;
+	int code = 0;
+
+	if (getloadavg(load, 3) == 3)
+		bench_figure(o, "load average", load[0], "", load[0] > 1 ? "others are running: times are upper bounds" : "");
+	for (const struct row *r = rows; r->name; r++) {
+		if (name && strcmp(name, r->name) != 0)
+			continue;
+		found = true;
+		out_text(o, "%s: %s\n", r->name, r->summary);
+		int err = r->run(o);
+		code = code ? code : err;
+	}
+	return found ? code : out_fail("bench: no benchmark '%s'; owlt bench without a name runs all", name);
+}
+
+void bench_figure(struct out *o, const char *name, double value, const char *unit, const char *note)
+{
+	if (o->json) {
+		jw_object(&o->w, NULL);
+		out_string(o, "name", name);
+		jw_double(&o->w, "value", value);
+		out_string(o, "unit", unit);
+		out_string(o, "note", note);
+		jw_object_end(&o->w);
+	}
+	out_text(o, "  %-40s %12.*f %-6s %s\n", name, value < 100 ? 2 : 0, value, unit, note);
+	out_line(o);
+}
+
+uint64_t bench_now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+static uint64_t timed(void (*run)(void *arg, size_t n), void *arg, size_t n)
+{
+	uint64_t from = bench_now_ns();
+
+	run(arg, n);
+	return bench_now_ns() - from;
+}
+
+double bench_least_ns(void (*run)(void *arg, size_t n), void *arg)
+{
+	size_t n = 1;
+	uint64_t least = UINT64_MAX;
+
+	while (n < SIZE_MAX / 2 && timed(run, arg, n) < LEAST_NS)
+		n *= 2;
+	for (unsigned k = 0; k < ROUNDS; k++) {
+		uint64_t t = timed(run, arg, n);
+		least = t < least ? t : least;
+	}
+	return (double)least / (double)n;
+}
