@@ -32,10 +32,16 @@ static void put_time(struct out *o, const char *key, mono t);
 static void put_node(struct out *o, const char *key, node_id node);
 static const char *time_text(mono t, char *s, size_t n);
 
-#define OPT_FORMAT \
-	{"format", 0, OPT_TEXT, offsetof(struct settings, format), "FORMAT", \
-		"owlt, ionrc or hdtn; without it the content tells", NULL}
-#define OPT_JSON {"json", 0, OPT_FLAG, offsetof(struct settings, json), NULL, "one JSON document", NULL}
+#define OPT_FORMAT                                                                                 \
+	{                                                                                          \
+		"format", 0, OPT_TEXT, offsetof(struct settings, format), "FORMAT",                \
+			"owlt, ionrc or hdtn; without it the content tells", NULL                  \
+	}
+#define OPT_JSON                                                                                   \
+	{                                                                                          \
+		"json", 0, OPT_FLAG, offsetof(struct settings, json), NULL, "one JSON document",   \
+			NULL                                                                       \
+	}
 
 int cmd_plan(int argc, char **argv);
 
@@ -75,8 +81,9 @@ static void check_json(struct out *o, const struct plan_file *f, bool valid)
 static int cmd_check(int argc, char **argv)
 {
 	static const struct opt opts[] = {OPT_FORMAT, OPT_JSON, {0}};
-	static const struct opt_command cmd = {"plan check", "PLAN", "Checks a contact plan, or the plan of a topology",
-		opts, "PLAN - is standard input. Exit: 0 valid, 1 not, 2 not readable."};
+	static const struct opt_command cmd = {"plan check", "PLAN",
+		"Checks a contact plan, or the plan of a topology", opts,
+		"PLAN - is standard input. Exit: 0 valid, 1 not, 2 not readable."};
 	struct settings set = {0};
 	struct opt_rest rest = opt_read(&cmd, argc, argv, &set, 1, 1);
 	struct plan_file f;
@@ -95,7 +102,8 @@ static int cmd_check(int argc, char **argv)
 	else if (err)
 		out_text(&o, "invalid: %zu notes\n", f.notes.n);
 	else
-		out_text(&o, "valid: %zu contacts, %zu nodes\n", f.plan->n_contacts, f.plan->n_nodes);
+		out_text(&o, "valid: %zu contacts, %zu nodes\n", f.plan->n_contacts,
+			f.plan->n_nodes);
 	plan_file_free(&f);
 	return out_end(&o) ? EXIT_USAGE : err ? EXIT_NO : EXIT_YES;
 }
@@ -106,8 +114,8 @@ static void show_table(struct out *o, const struct plan *p)
 {
 	char from[32], to[32], start[32], end[32], rate[32], owlt[32];
 
-	out_text(o, "%6s  %-14s %-14s %12s %12s %12s  %s\n", "index", "from", "to", "start s", "end s", "bit/s",
-		"light time");
+	out_text(o, "%6s  %-14s %-14s %12s %12s %12s  %s\n", "index", "from", "to", "start s",
+		"end s", "bit/s", "light time");
 	for (size_t i = 0; i < p->n_contacts; i++) {
 		const struct contact *c = &p->contact[i];
 		node_print(c->from, from, sizeof from);
@@ -115,13 +123,15 @@ static void show_table(struct out *o, const struct plan *p)
 		snprintf(rate, sizeof rate, "%llu", (unsigned long long)c->rate_bps);
 		units_print_duration(contact_owlt_max_us(p, c), owlt, sizeof owlt);
 		out_text(o, "%6u  %-14s %-14s %12s %12s %12s  %s%s\n", c->index, from, to,
-			time_text(c->start, start, sizeof start), time_text(c->end, end, sizeof end), rate,
-			c->n_owlt > 1 ? "up to " : "", owlt);
+			time_text(c->start, start, sizeof start),
+			time_text(c->end, end, sizeof end), rate, c->n_owlt > 1 ? "up to " : "",
+			owlt);
 	}
 }
 
 /* One row a pair: '#' where it is open for the whole column, '+' for part of it. */
-static void timeline_row(const struct plan *p, size_t first, size_t end, const mono span[2], char *row)
+static void timeline_row(
+	const struct plan *p, size_t first, size_t end, const mono span[2], char *row)
 {
 	memset(row, '.', TIMELINE_COLUMNS);
 	row[TIMELINE_COLUMNS] = 0;
@@ -158,12 +168,13 @@ static void show_timeline(struct out *o, const struct plan *p)
 	size_t i = 0;
 
 	time_span(p, span);
-	out_text(o, "\n%29s  %-*s%s s\n", "", TIMELINE_COLUMNS - 8, time_text(span[0], first, sizeof first),
-		time_text(span[1], last, sizeof last));
+	out_text(o, "\n%29s  %-*s%s s\n", "", TIMELINE_COLUMNS - 8,
+		time_text(span[0], first, sizeof first), time_text(span[1], last, sizeof last));
 	while (i < p->n_contacts && n_rows++ < TIMELINE_ROWS) {
 		const struct contact *c = p->by_pair[i];
 		size_t end = i;
-		while (end < p->n_contacts && p->by_pair[end]->from == c->from && p->by_pair[end]->to == c->to)
+		while (end < p->n_contacts && p->by_pair[end]->from == c->from &&
+			p->by_pair[end]->to == c->to)
 			end++;
 		timeline_row(p, i, end, span, row);
 		node_print(c->from, from, sizeof from);
@@ -206,7 +217,8 @@ static void show_json(struct out *o, const struct plan *p)
 static int cmd_show(int argc, char **argv)
 {
 	static const struct opt opts[] = {OPT_FORMAT, OPT_JSON, {0}};
-	static const struct opt_command cmd = {"plan show", "PLAN", "Contacts as a table and a timeline", opts,
+	static const struct opt_command cmd = {"plan show", "PLAN",
+		"Contacts as a table and a timeline", opts,
 		"In the timeline '#' is open, '+' open for part of the column, '.' closed."};
 	struct settings set = {0};
 	struct opt_rest rest = opt_read(&cmd, argc, argv, &set, 1, 1);
@@ -258,8 +270,9 @@ static void route_text(struct out *o, const struct path *p, size_t rank)
 	char a[32], b[32];
 
 	node_print(p->contact[0]->to, a, sizeof a);
-	out_text(o, "%zu. arrival %s s, %u hop%s, by %s, until %s s\n", rank, time_text(p->arrival, b, sizeof b),
-		p->hops, p->hops == 1 ? "" : "s", a, time_text(p->to_time, (char[32]){0}, 32));
+	out_text(o, "%zu. arrival %s s, %u hop%s, by %s, until %s s\n", rank,
+		time_text(p->arrival, b, sizeof b), p->hops, p->hops == 1 ? "" : "s", a,
+		time_text(p->to_time, (char[32]){0}, 32));
 	for (unsigned k = 0; k < p->hops; k++) {
 		const struct contact *c = p->contact[k];
 		node_print(c->from, a, sizeof a);
@@ -286,13 +299,15 @@ static void routes_print(struct out *o, const struct paths *found)
 }
 
 /* Settings as a query. 0, or an exit code after a message. */
-static int routes_query(const struct plan_file *f, const struct settings *set, struct paths_query *q)
+static int routes_query(
+	const struct plan_file *f, const struct settings *set, struct paths_query *q)
 {
 	static const char *const priorities[] = {"bulk", "standard", "expedited"};
 	dtntime ref = f->plan->reference_ms;
 	bool known = false;
 
-	*q = (struct paths_query){.expiry = MONO_NEVER, .size_bytes = set->size_bytes,
+	*q = (struct paths_query){.expiry = MONO_NEVER,
+		.size_bytes = set->size_bytes,
 		.limit = set->all || set->limit ? set->limit : 1};
 	if (set->all && !set->limit)
 		q->limit = ROUTES_LIMIT;
@@ -301,41 +316,57 @@ static int routes_query(const struct plan_file *f, const struct settings *set, s
 	if (!set->from || !set->to)
 		return out_fail("plan routes: --from NODE and --to NODE are needed");
 	if (plan_file_node(f, set->from, &q->from))
-		return out_fail("plan routes: --from: '%s' is no node; use a number, ipn:N.0 or dtn://name/", set->from);
+		return out_fail("plan routes: --from: '%s' is no node; use a number, ipn:N.0 or "
+				"dtn://name/",
+			set->from);
 	if (plan_file_node(f, set->to, &q->to))
-		return out_fail("plan routes: --to: '%s' is no node; use a number, ipn:N.0 or dtn://name/", set->to);
-	if (plan_parse_time(set->at, ref, &q->at) || (set->expiry && plan_parse_time(set->expiry, ref, &q->expiry)))
-		return out_fail("plan routes: --at and --expiry are seconds, or UTC where the plan has a reference");
+		return out_fail(
+			"plan routes: --to: '%s' is no node; use a number, ipn:N.0 or dtn://name/",
+			set->to);
+	if (plan_parse_time(set->at, ref, &q->at) ||
+		(set->expiry && plan_parse_time(set->expiry, ref, &q->expiry)))
+		return out_fail("plan routes: --at and --expiry are seconds, or UTC where the plan "
+				"has a reference");
 	if (strcmp(set->margin, "sabr") != 0 && strcmp(set->margin, "none") != 0)
-		return out_fail("plan routes: --owlt-margin is sabr or none, not '%s'", set->margin);
+		return out_fail(
+			"plan routes: --owlt-margin is sabr or none, not '%s'", set->margin);
 	if (!known)
-		return out_fail("plan routes: --priority is bulk, standard or expedited, not '%s'", set->priority);
+		return out_fail("plan routes: --priority is bulk, standard or expedited, not '%s'",
+			set->priority);
 	if (set->backlog_bytes)
-		return out_fail("plan routes: --backlog needs contact volumes, which this version does not count");
+		return out_fail("plan routes: --backlog needs contact volumes, which this version "
+				"does not count");
 	q->margin_sabr = strcmp(set->margin, "sabr") == 0;
 	return 0;
 }
 
 static int cmd_routes(int argc, char **argv)
 {
-	static const struct opt opts[] = {
-		{"from", 0, OPT_TEXT, offsetof(struct settings, from), "NODE", "where the bundle is", NULL},
-		{"to", 0, OPT_TEXT, offsetof(struct settings, to), "NODE", "where it shall go", NULL},
-		{"at", 0, OPT_TEXT, offsetof(struct settings, at), "TIME", "when it is ready (default 0)", NULL},
+	static const struct opt opts[] = {{"from", 0, OPT_TEXT, offsetof(struct settings, from),
+						  "NODE", "where the bundle is", NULL},
+		{"to", 0, OPT_TEXT, offsetof(struct settings, to), "NODE", "where it shall go",
+			NULL},
+		{"at", 0, OPT_TEXT, offsetof(struct settings, at), "TIME",
+			"when it is ready (default 0)", NULL},
 		{"all", 0, OPT_FLAG, offsetof(struct settings, all), NULL,
 			"all loop-free routes, best first, up to --limit (default 100)", NULL},
-		{"limit", 0, OPT_U64, offsetof(struct settings, limit), "N", "at most N routes", NULL},
-		{"size", 0, OPT_BYTES, offsetof(struct settings, size_bytes), "BYTES", "size of the bundle (default 0)",
+		{"limit", 0, OPT_U64, offsetof(struct settings, limit), "N", "at most N routes",
 			NULL},
-		{"priority", 0, OPT_TEXT, offsetof(struct settings, priority), "P", "bulk, standard or expedited", NULL},
-		{"expiry", 0, OPT_TEXT, offsetof(struct settings, expiry), "TIME", "arrival at this time or before", NULL},
+		{"size", 0, OPT_BYTES, offsetof(struct settings, size_bytes), "BYTES",
+			"size of the bundle (default 0)", NULL},
+		{"priority", 0, OPT_TEXT, offsetof(struct settings, priority), "P",
+			"bulk, standard or expedited", NULL},
+		{"expiry", 0, OPT_TEXT, offsetof(struct settings, expiry), "TIME",
+			"arrival at this time or before", NULL},
 		{"backlog", 0, OPT_BYTES, offsetof(struct settings, backlog_bytes), "BYTES",
 			"queued before it (only 0 so far)", NULL},
 		{"owlt-margin", 0, OPT_TEXT, offsetof(struct settings, margin), "sabr|none",
 			"SABR's margin on light time (default sabr)", NULL},
 		OPT_FORMAT, OPT_JSON, {0}};
-	static const struct opt_command cmd = {"plan routes", "PLAN", "The best routes from a node to another", opts,
-		"Order: arrival, fewer hops, later end, smaller next hop. Exit: 0 a route, 1 none, 2 usage."};
+	static const struct opt_command cmd = {"plan routes", "PLAN",
+		"The best routes from a node to another", opts,
+		"Order: arrival, fewer hops, later end, smaller next hop. Exit: 0 a route, 1 none, "
+		"2 usage."};
 	struct settings set = {.at = "0", .margin = "sabr", .priority = "standard"};
 	struct opt_rest rest = opt_read(&cmd, argc, argv, &set, 0, 1);
 	struct paths found = {0};
@@ -347,7 +378,8 @@ static int cmd_routes(int argc, char **argv)
 	if (rest.done)
 		return rest.code;
 	if (rest.argc == 0)
-		return out_fail("plan routes: name a PLAN; asking the node for its own is not in this version");
+		return out_fail("plan routes: name a PLAN; asking the node for its own is not in "
+				"this version");
 	if (open_plan(&f, rest.argv[0], set.format))
 		return EXIT_USAGE;
 	code = routes_query(&f, &set, &q);
@@ -392,17 +424,22 @@ static int write_file(const char *name, const struct buf *b)
 
 	if (f && name)
 		ok = fclose(f) == 0 && ok;
-	return ok ? 0 : out_fail("plan convert: %s: %s", name ? name : "standard output", err_text(-errno));
+	return ok ? 0
+		  : out_fail("plan convert: %s: %s", name ? name : "standard output",
+			    err_text(-errno));
 }
 
 static int cmd_convert(int argc, char **argv)
 {
-	static const struct opt opts[] = {
-		{"to", 0, OPT_TEXT, offsetof(struct settings, to_format), "FORMAT", "owlt (default) or ionrc", NULL},
-		{"output", 'o', OPT_TEXT, offsetof(struct settings, output), "FILE", "instead of standard output", NULL},
+	static const struct opt opts[] = {{"to", 0, OPT_TEXT, offsetof(struct settings, to_format),
+						  "FORMAT", "owlt (default) or ionrc", NULL},
+		{"output", 'o', OPT_TEXT, offsetof(struct settings, output), "FILE",
+			"instead of standard output", NULL},
 		OPT_FORMAT, {0}};
-	static const struct opt_command cmd = {"plan convert", "PLAN", "Writes a plan in another format", opts,
-		"ionrc has bytes per second and steps of light time: what does not fit is rounded."};
+	static const struct opt_command cmd = {"plan convert", "PLAN",
+		"Writes a plan in another format", opts,
+		"ionrc has bytes per second and steps of light time: what does not fit is "
+		"rounded."};
 	struct settings set = {.to_format = "owlt"};
 	struct opt_rest rest = opt_read(&cmd, argc, argv, &set, 1, 1);
 	enum plan_format to = plan_format_of(set.to_format);
@@ -418,9 +455,12 @@ static int cmd_convert(int argc, char **argv)
 		return EXIT_USAGE;
 	for (size_t i = 0; i < f.plan->n_contacts && to == PLAN_IONRC && !code; i++)
 		if ((f.plan->contact[i].from | f.plan->contact[i].to) & NODE_DTN_BIT)
-			code = out_fail("plan convert: contact %zu: ionrc has node numbers only, no dtn names", i + 1);
+			code = out_fail("plan convert: contact %zu: ionrc has node numbers only, "
+					"no dtn names",
+				i + 1);
 	if (!code)
-		code = convert(f.plan, to, &b) ? out_fail("plan convert: out of memory") : write_file(set.output, &b);
+		code = convert(f.plan, to, &b) ? out_fail("plan convert: out of memory")
+					       : write_file(set.output, &b);
 	free(b.p);
 	plan_file_free(&f);
 	return code;

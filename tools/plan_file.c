@@ -64,7 +64,8 @@ int plan_file_read(struct plan_file *f, const char *name, const char *format)
 	}
 	if (!format)
 		f->format = plan_detect(text);
-	if (!format && f->format == PLAN_OWLT && json_parse(text, &doc, &line) == 0 && json_get(doc, "nodes")) {
+	if (!format && f->format == PLAN_OWLT && json_parse(text, &doc, &line) == 0 &&
+		json_get(doc, "nodes")) {
 		err = read_topology(f, text, doc);
 	} else {
 		err = plan_read(text, f->format, &f->own, &f->notes);
@@ -88,7 +89,8 @@ void plan_file_print_notes(const struct plan_file *f)
 	fflush(stdout);
 	for (size_t i = 0; i < kept; i++) {
 		const struct plan_note *n = &f->note[i];
-		fprintf(stderr, "%s:%u: %s%s\n", f->name, n->line, n->is_error ? "" : "warning: ", n->text);
+		fprintf(stderr, "%s:%u: %s%s\n", f->name, n->line,
+			n->is_error ? "" : "warning: ", n->text);
 	}
 	if (kept < f->notes.n)
 		fprintf(stderr, "%s: %zu more\n", f->name, f->notes.n - kept);

@@ -12,7 +12,7 @@
 struct plan_file {
 	const char *name;
 	const struct plan *plan; /* NULL: not readable as a plan */
-	struct topo *topo;	 /* not NULL: the plan is the topology's */
+	struct topo *topo;       /* not NULL: the plan is the topology's */
 	struct plan *own;
 	enum plan_format format; /* that it is in; PLAN_AUTO for a topology */
 	struct plan_note note[PLAN_NOTES_MAX];

@@ -11,9 +11,11 @@
 
 static int grow(void **array, size_t *cap, size_t need, size_t size);
 static int check_contact(struct plan_build *b, const struct contact *c, uint32_t origin);
-static int check_owlt(struct plan_build *b, const struct owlt_point *v, uint32_t n, uint32_t origin);
+static int check_owlt(
+	struct plan_build *b, const struct owlt_point *v, uint32_t n, uint32_t origin);
 static void check_overlaps(struct plan_build *b);
-static void note_put(struct plan_notes *notes, unsigned line, bool is_error, const char *fmt, va_list ap);
+static void note_put(
+	struct plan_notes *notes, unsigned line, bool is_error, const char *fmt, va_list ap);
 
 int plan_build_begin(struct plan_build *b, struct plan_notes *notes)
 {
@@ -24,15 +26,16 @@ int plan_build_begin(struct plan_build *b, struct plan_notes *notes)
 	return b->plan ? 0 : -ENOMEM;
 }
 
-void plan_build_add(struct plan_build *b, struct contact c, const struct owlt_point *owlt, uint32_t n,
-	uint32_t origin)
+void plan_build_add(struct plan_build *b, struct contact c, const struct owlt_point *owlt,
+	uint32_t n, uint32_t origin)
 {
 	struct plan *p = b->plan;
 	size_t cap = b->cap_contacts;
 
 	if (p->n_contacts >= PLAN_CONTACTS_MAX) {
 		if (b->err != -E_LIMIT)
-			plan_build_note(b, origin, -E_LIMIT, "more than %u contacts", PLAN_CONTACTS_MAX);
+			plan_build_note(
+				b, origin, -E_LIMIT, "more than %u contacts", PLAN_CONTACTS_MAX);
 		b->err = -E_LIMIT;
 		return;
 	}
@@ -105,7 +108,8 @@ void plan_note(struct plan_notes *notes, unsigned line, bool is_error, const cha
 	va_end(ap);
 }
 
-static void note_put(struct plan_notes *notes, unsigned line, bool is_error, const char *fmt, va_list ap)
+static void note_put(
+	struct plan_notes *notes, unsigned line, bool is_error, const char *fmt, va_list ap)
 {
 	if (notes->n < notes->cap) {
 		struct plan_note *note = &notes->note[notes->n];

@@ -19,14 +19,14 @@ struct plan_build {
 	struct plan_notes *notes;
 	struct view text;   /* JSON: to find lines; {NULL,0} = no lines */
 	const char *prefix; /* JSON: path of the array of contacts; NULL = origin is a line */
-	int err;	    /* the first error */
+	int err;            /* the first error */
 };
 
 /* 0 or -ENOMEM; plan_build_finish() or plan_build_drop() ends it. */
 int plan_build_begin(struct plan_build *b, struct plan_notes *notes) MUST_USE;
 /* Adds a contact with its points of light time; its index, owlt_first and n_owlt are set here. */
-void plan_build_add(struct plan_build *b, struct contact c, const struct owlt_point *owlt, uint32_t n,
-	uint32_t origin);
+void plan_build_add(struct plan_build *b, struct contact c, const struct owlt_point *owlt,
+	uint32_t n, uint32_t origin);
 /* 0 and the plan, or the first error. */
 int plan_build_finish(struct plan_build *b, struct plan **out) MUST_USE;
 void plan_build_drop(struct plan_build *b);

@@ -58,7 +58,8 @@ void link_send(struct link_dir *l, mono now, size_t n, struct link_fate *fate)
 	damage(l, n, fate);
 	fate->n = rng_chance(&l->rng, l->params.duplicate_p) ? 2 : 1;
 	if (l->plan) /* the contact that transmit() found: nothing ends after its contact does */
-		owlt_us = contact_owlt_us(l->plan, plan_contact_at(l->plan, l->from, l->to, now), fate->tx_end);
+		owlt_us = contact_owlt_us(
+			l->plan, plan_contact_at(l->plan, l->from, l->to, now), fate->tx_end);
 	for (unsigned i = 0; i < fate->n; i++)
 		fate->deliver_at[i] = mono_add(mono_add(fate->tx_end, owlt_us), extra_delay(l));
 	l->counts.duplicated += fate->n - 1;
@@ -152,7 +153,8 @@ static void damage(struct link_dir *l, size_t n, struct link_fate *f)
 	if (p <= 0)
 		return;
 	while (f->n_flips < 8) {
-		double u = ((double)(rng_u64(&l->rng) >> 11) + 1) / 9007199254740992.0; /* 0 < u <= 1 */
+		double u = ((double)(rng_u64(&l->rng) >> 11) + 1) /
+			   9007199254740992.0; /* 0 < u <= 1 */
 		at += 1 + (p < 1 ? floor(log(u) / log1p(-p)) : 0);
 		if (!(at < bits))
 			break;

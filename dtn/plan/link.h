@@ -12,12 +12,12 @@
 #include "dtn/plan/plan.h"
 
 enum link_drop {
-	LINK_PASSED, /* not dropped */
-	LINK_CLOSED, /* no contact open */
+	LINK_PASSED,  /* not dropped */
+	LINK_CLOSED,  /* no contact open */
 	LINK_NO_TIME, /* could not end before the contact does */
-	LINK_QUEUE,  /* queue limit */
-	LINK_LOSS,   /* drawn by the loss model */
-	LINK_MTU,    /* larger than the link's MTU */
+	LINK_QUEUE,   /* queue limit */
+	LINK_LOSS,    /* drawn by the loss model */
+	LINK_MTU,     /* larger than the link's MTU */
 	LINK_DROPS
 };
 
@@ -28,16 +28,17 @@ enum loss_model { LOSS_NONE, LOSS_UNIFORM, LOSS_GILBERT };
 
 struct link_params {
 	enum loss_model loss;
-	double loss_p;			 /* uniform: chance that a frame is lost */
-	double ge_p, ge_r, ge_good, ge_bad; /* Gilbert-Elliott: good>bad, bad>good, loss in good, in bad */
-	double bit_error_rate;		 /* chance per bit */
+	double loss_p; /* uniform: chance that a frame is lost */
+	double ge_p, ge_r, ge_good,
+		ge_bad;        /* Gilbert-Elliott: good>bad, bad>good, loss in good, in bad */
+	double bit_error_rate; /* chance per bit */
 	double duplicate_p;
 	double reorder_p;
-	int64_t reorder_us;	  /* extra delay of a reordered frame, up to */
-	uint64_t queue_bytes;	  /* waiting for the transmitter, at most */
-	uint64_t mtu_bytes;	  /* of the IP packet */
-	uint64_t rate_bps;	  /* where the plan gives none (always open); 0 = no limit */
-	int64_t owlt_us;	  /* likewise */
+	int64_t reorder_us;   /* extra delay of a reordered frame, up to */
+	uint64_t queue_bytes; /* waiting for the transmitter, at most */
+	uint64_t mtu_bytes;   /* of the IP packet */
+	uint64_t rate_bps;    /* where the plan gives none (always open); 0 = no limit */
+	int64_t owlt_us;      /* likewise */
 };
 
 struct link_params link_params_default(void);
@@ -53,7 +54,7 @@ struct link_dir {
 	node_id from, to;
 	struct link_params params;
 	struct rng rng;
-	mono busy_until; /* the transmitter */
+	mono busy_until;               /* the transmitter */
 	uint64_t busy_part, busy_rate; /* how much earlier it ended, in 1/busy_rate us */
 	bool ge_is_bad;
 	struct link_counts counts;
@@ -62,11 +63,11 @@ struct link_dir {
 /* What happens to one frame. */
 struct link_fate {
 	enum link_drop drop;
-	unsigned n;	      /* copies that arrive: 0, 1, 2 */
+	unsigned n; /* copies that arrive: 0, 1, 2 */
 	mono deliver_at[2];
-	mono tx_end;	      /* when the last bit has left */
-	unsigned n_flips;     /* bits to flip in the first copy, at most 8 kept */
-	uint32_t flip[8];     /* bit positions in the frame */
+	mono tx_end;      /* when the last bit has left */
+	unsigned n_flips; /* bits to flip in the first copy, at most 8 kept */
+	uint32_t flip[8]; /* bit positions in the frame */
 };
 
 void link_init(struct link_dir *l, const struct plan *plan, node_id from, node_id to,

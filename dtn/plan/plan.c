@@ -12,11 +12,12 @@
 
 static const char *const format_names[] = {"auto", "owlt", "ionrc", "hdtn"};
 
-static int read_json_text(struct view text, enum plan_format f, struct plan **out,
-	struct plan_notes *notes);
+static int read_json_text(
+	struct view text, enum plan_format f, struct plan **out, struct plan_notes *notes);
 static const struct contact **pair_after(const struct plan *p, node_id from, node_id to, mono at);
 
-int plan_read(struct view text, enum plan_format format, struct plan **out, struct plan_notes *notes)
+int plan_read(
+	struct view text, enum plan_format format, struct plan **out, struct plan_notes *notes)
 {
 	*out = NULL;
 	if (format == PLAN_AUTO)
@@ -135,7 +136,8 @@ struct contact_span plan_contacts_from(const struct plan *p, node_id from)
 
 	if (i == SIZE_MAX)
 		return (struct contact_span){0};
-	return (struct contact_span){p->by_from + p->node_first[i], p->node_first[i + 1] - p->node_first[i]};
+	return (struct contact_span){
+		p->by_from + p->node_first[i], p->node_first[i + 1] - p->node_first[i]};
 }
 
 const struct contact *plan_contact_at(const struct plan *p, node_id from, node_id to, mono at)
@@ -144,7 +146,8 @@ const struct contact *plan_contact_at(const struct plan *p, node_id from, node_i
 
 	if (next == p->by_pair)
 		return NULL;
-	const struct contact *c = next[-1]; /* the last of the pair that has opened, if it is of the pair */
+	const struct contact *c =
+		next[-1]; /* the last of the pair that has opened, if it is of the pair */
 	return c->from == from && c->to == to && at < c->end ? c : NULL;
 }
 
@@ -174,8 +177,8 @@ mono plan_next_edge(const struct plan *p, node_id node, mono at)
 	return lo < end ? p->edge[lo] : MONO_NEVER;
 }
 
-static int read_json_text(struct view text, enum plan_format f, struct plan **out,
-	struct plan_notes *notes)
+static int read_json_text(
+	struct view text, enum plan_format f, struct plan **out, struct plan_notes *notes)
 {
 	struct json *doc;
 	unsigned line;
@@ -200,7 +203,7 @@ static const struct contact **pair_after(const struct plan *p, node_id from, nod
 		size_t mid = (lo + hi) / 2;
 		const struct contact *c = p->by_pair[mid];
 		bool before = c->from != from ? c->from < from
-			    : c->to != to     ? c->to < to
+			      : c->to != to   ? c->to < to
 					      : c->start <= at;
 		if (before)
 			lo = mid + 1;

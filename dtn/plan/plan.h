@@ -26,20 +26,21 @@ struct contact {
 	node_id from, to;
 	mono start, end; /* start <= t < end; end MONO_NEVER = open for good */
 	uint64_t rate_bps;
-	double confidence; /* 1.0: scheduled */
+	double confidence;           /* 1.0: scheduled */
 	uint32_t owlt_first, n_owlt; /* its points in plan.owlt; at least one */
 };
 
 struct plan {
-	dtntime reference_ms; /* 0: not given; the lab's or node's start */
+	dtntime reference_ms;    /* 0: not given; the lab's or node's start */
 	struct contact *contact; /* file order */
 	size_t n_contacts;
 	struct owlt_point *owlt;
 	size_t n_owlt;
 	/* views for searches: contacts sorted by (from, start, to, index) and each node's part of it */
 	const struct contact **by_from;
-	const struct contact **by_pair; /* sorted by (from, to, start); contacts of a pair never overlap */
-	node_id *node; /* ascending, all nodes named */
+	const struct contact *
+		*by_pair;     /* sorted by (from, to, start); contacts of a pair never overlap */
+	node_id *node;        /* ascending, all nodes named */
 	uint32_t *node_first; /* n_nodes + 1 entries into by_from */
 	size_t n_nodes;
 	mono *edge; /* per node, ascending: its contacts open and close, as the node sees them */
@@ -57,7 +58,7 @@ struct plan_note {
 
 struct plan_notes {
 	struct plan_note *note; /* the caller's array */
-	size_t n, cap;		/* n may exceed cap: the rest was not kept */
+	size_t n, cap;          /* n may exceed cap: the rest was not kept */
 };
 
 /* Adds a note, cut to its length. line 0: of the whole. */
@@ -65,8 +66,8 @@ void plan_note(struct plan_notes *notes, unsigned line, bool is_error, const cha
 	__attribute__((format(printf, 4, 5)));
 /* Reads a plan. "+N" of ionrc counts from the file's reference, or from the plan's where it names none.
  * 0 and *out (plan_free ends it), or negative and at least one error note. */
-int plan_read(struct view text, enum plan_format format, struct plan **out, struct plan_notes *notes)
-	MUST_USE;
+int plan_read(struct view text, enum plan_format format, struct plan **out,
+	struct plan_notes *notes) MUST_USE;
 /* Our own JSON form from a parsed value: {"contacts":[...]}; its notes have no lines. */
 int plan_read_json(const struct json *doc, struct plan **out, struct plan_notes *notes) MUST_USE;
 /* PLAN_OWLT, PLAN_IONRC or PLAN_HDTN by the content; "owlt" "ionrc" "hdtn" and back (PLAN_AUTO: no such). */

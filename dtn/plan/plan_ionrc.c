@@ -42,8 +42,8 @@ struct ionrc {
 };
 
 static void write_contact(const struct plan *p, const struct contact *c, struct buf *out);
-static void write_row(struct buf *out, const char *what, const mono time[2], const struct contact *c,
-	const char *tail);
+static void write_row(struct buf *out, const char *what, const mono time[2],
+	const struct contact *c, const char *tail);
 static void read_line(struct ionrc *r, struct view line);
 static void command(struct ionrc *r);
 static void set_reference(struct ionrc *r);
@@ -114,13 +114,13 @@ static void write_contact(const struct plan *p, const struct contact *c, struct 
 	}
 }
 
-static void write_row(struct buf *out, const char *what, const mono time[2], const struct contact *c,
-	const char *tail)
+static void write_row(struct buf *out, const char *what, const mono time[2],
+	const struct contact *c, const char *tail)
 {
 	char s[240];
 
-	snprintf(s, sizeof s, "a %s %+.16g %+.16g %" PRIu64 " %" PRIu64 " %s\n", what, (double)time[0] / 1e6,
-		(double)time[1] / 1e6, c->from, c->to, tail);
+	snprintf(s, sizeof s, "a %s %+.16g %+.16g %" PRIu64 " %" PRIu64 " %s\n", what,
+		(double)time[0] / 1e6, (double)time[1] / 1e6, c->from, c->to, tail);
 	buf_text(out, s);
 }
 
@@ -133,14 +133,16 @@ static void read_line(struct ionrc *r, struct view line)
 		size_t n = 0;
 		while (i < line.n && (line.p[i] == ' ' || line.p[i] == '\t' || line.p[i] == '\r'))
 			i++;
-		while (i + n < line.n && line.p[i + n] != ' ' && line.p[i + n] != '\t' && line.p[i + n] != '\r')
+		while (i + n < line.n && line.p[i + n] != ' ' && line.p[i + n] != '\t' &&
+			line.p[i + n] != '\r')
 			n++;
 		if (n == 0 || (r->n_words == 0 && line.p[i] == '#'))
 			break;
 		if (r->n_words == WORDS_MAX)
 			break;
 		if (n >= WORD_MAX || memchr(line.p + i, 0, n)) {
-			plan_build_note(&r->b, r->line, -E_SYNTAX, "a word that is too long or holds a zero byte");
+			plan_build_note(&r->b, r->line, -E_SYNTAX,
+				"a word that is too long or holds a zero byte");
 			return;
 		}
 		memcpy(r->word[r->n_words], line.p + i, n);
@@ -163,7 +165,8 @@ static void command(struct ionrc *r)
 	else if ((strcmp(verb, "d") == 0 || strcmp(verb, "c") == 0) && (contact || range))
 		edit_rows(r, contact ? &r->contacts : &r->ranges);
 	else if (strlen(verb) != 1 || !strchr("?aceilmnqrsvwx^!01:dh#", verb[0]))
-		plan_build_note(&r->b, r->line, -E_SYNTAX, "not a command of ionadmin: \"%.40s\"", verb);
+		plan_build_note(
+			&r->b, r->line, -E_SYNTAX, "not a command of ionadmin: \"%.40s\"", verb);
 	else
 		plan_build_note(&r->b, r->line, 0, "\"%.10s %.30s\" is not used", verb, what);
 }
@@ -193,7 +196,8 @@ static int time_word(struct ionrc *r, unsigned w, mono *out)
 		if (r->contacts.n || r->ranges.n)
 			return -E_UNKNOWN;
 		*ref = t;
-		plan_build_note(&r->b, r->line, 0, "no \"@\": the first time becomes the reference");
+		plan_build_note(
+			&r->b, r->line, 0, "no \"@\": the first time becomes the reference");
 	}
 	*out = ((int64_t)t - (int64_t)*ref) * US_PER_MS;
 	return *out > PLAN_TIME_MAX || *out < -PLAN_TIME_MAX ? -E_RANGE : 0;
@@ -208,13 +212,15 @@ static void set_reference(struct ionrc *r)
 
 	if (strcmp(s, "0") == 0) /* now: the start of the lab */
 		return;
-	if (sscanf(s, "%4d/%2d/%2d-%2d:%2d:%2d%n", &y, &mo, &d, &h, &mi, &sec, &at) == 6 && !s[at] &&
-		h >= 0 && h < 24 && mi >= 0 && mi < 60 && sec >= 0 && sec <= 60)
+	if (sscanf(s, "%4d/%2d/%2d-%2d:%2d:%2d%n", &y, &mo, &d, &h, &mi, &sec, &at) == 6 &&
+		!s[at] && h >= 0 && h < 24 && mi >= 0 && mi < 60 && sec >= 0 && sec <= 60)
 		t = plan_utc(y, mo, d, h * 3600 + mi * 60 + sec);
 	if (!t)
-		plan_build_note(&r->b, r->line, -E_SYNTAX, "\"@\" needs yyyy/mm/dd-hh:mm:ss from 2000 on");
+		plan_build_note(
+			&r->b, r->line, -E_SYNTAX, "\"@\" needs yyyy/mm/dd-hh:mm:ss from 2000 on");
 	else if (!*ref && (r->contacts.n || r->ranges.n))
-		plan_build_note(&r->b, r->line, -E_SYNTAX, "\"@\" must come before the first contact or range");
+		plan_build_note(&r->b, r->line, -E_SYNTAX,
+			"\"@\" must come before the first contact or range");
 	else
 		r->at = t;
 	if (!*ref)
@@ -234,8 +240,9 @@ static void add_row(struct ionrc *r, bool is_range)
 		return;
 	}
 	if (r->n_words < 7 || r->n_words > 8 || (is_range && r->n_words != 7)) {
-		plan_build_note(&r->b, r->line, -E_SYNTAX, is_range ? "a range START END NODE NODE SECONDS"
-			: "a contact START END FROM TO BYTES_PER_SECOND [CONFIDENCE]");
+		plan_build_note(&r->b, r->line, -E_SYNTAX,
+			is_range ? "a range START END NODE NODE SECONDS"
+				 : "a contact START END FROM TO BYTES_PER_SECOND [CONFIDENCE]");
 		return;
 	}
 	if (hypothetical && !is_range) {
@@ -251,9 +258,11 @@ static void add_row(struct ionrc *r, bool is_range)
 	} else if (!node_word(r, 4, &row.from) || !node_word(r, 5, &row.to)) {
 		plan_build_note(&r->b, r->line, -E_SYNTAX, "nodes are numbers above 0");
 	} else if (*end || !(v >= 0 && v <= 1e14) || (end2 && *end2) || !(conf >= 0 && conf <= 1)) {
-		plan_build_note(&r->b, r->line, -E_RANGE, "%s", is_range ? "bad light time" : "bad rate or confidence");
+		plan_build_note(&r->b, r->line, -E_RANGE, "%s",
+			is_range ? "bad light time" : "bad rate or confidence");
 	} else if (row.end <= row.start || (is_range && v * 1e6 > (double)PLAN_OWLT_MAX)) {
-		plan_build_note(&r->b, r->line, -E_RANGE, "it ends before it starts, or is too far away");
+		plan_build_note(
+			&r->b, r->line, -E_RANGE, "it ends before it starts, or is too far away");
 	} else if (row.from == row.to) {
 		plan_build_note(&r->b, r->line, 0, "loopback contacts are not used");
 	} else {
@@ -266,7 +275,8 @@ static void add_row(struct ionrc *r, bool is_range)
 static void put_row(struct ionrc *r, struct rows *rows, const struct row *row)
 {
 	if (rows->n >= 2 * PLAN_CONTACTS_MAX) {
-		plan_build_note(&r->b, r->line, -E_LIMIT, "more than %u lines", 2 * PLAN_CONTACTS_MAX);
+		plan_build_note(
+			&r->b, r->line, -E_LIMIT, "more than %u lines", 2 * PLAN_CONTACTS_MAX);
 		return;
 	}
 	if (rows->n == rows->cap) {
@@ -292,15 +302,18 @@ static void edit_rows(struct ionrc *r, struct rows *rows)
 	double conf = r->n_words > 6 ? strtod(r->word[6], NULL) : 1;
 	size_t found = 0;
 
-	if (r->n_words < (change ? 6u : 5u) || (!all && time_word(r, 2, &start)) || !node_word(r, 3, &from) ||
-		!node_word(r, 4, &to) || !(v > 0 && v <= 1e14) || !(conf >= 0 && conf <= 1)) {
-		plan_build_note(&r->b, r->line, -E_SYNTAX, "d contact START|* FROM TO, "
-							   "c contact START FROM TO RATE [CONFIDENCE]");
+	if (r->n_words < (change ? 6u : 5u) || (!all && time_word(r, 2, &start)) ||
+		!node_word(r, 3, &from) || !node_word(r, 4, &to) || !(v > 0 && v <= 1e14) ||
+		!(conf >= 0 && conf <= 1)) {
+		plan_build_note(&r->b, r->line, -E_SYNTAX,
+			"d contact START|* FROM TO, "
+			"c contact START FROM TO RATE [CONFIDENCE]");
 		return;
 	}
 	for (size_t i = 0; i < rows->n; i++) {
 		struct row *row = &rows->row[i];
-		if (row->is_gone || row->from != from || row->to != to || (!all && row->start != start))
+		if (row->is_gone || row->from != from || row->to != to ||
+			(!all && row->start != start))
 			continue;
 		found++;
 		row->is_gone = !change;
@@ -345,7 +358,9 @@ static const struct row *first_range(const struct rows *g, node_id from, node_id
 	while (lo < hi) {
 		size_t mid = (lo + hi) / 2;
 		const struct row *e = &g->row[mid];
-		bool before = e->from != from ? e->from < from : e->to != to ? e->to < to : e->end <= at;
+		bool before = e->from != from ? e->from < from
+			      : e->to != to   ? e->to < to
+					      : e->end <= at;
 		if (before)
 			lo = mid + 1;
 		else
@@ -356,7 +371,8 @@ static const struct row *first_range(const struct rows *g, node_id from, node_id
 
 /* Points of light time from the ranges of (from, to) that meet the contact: one each, and a last one
  * of the old value just before a change. Their number, or more than PLAN_OWLT_POINTS_MAX. */
-static uint32_t points_of(const struct rows *g, const struct row *c, bool reverse, struct owlt_point *pt)
+static uint32_t points_of(
+	const struct rows *g, const struct row *c, bool reverse, struct owlt_point *pt)
 {
 	node_id from = reverse ? c->to : c->from, to = reverse ? c->from : c->to;
 	const struct row *e = first_range(g, from, to, c->start), *end = e ? g->row + g->n : NULL;
@@ -392,7 +408,8 @@ static void sort_ranges(struct ionrc *r)
 	for (size_t i = 1; i < n; i++) {
 		const struct row *a = &g->row[i - 1], *b = &g->row[i];
 		if (a->from == b->from && a->to == b->to && a->end > b->start)
-			plan_build_note(&r->b, b->line, -E_DUPLICATE, "the range overlaps that of line %u", a->line);
+			plan_build_note(&r->b, b->line, -E_DUPLICATE,
+				"the range overlaps that of line %u", a->line);
 	}
 }
 
@@ -403,15 +420,21 @@ static void make_contacts(struct ionrc *r)
 	sort_ranges(r);
 	for (size_t i = 0; i < r->contacts.n; i++) {
 		const struct row *c = &r->contacts.row[i];
-		struct contact contact = {.from = c->from, .to = c->to, .start = c->start, .end = c->end,
-			.rate_bps = c->value * 8, .confidence = c->confidence};
+		struct contact contact = {.from = c->from,
+			.to = c->to,
+			.start = c->start,
+			.end = c->end,
+			.rate_bps = c->value * 8,
+			.confidence = c->confidence};
 		if (c->is_gone)
 			continue;
 		uint32_t n = points_of(&r->ranges, c, false, pt);
-		if (n == 0 && c->to < c->from) /* only a range from the smaller node holds both ways */
+		if (n == 0 &&
+			c->to < c->from) /* only a range from the smaller node holds both ways */
 			n = points_of(&r->ranges, c, true, pt);
 		if (n == 0) {
-			plan_build_note(&r->b, c->line, 0, "no range for this contact: light time 0 is assumed");
+			plan_build_note(&r->b, c->line, 0,
+				"no range for this contact: light time 0 is assumed");
 			pt[n++] = (struct owlt_point){c->start, 0};
 		}
 		plan_build_add(&r->b, contact, pt, n, c->line);

@@ -36,9 +36,11 @@ int plan_read_own(const struct json *doc, struct view text, const char *prefix, 
 	if (json_type(list) != JSON_ARRAY)
 		plan_build_note(&b, 0, -E_TYPE, "a plan needs an array \"contacts\"");
 	if (unknown)
-		plan_build_note(&b, 0, -E_UNKNOWN, "unknown key \"%.60s\" (reference, contacts)", unknown);
+		plan_build_note(
+			&b, 0, -E_UNKNOWN, "unknown key \"%.60s\" (reference, contacts)", unknown);
 	if (ref && (!json_text(ref) || plan_parse_rfc3339(json_text(ref), &b.plan->reference_ms)))
-		plan_build_note(&b, 0, -E_SYNTAX, "\"reference\" must be UTC such as 2026-01-01T00:00:00Z");
+		plan_build_note(
+			&b, 0, -E_SYNTAX, "\"reference\" must be UTC such as 2026-01-01T00:00:00Z");
 	b.prefix = path;
 	b.text = text;
 	if (json_type(list) == JSON_ARRAY)
@@ -47,7 +49,8 @@ int plan_read_own(const struct json *doc, struct view text, const char *prefix, 
 	return plan_build_finish(&b, out);
 }
 
-int plan_read_hdtn(const struct json *doc, struct view text, struct plan **out, struct plan_notes *notes)
+int plan_read_hdtn(
+	const struct json *doc, struct view text, struct plan **out, struct plan_notes *notes)
 {
 	const struct json *list = json_get(doc, "contacts");
 	struct plan_build b;
@@ -197,7 +200,8 @@ static void hdtn_contact(struct plan_build *b, const struct json *v, uint32_t k)
 	if (unknown)
 		plan_build_note(b, k, 0, "key \"%.60s\" is not used", unknown);
 	ok = json_type(v) == JSON_OBJECT && !value_node(json_get(v, "source"), &c.from) &&
-	     !value_node(json_get(v, "dest"), &c.to) && !seconds_of(json_get(v, "startTime"), &c.start) &&
+	     !value_node(json_get(v, "dest"), &c.to) &&
+	     !seconds_of(json_get(v, "startTime"), &c.start) &&
 	     !seconds_of(json_get(v, "endTime"), &c.end) &&
 	     !value_rate(json_get(v, "rateBitsPerSec"), &c.rate_bps) &&
 	     !seconds_of(json_get(v, "owlt"), &pt.owlt_us) &&
@@ -205,8 +209,9 @@ static void hdtn_contact(struct plan_build *b, const struct json *v, uint32_t k)
 	if (ok && c.rate_bps == 0 && mbps > 0 && mbps <= 1e9)
 		c.rate_bps = (uint64_t)(mbps * 1e6);
 	if (!ok)
-		plan_build_note(b, k, -E_TYPE, "not a contact of HDTN: source, dest, startTime, endTime, "
-					       "rateBitsPerSec, owlt are numbers");
+		plan_build_note(b, k, -E_TYPE,
+			"not a contact of HDTN: source, dest, startTime, endTime, "
+			"rateBitsPerSec, owlt are numbers");
 	else
 		plan_build_add(b, c, &pt, 1, k);
 }

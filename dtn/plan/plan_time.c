@@ -43,7 +43,8 @@ int plan_parse_rfc3339(const char *text, dtntime *out)
 	char *end;
 	double s;
 
-	if (sscanf(text, "%4d-%2d-%2d%*1[Tt ]%2d:%2d:%n", &y, &mo, &d, &h, &mi, &at) != 5 || at != 17)
+	if (sscanf(text, "%4d-%2d-%2d%*1[Tt ]%2d:%2d:%n", &y, &mo, &d, &h, &mi, &at) != 5 ||
+		at != 17)
 		return -E_SYNTAX;
 	if (!isdigit((unsigned char)text[at]) || strpbrk(text + at, "xXeEpP"))
 		return -E_SYNTAX;

@@ -25,7 +25,8 @@ struct reader {
 typedef void read_fn(struct reader *r, const struct json *v, unsigned k);
 
 static void problem(struct reader *r, int err, const char *path, const char *text);
-static void problem_at(struct reader *r, const char *list, unsigned k, const char *key, const char *text);
+static void problem_at(
+	struct reader *r, const char *list, unsigned k, const char *key, const char *text);
 static void read_top(struct reader *r);
 static void read_list(struct reader *r, const char *key, unsigned max, read_fn *one);
 static read_fn read_node, read_link, read_traffic;
@@ -104,7 +105,8 @@ static void problem(struct reader *r, int err, const char *path, const char *tex
 	plan_note(r->notes, line, err != 0, "%s: %s", path, text);
 }
 
-static void problem_at(struct reader *r, const char *list, unsigned k, const char *key, const char *text)
+static void problem_at(
+	struct reader *r, const char *list, unsigned k, const char *key, const char *text)
 {
 	char path[120];
 
@@ -128,8 +130,8 @@ static bool name_copy(const struct json *v, char *out)
 
 static void read_top(struct reader *r)
 {
-	static const char *const known[] = {
-		"name", "speed", "until", "nodes", "links", "plan", "traffic", "config", "about", NULL};
+	static const char *const known[] = {"name", "speed", "until", "nodes", "links", "plan",
+		"traffic", "config", "about", NULL};
 	struct topo *t = r->t;
 	const char *unknown = value_unknown_key(t->doc, known);
 	const struct json *speed = json_get(t->doc, "speed");
@@ -142,7 +144,8 @@ static void read_top(struct reader *r)
 	if (unknown)
 		problem(r, -E_UNKNOWN, unknown, "unknown key");
 	if (!name_copy(json_get(t->doc, "name"), t->name))
-		problem(r, -E_CONFIG, "name", "a name of up to 31 letters, digits, - _ . is needed");
+		problem(r, -E_CONFIG, "name",
+			"a name of up to 31 letters, digits, - _ . is needed");
 	if (speed && (json_double(speed, &t->speed) || !(t->speed >= 1e-3 && t->speed <= 1e6)))
 		problem(r, -E_RANGE, "speed", "lab seconds per second, 0.001 to 1000000");
 	if (value_duration(json_get(t->doc, "until"), &t->until) || t->until <= 0)
@@ -197,7 +200,8 @@ static void read_node(struct reader *r, const struct json *v, unsigned k)
 	if (unknown)
 		problem_at(r, "nodes", k, unknown, "unknown key");
 	else if (!name_copy(json_get(v, "name"), node->name))
-		problem_at(r, "nodes", k, "name", "a name of up to 31 letters, digits, - _ . is needed");
+		problem_at(r, "nodes", k, "name",
+			"a name of up to 31 letters, digits, - _ . is needed");
 	else if (!json_get(v, "id") || value_node(json_get(v, "id"), &node->id))
 		problem_at(r, "nodes", k, "id", "a node ID such as \"ipn:1.0\" is needed");
 	else
@@ -209,12 +213,14 @@ static void read_node(struct reader *r, const struct json *v, unsigned k)
 
 static int name_cmp(const void *a, const void *b)
 {
-	return strcmp((*(const struct topo_node *const *)a)->name, (*(const struct topo_node *const *)b)->name);
+	return strcmp((*(const struct topo_node *const *)a)->name,
+		(*(const struct topo_node *const *)b)->name);
 }
 
 static int id_cmp(const void *a, const void *b)
 {
-	node_id x = (*(const struct topo_node *const *)a)->id, y = (*(const struct topo_node *const *)b)->id;
+	node_id x = (*(const struct topo_node *const *)a)->id,
+		y = (*(const struct topo_node *const *)b)->id;
 
 	return (x > y) - (x < y);
 }
@@ -252,15 +258,16 @@ static bool node_of(struct reader *r, const struct json *v, unsigned *index)
 		return false;
 	if (strlen(s) < TOPO_NAME_MAX) {
 		strcpy(key.name, s);
-		found = bsearch(&k, r->by_name, r->t->n_nodes, sizeof(const struct topo_node *), name_cmp);
+		found = bsearch(
+			&k, r->by_name, r->t->n_nodes, sizeof(const struct topo_node *), name_cmp);
 	}
 	i = found ? (size_t)(*found - r->t->node) : topo_node_index(r->t, s);
 	*index = (unsigned)i;
 	return i != SIZE_MAX;
 }
 
-static const char *const link_keys[] = {"name", "a", "b", "a_to_b", "b_to_a", "mtu", "rate", "owlt", "loss",
-	"bit_error_rate", "duplicate", "reorder", "reorder_delay", "queue", NULL};
+static const char *const link_keys[] = {"name", "a", "b", "a_to_b", "b_to_a", "mtu", "rate", "owlt",
+	"loss", "bit_error_rate", "duplicate", "reorder", "reorder_delay", "queue", NULL};
 
 static void read_link(struct reader *r, const struct json *v, unsigned k)
 {
@@ -273,14 +280,16 @@ static void read_link(struct reader *r, const struct json *v, unsigned k)
 		problem_at(r, "links", k, key, "unknown key");
 		return;
 	}
-	if (!node_of(r, json_get(v, "a"), &l->a) || !node_of(r, json_get(v, "b"), &l->b) || l->a == l->b) {
+	if (!node_of(r, json_get(v, "a"), &l->a) || !node_of(r, json_get(v, "b"), &l->b) ||
+		l->a == l->b) {
 		problem_at(r, "links", k, NULL, "\"a\" and \"b\" must name two nodes");
 		return;
 	}
 	if (json_get(v, "name") ? !name_copy(json_get(v, "name"), l->name)
 				: snprintf(l->name, sizeof l->name, "%s-%s", r->t->node[l->a].name,
 					  r->t->node[l->b].name) >= (int)sizeof l->name)
-		problem_at(r, "links", k, "name", "a name of up to 31 letters, digits, - _ . is needed");
+		problem_at(r, "links", k, "name",
+			"a name of up to 31 letters, digits, - _ . is needed");
 	if (params_read(v, &both, &key))
 		problem_at(r, "links", k, key, "not a value for this key");
 	l->a_to_b = l->b_to_a = both;
@@ -290,7 +299,8 @@ static void read_link(struct reader *r, const struct json *v, unsigned k)
 	key = NULL;
 	if (ba && (value_unknown_key(ba, link_keys + 5) || params_read(ba, &l->b_to_a, &key)))
 		problem_at(r, "links", k, "b_to_a", key ? key : "unknown key");
-	l->mtu_bytes = l->a_to_b.mtu_bytes < l->b_to_a.mtu_bytes ? l->a_to_b.mtu_bytes : l->b_to_a.mtu_bytes;
+	l->mtu_bytes = l->a_to_b.mtu_bytes < l->b_to_a.mtu_bytes ? l->a_to_b.mtu_bytes
+								 : l->b_to_a.mtu_bytes;
 	r->t->n_links++;
 }
 
@@ -312,8 +322,10 @@ static int loss_read(const struct json *v, struct link_params *p)
 	}
 	p->loss = LOSS_GILBERT;
 	if (strcmp(model, "gilbert") != 0 || !json_get(v, "p") || !json_get(v, "r") ||
-		value_chance(json_get(v, "p"), &p->ge_p) || value_chance(json_get(v, "r"), &p->ge_r) ||
-		value_chance(json_get(v, "good"), &p->ge_good) || value_chance(json_get(v, "bad"), &p->ge_bad))
+		value_chance(json_get(v, "p"), &p->ge_p) ||
+		value_chance(json_get(v, "r"), &p->ge_r) ||
+		value_chance(json_get(v, "good"), &p->ge_good) ||
+		value_chance(json_get(v, "bad"), &p->ge_bad))
 		return -E_CONFIG;
 	return 0;
 }
@@ -330,12 +342,14 @@ static int params_read(const struct json *v, struct link_params *p, const char *
 	*key = "loss";
 	if ((err = loss_read(json_get(v, *key), p)) != 0)
 		return err;
-	if ((err = value_bytes(json_get(v, *key = "mtu"), &p->mtu_bytes)) != 0 || p->mtu_bytes < 68 ||
-		p->mtu_bytes > 65535)
+	if ((err = value_bytes(json_get(v, *key = "mtu"), &p->mtu_bytes)) != 0 ||
+		p->mtu_bytes < 68 || p->mtu_bytes > 65535)
 		return err ? err : -E_RANGE;
-	if ((err = value_rate(json_get(v, *key = "rate"), &p->rate_bps)) != 0 || p->rate_bps > PLAN_RATE_MAX)
+	if ((err = value_rate(json_get(v, *key = "rate"), &p->rate_bps)) != 0 ||
+		p->rate_bps > PLAN_RATE_MAX)
 		return err ? err : -E_RANGE;
-	if ((err = value_duration(json_get(v, *key = "owlt"), &p->owlt_us)) != 0 || p->owlt_us > PLAN_OWLT_MAX)
+	if ((err = value_duration(json_get(v, *key = "owlt"), &p->owlt_us)) != 0 ||
+		p->owlt_us > PLAN_OWLT_MAX)
 		return err ? err : -E_RANGE;
 	if ((err = value_chance(json_get(v, *key = "bit_error_rate"), &p->bit_error_rate)) != 0 ||
 		(err = value_chance(json_get(v, *key = "duplicate"), &p->duplicate_p)) != 0 ||
@@ -348,8 +362,8 @@ static int params_read(const struct json *v, struct link_params *p, const char *
 
 static void read_traffic(struct reader *r, const struct json *v, unsigned k)
 {
-	static const char *const known[] = {"from", "to", "at", "every", "count", "size", "custody", "lifetime",
-		"priority", "service", NULL};
+	static const char *const known[] = {"from", "to", "at", "every", "count", "size", "custody",
+		"lifetime", "priority", "service", NULL};
 	static const char *const priorities[] = {"bulk", "standard", "expedited"};
 	struct topo_traffic *f = &r->t->traffic[r->t->n_traffic];
 	const char *key = value_unknown_key(v, known), *to = json_text(json_get(v, "to"));
@@ -357,8 +371,12 @@ static void read_traffic(struct reader *r, const struct json *v, unsigned k)
 	const struct json *count = json_get(v, "count"), *service = json_get(v, "service");
 	struct eid e;
 
-	*f = (struct topo_traffic){.every_us = US_PER_S, .count = 1, .size_bytes = 1000,
-		.lifetime_us = 3600 * US_PER_S, .priority = 1, .from_service = 1};
+	*f = (struct topo_traffic){.every_us = US_PER_S,
+		.count = 1,
+		.size_bytes = 1000,
+		.lifetime_us = 3600 * US_PER_S,
+		.priority = 1,
+		.from_service = 1};
 	for (unsigned i = 0; prio && i < 3; i++)
 		f->priority = strcmp(prio, priorities[i]) == 0 ? i : f->priority;
 	if (key)
@@ -367,9 +385,11 @@ static void read_traffic(struct reader *r, const struct json *v, unsigned k)
 		problem_at(r, "traffic", k, "from", "must name a node");
 	else if (!to || eid_parse(to, &e) || e.node == NODE_NONE)
 		problem_at(r, "traffic", k, "to", "an endpoint such as \"ipn:2.1\" is needed");
-	else if (value_duration(json_get(v, "at"), &f->at) || value_duration(json_get(v, "every"), &f->every_us))
+	else if (value_duration(json_get(v, "at"), &f->at) ||
+		 value_duration(json_get(v, "every"), &f->every_us))
 		problem_at(r, "traffic", k, "at", "\"at\" and \"every\" are durations");
-	else if ((count && json_u64(count, &f->count)) || value_bytes(json_get(v, "size"), &f->size_bytes))
+	else if ((count && json_u64(count, &f->count)) ||
+		 value_bytes(json_get(v, "size"), &f->size_bytes))
 		problem_at(r, "traffic", k, "count", "\"count\" is a number, \"size\" bytes");
 	else if (value_duration(json_get(v, "lifetime"), &f->lifetime_us) || f->lifetime_us <= 0)
 		problem_at(r, "traffic", k, "lifetime", "a duration above 0");
@@ -398,7 +418,8 @@ static void read_plan(struct reader *r, struct view plan_text)
 	else if (json_text(plan) && plan_text.p)
 		err = plan_read(plan_text, PLAN_AUTO, &r->t->plan, r->notes);
 	else
-		problem(r, -E_CONFIG, "plan", json_text(plan) ? "the file was not read" : "a file name or an object");
+		problem(r, -E_CONFIG, "plan",
+			json_text(plan) ? "the file was not read" : "a file name or an object");
 	if (err && !r->err)
 		r->err = err;
 	if (r->t->plan)
@@ -437,7 +458,8 @@ static void check_plan(struct reader *r)
 			continue;
 		node_print(c->from, from, sizeof from);
 		node_print(c->to, to, sizeof to);
-		plan_note(r->notes, 0, false, "contact %u: no link joins %s and %s", c->index, from, to);
+		plan_note(r->notes, 0, false, "contact %u: no link joins %s and %s", c->index, from,
+			to);
 	}
 	free(pair);
 }

@@ -57,16 +57,16 @@ struct topo {
 	size_t n_links;
 	struct topo_traffic *traffic;
 	size_t n_traffic;
-	struct plan *plan;	   /* NULL: every link always open */
+	struct plan *plan;         /* NULL: every link always open */
 	const struct json *config; /* for every node; may be NULL */
-	struct json *doc;	   /* owned */
+	struct json *doc;          /* owned */
 };
 
 /* plan_text: contents of the plan file that the topology names, or {NULL,0} when it is inside.
  * topo_plan_file() tells the name first (NULL: none). 0, or negative with notes. */
 const char *topo_plan_file(const struct json *doc);
-int topo_read(struct view text, struct view plan_text, struct topo **out, struct plan_notes *notes)
-	MUST_USE;
+int topo_read(struct view text, struct view plan_text, struct topo **out,
+	struct plan_notes *notes) MUST_USE;
 void topo_free(struct topo *t);
 size_t topo_node_index(const struct topo *t, const char *name_or_id); /* SIZE_MAX: none */
 

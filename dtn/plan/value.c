@@ -11,7 +11,8 @@
 #include <stdlib.h>
 
 static int hashed_node(const char *hex, node_id *node);
-static int count_or_text(const struct json *v, int (*parse)(const char *, uint64_t *), uint64_t *out);
+static int count_or_text(
+	const struct json *v, int (*parse)(const char *, uint64_t *), uint64_t *out);
 
 int value_duration(const struct json *v, int64_t *us)
 {
@@ -110,7 +111,8 @@ static int hashed_node(const char *hex, node_id *node)
 	return *node & NODE_DTN_BIT ? 0 : -E_RANGE;
 }
 
-static int count_or_text(const struct json *v, int (*parse)(const char *, uint64_t *), uint64_t *out)
+static int count_or_text(
+	const struct json *v, int (*parse)(const char *, uint64_t *), uint64_t *out)
 {
 	double x;
 

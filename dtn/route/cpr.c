@@ -41,11 +41,15 @@ static int cpr_find(struct route *r, const struct route_query *q, struct route_c
 {
 	struct cpr *c = (struct cpr *)(void *)r;
 	struct search_query s = {.from = plan_node_index(c->plan, q->from),
-		.to = plan_node_index(c->plan, q->to), .at = q->at, .size_bytes = q->size_bytes,
-		.exclude = q->exclude, .n_exclude = q->n_exclude};
+		.to = plan_node_index(c->plan, q->to),
+		.at = q->at,
+		.size_bytes = q->size_bytes,
+		.exclude = q->exclude,
+		.n_exclude = q->n_exclude};
 	struct search_route best;
 
-	*out = (struct route_choice){.next = q->to, .arrival = q->at, .from_time = q->at, .forfeit = MONO_NEVER};
+	*out = (struct route_choice){
+		.next = q->to, .arrival = q->at, .from_time = q->at, .forfeit = MONO_NEVER};
 	if (q->from == q->to)
 		return 0;
 	if (s.from == SIZE_MAX || s.to == SIZE_MAX)
@@ -53,12 +57,15 @@ static int cpr_find(struct route *r, const struct route_query *q, struct route_c
 	if (!search_best(c->search, &s, &best)) {
 		s.n_exclude = 0;
 		return q->n_exclude && search_earliest(c->search, &s) != MONO_NEVER ? -E_NO_CONTACT
-										     : -E_NO_ROUTE;
+										    : -E_NO_ROUTE;
 	}
 	if (best.arrival > q->expiry)
 		return -E_NO_CONTACT;
-	*out = (struct route_choice){.next = best.first->to, .arrival = best.arrival,
-		.from_time = best.first->start, .forfeit = best.first->end, .contact = best.first->index,
+	*out = (struct route_choice){.next = best.first->to,
+		.arrival = best.arrival,
+		.from_time = best.first->start,
+		.forfeit = best.first->end,
+		.contact = best.first->index,
 		.hops = best.hops};
 	return 0;
 }
@@ -66,7 +73,8 @@ static int cpr_find(struct route *r, const struct route_query *q, struct route_c
 static mono cpr_earliest(struct route *r, node_id from, node_id to, mono at)
 {
 	struct cpr *c = (struct cpr *)(void *)r;
-	struct search_query s = {.from = plan_node_index(c->plan, from), .to = plan_node_index(c->plan, to),
+	struct search_query s = {.from = plan_node_index(c->plan, from),
+		.to = plan_node_index(c->plan, to),
 		.at = at};
 
 	if (from == to)

@@ -85,8 +85,10 @@ static int run(struct yen *y)
 /* The best route that shares the first i contacts with `base` and leaves all known ones there. */
 static int spur(struct yen *y, const struct path *base, unsigned i)
 {
-	struct search_query s = {.to = plan_node_index(y->plan, y->q->to), .at = y->q->at,
-		.size_bytes = y->q->size_bytes, .node_banned = y->node_banned,
+	struct search_query s = {.to = plan_node_index(y->plan, y->q->to),
+		.at = y->q->at,
+		.size_bytes = y->q->size_bytes,
+		.node_banned = y->node_banned,
 		.contact_banned = y->contact_banned};
 	node_id at = i ? base->contact[i - 1]->to : y->q->from;
 	struct search_route route;
@@ -115,15 +117,19 @@ static void ban_known(struct yen *y, const struct path *base, unsigned i, bool o
 {
 	for (size_t k = 0; k < y->found->n; k++) {
 		const struct path *p = &y->found->path[k];
-		if (p->hops > i && (i == 0 || memcmp(p->contact, base->contact, i * sizeof *p->contact) == 0))
+		if (p->hops > i &&
+			(i == 0 || memcmp(p->contact, base->contact, i * sizeof *p->contact) == 0))
 			y->contact_banned[p->contact[i] - y->plan->contact] = on;
 	}
 }
 
 static int keep(struct yen *y, unsigned hops, mono arrival, unsigned spur_at)
 {
-	struct path p = {.hops = hops, .arrival = arrival, .spur = spur_at,
-		.from_time = y->scratch[0]->start, .to_time = MONO_NEVER};
+	struct path p = {.hops = hops,
+		.arrival = arrival,
+		.spur = spur_at,
+		.from_time = y->scratch[0]->start,
+		.to_time = MONO_NEVER};
 	int err;
 
 	p.contact = calloc(hops, sizeof(const struct contact *));

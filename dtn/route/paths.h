@@ -12,8 +12,8 @@ struct path {
 	unsigned hops;
 	mono arrival;
 	mono from_time; /* the first contact opens */
-	mono to_time;	/* the first end of its contacts */
-	unsigned spur;	/* private: where it left the route it was derived from */
+	mono to_time;   /* the first end of its contacts */
+	unsigned spur;  /* private: where it left the route it was derived from */
 };
 
 struct paths {

@@ -22,9 +22,9 @@ struct route_query {
 
 struct route_choice {
 	node_id next;
-	mono arrival;	/* at the destination; `at` where the router does not know */
-	mono from_time; /* first contact opens */
-	mono forfeit;	/* end of the first contact: choose again then; MONO_NEVER: never */
+	mono arrival;     /* at the destination; `at` where the router does not know */
+	mono from_time;   /* first contact opens */
+	mono forfeit;     /* end of the first contact: choose again then; MONO_NEVER: never */
 	uint32_t contact; /* plan index of the first contact, 0 = none */
 	unsigned hops;
 };

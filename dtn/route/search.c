@@ -44,14 +44,14 @@ struct step { /* one hop of a kept path */
 struct search {
 	const struct plan *plan;
 	bool margin;
-	mono *max_end;	    /* beside plan.by_from */
+	mono *max_end;      /* beside plan.by_from */
 	uint32_t *to_index; /* likewise: index of its receiver */
 	uint64_t epoch;
-	struct label *label;	    /* by node */
-	struct heap_node *entry;    /* by node */
+	struct label *label;     /* by node */
+	struct heap_node *entry; /* by node */
 	struct heap heap;
-	struct frontier *front;	    /* nodes of this round, copied: they must not change under way */
-	uint32_t *next, n_next;	    /* nodes that this round improved */
+	struct frontier *front; /* nodes of this round, copied: they must not change under way */
+	uint32_t *next, n_next; /* nodes that this round improved */
 	struct step *step;
 	uint32_t n_steps, cap_steps;
 	bool keep_paths, no_memory;
@@ -59,9 +59,9 @@ struct search {
 
 /* What the rounds must keep to. */
 struct bounds {
-	mono arrival;	  /* at most */
-	unsigned hops;	  /* at most */
-	mono end;	  /* contacts end at this or later */
+	mono arrival;        /* at most */
+	unsigned hops;       /* at most */
+	mono end;            /* contacts end at this or later */
 	node_id entry_below; /* NODE_NONE: any */
 };
 
@@ -72,8 +72,8 @@ static void expand(struct search *s, const struct search_query *q, const struct 
 	const struct frontier *f, uint32_t round);
 static void improve(struct search *s, uint32_t node, const struct label *l);
 static size_t first_open(const struct search *s, size_t node, mono at);
-static bool may_use(const struct search_query *q, const struct plan *p, const struct contact *c, size_t to,
-	bool is_first);
+static bool may_use(const struct search_query *q, const struct plan *p, const struct contact *c,
+	size_t to, bool is_first);
 static uint32_t keep_step(struct search *s, const struct contact *c, uint32_t before);
 
 struct search *search_new(const struct plan *plan, bool margin_sabr)
@@ -149,7 +149,8 @@ bool search_best(struct search *s, const struct search_query *q, struct search_r
 		*out = better;
 	}
 	b.end = out->end;
-	for (b.entry_below = out->first->to; rounds(s, q, &b, &better); b.entry_below = out->first->to)
+	for (b.entry_below = out->first->to; rounds(s, q, &b, &better);
+		b.entry_below = out->first->to)
 		*out = better;
 	return true;
 }
@@ -159,7 +160,8 @@ mono search_earliest(struct search *s, const struct search_query *q)
 	return q->from == q->to ? q->at : dijkstra(s, q);
 }
 
-int search_path(const struct search *s, const struct search_route *route, const struct contact **path)
+int search_path(
+	const struct search *s, const struct search_route *route, const struct contact **path)
 {
 	uint32_t at = route->trail;
 
@@ -244,16 +246,16 @@ static bool rounds(struct search *s, const struct search_query *q, const struct 
 	s->epoch++;
 	*to = (struct label){0};
 	s->front[0].node = (uint32_t)q->from;
-	s->front[0].label =
-		(struct label){.epoch = s->epoch, .arrival = q->at, .end = MONO_NEVER, .trail = NO_TRAIL};
+	s->front[0].label = (struct label){
+		.epoch = s->epoch, .arrival = q->at, .end = MONO_NEVER, .trail = NO_TRAIL};
 	s->label[q->from] = s->front[0].label;
 	for (uint32_t round = 1; n_front > 0 && round <= b->hops; round++) {
 		s->n_next = 0;
 		for (uint32_t i = 0; i < n_front; i++)
 			expand(s, q, b, &s->front[i], round);
 		if (to->epoch == s->epoch) {
-			*out = (struct search_route){
-				to->arrival, round, to->end, to->first, keep_step(s, to->last, to->trail)};
+			*out = (struct search_route){to->arrival, round, to->end, to->first,
+				keep_step(s, to->last, to->trail)};
 			return true;
 		}
 		n_front = s->n_next;
@@ -287,8 +289,12 @@ static void expand(struct search *s, const struct search_query *q, const struct 
 		if (at > b->arrival)
 			continue;
 		improve(s, v,
-			&(struct label){.epoch = s->epoch, .round = round, .trail = f->label.trail, .arrival = at,
-				.end = mono_min(f->label.end, c->end), .last = c,
+			&(struct label){.epoch = s->epoch,
+				.round = round,
+				.trail = f->label.trail,
+				.arrival = at,
+				.end = mono_min(f->label.end, c->end),
+				.last = c,
 				.first = round == 1 ? c : f->label.first});
 	}
 }
@@ -324,8 +330,8 @@ static size_t first_open(const struct search *s, size_t node, mono at)
 	return lo;
 }
 
-static bool may_use(const struct search_query *q, const struct plan *p, const struct contact *c, size_t to,
-	bool is_first)
+static bool may_use(const struct search_query *q, const struct plan *p, const struct contact *c,
+	size_t to, bool is_first)
 {
 	if (q->node_banned && q->node_banned[to])
 		return false;

@@ -13,7 +13,7 @@
 struct search_query {
 	size_t from, to; /* indexes into plan.node */
 	mono at;
-	uint64_t size_bytes; /* sent whole on each hop, before its contact ends */
+	uint64_t size_bytes;    /* sent whole on each hop, before its contact ends */
 	const node_id *exclude; /* not as the first hop */
 	size_t n_exclude;
 	const bool *node_banned;    /* by node index; NULL: none */
@@ -23,9 +23,9 @@ struct search_query {
 struct search_route {
 	mono arrival;
 	unsigned hops;
-	mono end; /* least end of its contacts */
+	mono end;                    /* least end of its contacts */
 	const struct contact *first; /* NULL: from == to */
-	uint32_t trail; /* for search_path() */
+	uint32_t trail;              /* for search_path() */
 };
 
 struct search;
@@ -40,8 +40,8 @@ mono search_earliest(struct search *s, const struct search_query *q);
 /* From now on search_best() remembers paths; costs memory as it goes. */
 void search_keep_paths(struct search *s);
 /* Contacts of the last found route in order; `path` has room for route->hops. 0 or -ENOMEM. */
-int search_path(const struct search *s, const struct search_route *route, const struct contact **path)
-	MUST_USE;
+int search_path(const struct search *s, const struct search_route *route,
+	const struct contact **path) MUST_USE;
 /* When the last bit arrives if a bundle is ready at `at`; MONO_NEVER when the contact can't carry it. */
 mono search_arrival(const struct search *s, const struct contact *c, mono at, uint64_t size_bytes);
 

@@ -41,7 +41,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	plan_write_json(p, &w);
 	assert(buf_fits(&b));
 	notes.n = 0;
-	if (plan_read(buf_view(&b), PLAN_OWLT, &again, &notes) != 0 || again->n_contacts != p->n_contacts)
+	if (plan_read(buf_view(&b), PLAN_OWLT, &again, &notes) != 0 ||
+		again->n_contacts != p->n_contacts)
 		abort(); /* what was written must read back */
 	plan_free(again);
 	plan_free(p);

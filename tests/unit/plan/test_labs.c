@@ -20,8 +20,8 @@ Test(labs, are_read_without_a_note)
 		cr_assert_not_null(f, "%s", path);
 		size_t n = fread(text, 1, sizeof text, f);
 		fclose(f);
-		cr_assert_eq(topo_read(view_of(text, n), (struct view){0}, &t, &notes), 0, "%s:%u: %s", path,
-			note[0].line, note[0].text);
+		cr_assert_eq(topo_read(view_of(text, n), (struct view){0}, &t, &notes), 0,
+			"%s:%u: %s", path, note[0].line, note[0].text);
 		cr_expect_eq(notes.n, 0, "%s: %s", path, note[0].text);
 		cr_expect_str_eq(t->name, names[i]);
 		topo_free(t);

@@ -26,8 +26,9 @@ static struct link_dir link_of(const struct plan *p, struct link_params *params,
 Test(link, fate_of_single_frames)
 {
 	/* 8 kbit/s = 1 ms a byte; light time grows from 1 s to 2 s within the contact */
-	struct plan *p = plan_of("{\"contacts\":[{\"from\":1,\"to\":2,\"start\":10,\"end\":20,\"rate\":8000,"
-				 "\"owlt\":[[10,1],[20,2]]}]}");
+	struct plan *p =
+		plan_of("{\"contacts\":[{\"from\":1,\"to\":2,\"start\":10,\"end\":20,\"rate\":8000,"
+			"\"owlt\":[[10,1],[20,2]]}]}");
 	struct link_params params = link_params_default();
 	struct link_fate f;
 	static const struct {
@@ -35,10 +36,11 @@ Test(link, fate_of_single_frames)
 		size_t n;
 		enum link_drop drop;
 		double tx_end, deliver;
-	} rows[] = {{9.9, 10, LINK_CLOSED, 0, 0}, {10, 1000, LINK_PASSED, 11, 12.1}, {10, 1000, LINK_PASSED, 12, 13.2},
-		{13, 1000, LINK_PASSED, 14, 15.4}, {13.5, 6001, LINK_NO_TIME, 0, 0}, {13.5, 3501, LINK_QUEUE, 0, 0},
-		{14, 6000, LINK_PASSED, 20, 22}, {19.9, 1, LINK_NO_TIME, 0, 0}, {20, 1, LINK_CLOSED, 0, 0},
-		{20, 65550, LINK_MTU, 0, 0}};
+	} rows[] = {{9.9, 10, LINK_CLOSED, 0, 0}, {10, 1000, LINK_PASSED, 11, 12.1},
+		{10, 1000, LINK_PASSED, 12, 13.2}, {13, 1000, LINK_PASSED, 14, 15.4},
+		{13.5, 6001, LINK_NO_TIME, 0, 0}, {13.5, 3501, LINK_QUEUE, 0, 0},
+		{14, 6000, LINK_PASSED, 20, 22}, {19.9, 1, LINK_NO_TIME, 0, 0},
+		{20, 1, LINK_CLOSED, 0, 0}, {20, 65550, LINK_MTU, 0, 0}};
 
 	params.queue_bytes = 4000;
 	struct link_dir l = link_of(p, &params, 1);
@@ -111,8 +113,10 @@ Test(link, every_bit_flips_at_rate_one)
 /* Fates of n random frames, folded into one number; the balance is checked after every step. */
 static uint64_t random_run(uint64_t seed, unsigned n)
 {
-	struct plan *p = plan_of("{\"contacts\":[{\"from\":1,\"to\":2,\"start\":1,\"end\":200,\"rate\":\"5M\",\"owlt\":1},"
-				 "{\"from\":1,\"to\":2,\"start\":300,\"end\":2000,\"rate\":\"4M\",\"owlt\":[[300,1],[900,5]]}]}");
+	struct plan *p = plan_of("{\"contacts\":[{\"from\":1,\"to\":2,\"start\":1,\"end\":200,"
+				 "\"rate\":\"5M\",\"owlt\":1},"
+				 "{\"from\":1,\"to\":2,\"start\":300,\"end\":2000,\"rate\":\"4M\","
+				 "\"owlt\":[[300,1],[900,5]]}]}");
 	struct link_params params = link_params_default();
 	struct rng r;
 	struct heap_node *pool = calloc(n, 2 * sizeof *pool), *e;
@@ -148,7 +152,8 @@ static uint64_t random_run(uint64_t seed, unsigned n)
 		}
 		cr_assert(link_balanced(&l));
 		cr_assert_eq(l.counts.in_flight, air.n);
-		sum = sum * 31 + (uint64_t)f.drop + (uint64_t)f.deliver_at[0] + f.deliver_at[1] + f.n_flips;
+		sum = sum * 31 + (uint64_t)f.drop + (uint64_t)f.deliver_at[0] + f.deliver_at[1] +
+		      f.n_flips;
 	}
 	for (unsigned k = LINK_CLOSED; k < LINK_DROPS; k++)
 		cr_expect(l.counts.dropped[k] > 0 || k == LINK_NO_TIME, "%s", link_drop_name(k));

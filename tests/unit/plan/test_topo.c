@@ -3,15 +3,21 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
-#define NODES "\"nodes\":[{\"name\":\"earth\",\"id\":\"ipn:1.0\"},\n{\"name\":\"mars\",\"id\":2,\"config\":{}}]"
+#define NODES                                                                                      \
+	"\"nodes\":[{\"name\":\"earth\",\"id\":\"ipn:1.0\"},\n{\"name\":\"mars\",\"id\":2,"        \
+	"\"config\":{}}]"
 
 static const char sample[] =
 	"{\"name\":\"two\",\"speed\":10,\"until\":\"60s\",\n" NODES ",\n"
-	"\"links\":[{\"a\":\"earth\",\"b\":\"ipn:2.0\",\"rate\":\"1M\",\"owlt\":\"2s\",\"loss\":0.2,\"mtu\":1500,"
-	"\"b_to_a\":{\"rate\":\"64k\",\"loss\":{\"model\":\"gilbert\",\"p\":0.1,\"r\":0.2,\"bad\":0.9}}}],\n"
-	"\"plan\":{\"contacts\":[{\"from\":1,\"to\":2,\"start\":0,\"end\":60,\"rate\":\"1M\",\"owlt\":2},"
+	"\"links\":[{\"a\":\"earth\",\"b\":\"ipn:2.0\",\"rate\":\"1M\",\"owlt\":\"2s\",\"loss\":0."
+	"2,\"mtu\":1500,"
+	"\"b_to_a\":{\"rate\":\"64k\",\"loss\":{\"model\":\"gilbert\",\"p\":0.1,\"r\":0.2,\"bad\":"
+	"0.9}}}],\n"
+	"\"plan\":{\"contacts\":[{\"from\":1,\"to\":2,\"start\":0,\"end\":60,\"rate\":\"1M\","
+	"\"owlt\":2},"
 	"{\"from\":1,\"to\":3,\"start\":0,\"end\":60,\"rate\":\"1M\",\"owlt\":2}]},\n"
-	"\"traffic\":[{\"from\":\"earth\",\"to\":\"ipn:2.1\",\"at\":\"1s\",\"every\":\"2s\",\"count\":10,\"size\":\"1k\","
+	"\"traffic\":[{\"from\":\"earth\",\"to\":\"ipn:2.1\",\"at\":\"1s\",\"every\":\"2s\","
+	"\"count\":10,\"size\":\"1k\","
 	"\"custody\":true,\"lifetime\":\"1h\",\"priority\":\"expedited\"}]}";
 
 static int parse(const char *text, struct topo **t, struct plan_note *note, size_t *n)
@@ -76,10 +82,13 @@ Test(topo, refusals)
 		{T("\"plan\":\"file\""), 3},
 		{T("\"plan\":{\"contacts\":[\n7]}"), 4},
 		{T("\"traffic\":[{\"from\":\"earth\",\"to\":\"dtn:none\"}]"), 3},
-		{T("\"traffic\":[{\"from\":\"earth\",\"to\":\"ipn:2.1\",\n\"priority\":\"top\"}]"), 4},
+		{T("\"traffic\":[{\"from\":\"earth\",\"to\":\"ipn:2.1\",\n\"priority\":\"top\"}]"),
+			4},
 		{T("\"wrong\":1"), 3},
-		{"{\"name\":\"t\",\"nodes\":[{\"name\":\"a\",\"id\":1},{\"name\":\"a\",\"id\":2}]}", 1},
-		{"{\"name\":\"t\",\"nodes\":[{\"name\":\"a\",\"id\":1},{\"name\":\"b\",\"id\":1}]}", 1},
+		{"{\"name\":\"t\",\"nodes\":[{\"name\":\"a\",\"id\":1},{\"name\":\"a\",\"id\":2}]}",
+			1},
+		{"{\"name\":\"t\",\"nodes\":[{\"name\":\"a\",\"id\":1},{\"name\":\"b\",\"id\":1}]}",
+			1},
 		{"{\"name\":\"t\",\"nodes\":[{\"name\":\"a b\",\"id\":1}]}", 1},
 	};
 	struct plan_note note[8];
@@ -90,7 +99,8 @@ Test(topo, refusals)
 		int err = parse(rows[i].text, &t, note, &n);
 		cr_expect(err < 0 && n > 0, "%zu: %s", i, rows[i].text);
 		if (n)
-			cr_expect_eq(note[0].line, rows[i].line, "%zu: line %u: %s", i, note[0].line, note[0].text);
+			cr_expect_eq(note[0].line, rows[i].line, "%zu: line %u: %s", i,
+				note[0].line, note[0].text);
 		if (!err)
 			topo_free(t);
 	}
@@ -105,7 +115,9 @@ Test(topo, every_truncated_prefix_is_refused)
 		struct plan_notes notes = {note, 0, 8};
 		struct topo *t;
 		memcpy(copy, sample, n);
-		cr_expect(topo_read(view_of(copy, n), (struct view){0}, &t, &notes) < 0 && notes.n > 0, "%zu", n);
+		cr_expect(topo_read(view_of(copy, n), (struct view){0}, &t, &notes) < 0 &&
+				  notes.n > 0,
+			"%zu", n);
 		free(copy);
 	}
 }

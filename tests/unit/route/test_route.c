@@ -17,7 +17,8 @@ static struct plan *plan_of(const char *text, size_t n)
 	struct plan_notes notes = {note, 0, 2};
 	struct plan *p;
 
-	cr_assert_eq(plan_read(view_of(text, n), PLAN_AUTO, &p, &notes), 0, "%s\n%.*s", note[0].text, (int)n, text);
+	cr_assert_eq(plan_read(view_of(text, n), PLAN_AUTO, &p, &notes), 0, "%s\n%.*s",
+		note[0].text, (int)n, text);
 	return p;
 }
 
@@ -39,8 +40,9 @@ Test(route, reference_example) /* JNCA 174 (2021) 102884 */
 		uint32_t contact[4];
 		int arrival, to_time;
 		unsigned hops;
-	} rows[] = {{{5, 7, 11}, 3, 10, 3}, {{1, 3, 7, 11}, 4, 10, 4}, {{9}, 11, 20, 1}, {{5, 7, 13}, 31, 30, 3},
-		{{1, 3, 7, 13}, 31, 30, 4}, {{5, 7, 15}, 51, 30, 3}, {{1, 3, 7, 15}, 51, 30, 4}};
+	} rows[] = {{{5, 7, 11}, 3, 10, 3}, {{1, 3, 7, 11}, 4, 10, 4}, {{9}, 11, 20, 1},
+		{{5, 7, 13}, 31, 30, 3}, {{1, 3, 7, 13}, 31, 30, 4}, {{5, 7, 15}, 51, 30, 3},
+		{{1, 3, 7, 15}, 51, 30, 4}};
 	struct plan *p = tutorial();
 	struct paths_query q = {.from = 1, .to = 5, .expiry = MONO_NEVER, .limit = 100};
 	struct paths found;
@@ -52,7 +54,8 @@ Test(route, reference_example) /* JNCA 174 (2021) 102884 */
 		cr_expect_eq(found.path[i].to_time, rows[i].to_time * US_PER_S, "%zu", i);
 		cr_assert_eq(found.path[i].hops, rows[i].hops, "%zu", i);
 		for (unsigned k = 0; k < rows[i].hops; k++)
-			cr_expect_eq(found.path[i].contact[k]->index, rows[i].contact[k], "%zu.%u", i, k);
+			cr_expect_eq(found.path[i].contact[k]->index, rows[i].contact[k], "%zu.%u",
+				i, k);
 	}
 	paths_fini(&found);
 	plan_free(p);
@@ -83,7 +86,8 @@ Test(route, cpr_choices)
 	q.at = 60 * US_PER_S;
 	cr_expect_eq(r->ops->find(r, &q, &c), -E_NO_ROUTE, "everything is over");
 	q.at = 0;
-	q.size_bytes = 9; /* 1 byte/s: D-E is over before 9 bytes got over A-C and C-D; A-E lasts 10 s */
+	q.size_bytes =
+		9; /* 1 byte/s: D-E is over before 9 bytes got over A-C and C-D; A-E lasts 10 s */
 	cr_assert_eq(r->ops->find(r, &q, &c), 0);
 	cr_expect(c.next == 5 && c.arrival == 20 * US_PER_S, "%ld", (long)c.arrival);
 	cr_expect_eq(r->ops->earliest(r, 1, 5, 0), 3 * US_PER_S);
@@ -150,7 +154,8 @@ static void walk(struct oracle *o, node_id at, mono t, struct keys k)
 		next = search_arrival(o->s, c, t, o->size);
 		if (next != MONO_NEVER)
 			walk(o, c->to, next,
-				(struct keys){0, mono_min(k.end, c->end), k.hops + 1, k.entry ? k.entry : c->to});
+				(struct keys){0, mono_min(k.end, c->end), k.hops + 1,
+					k.entry ? k.entry : c->to});
 	}
 	o->visited[at] = false;
 }
@@ -181,11 +186,13 @@ static struct plan *random_plan(struct rng *r, unsigned n_nodes)
 			if (a == b || rng_chance(r, 0.4))
 				continue;
 			for (int k = 0; k < 2 && at < 16; k++) {
-				unsigned len = 2 + (unsigned)rng_below(r, 8), lt = (unsigned)rng_below(r, 3);
+				unsigned len = 2 + (unsigned)rng_below(r, 8),
+					 lt = (unsigned)rng_below(r, 3);
 				n += snprintf(text + n, sizeof text - (size_t)n,
-					"%s{\"from\":%u,\"to\":%u,\"start\":%u,\"end\":%u,\"rate\":%u,\"owlt\":[[%u,%u],[%u,%u]]}",
-					comma, a, b, at, at + len, 800 << rng_below(r, 2), at, lt, at + len,
-					lt + (unsigned)rng_below(r, 2));
+					"%s{\"from\":%u,\"to\":%u,\"start\":%u,\"end\":%u,\"rate\":"
+					"%u,\"owlt\":[[%u,%u],[%u,%u]]}",
+					comma, a, b, at, at + len, 800 << rng_below(r, 2), at, lt,
+					at + len, lt + (unsigned)rng_below(r, 2));
 				comma = ",";
 				at += len + (unsigned)rng_below(r, 4);
 			}
@@ -206,8 +213,12 @@ Test(route, all_keys_as_the_oracle_says)
 		unsigned n_nodes = 3 + (unsigned)rng_below(&r, 3);
 		struct plan *p = random_plan(&r, n_nodes);
 		struct search *s = search_new(p, false);
-		struct paths_query q = {.from = 1, .to = 2, .at = (mono)rng_below(&r, 6) * US_PER_S,
-			.expiry = MONO_NEVER, .size_bytes = rng_below(&r, 3) * 100, .limit = 30};
+		struct paths_query q = {.from = 1,
+			.to = 2,
+			.at = (mono)rng_below(&r, 6) * US_PER_S,
+			.expiry = MONO_NEVER,
+			.size_bytes = rng_below(&r, 3) * 100,
+			.limit = 30};
 		struct paths found;
 
 		o = (struct oracle){.p = p, .s = s, .to = 2, .size = q.size_bytes};
@@ -216,11 +227,13 @@ Test(route, all_keys_as_the_oracle_says)
 		cr_assert_eq(paths_find(p, &q, &found), 0);
 		cr_assert_eq(found.n, o.n < 30 ? o.n : 30, "run %d: %zu of %zu", run, found.n, o.n);
 		for (size_t i = 0; i < found.n; i++) {
-			struct keys k = {found.path[i].arrival, found.path[i].to_time, found.path[i].hops,
-				found.path[i].contact[0]->to};
-			cr_assert_eq(keys_cmp(&k, &o.route[i]), 0, "run %d, route %zu of %zu: %ld %ld %u %lu, not %ld %ld %u %lu",
-				run, i, o.n, (long)k.arrival, (long)k.end, k.hops, (unsigned long)k.entry,
-				(long)o.route[i].arrival, (long)o.route[i].end, o.route[i].hops,
+			struct keys k = {found.path[i].arrival, found.path[i].to_time,
+				found.path[i].hops, found.path[i].contact[0]->to};
+			cr_assert_eq(keys_cmp(&k, &o.route[i]), 0,
+				"run %d, route %zu of %zu: %ld %ld %u %lu, not %ld %ld %u %lu", run,
+				i, o.n, (long)k.arrival, (long)k.end, k.hops,
+				(unsigned long)k.entry, (long)o.route[i].arrival,
+				(long)o.route[i].end, o.route[i].hops,
 				(unsigned long)o.route[i].entry);
 		}
 		n_routes += found.n > 0;
