@@ -74,7 +74,8 @@ void agent_free(struct agent *a)
 	hash_fini(&a->tombs);
 	hash_fini(&a->pairs);
 	heap_fini(&a->timers);
-	heap_fini(&a->known_timers);
+	for (size_t i = 0; i < KNOWN_KINDS; i++)
+		heap_fini(&a->known_timers[i]);
 	pool_fini(&a->entries);
 	pool_fini(&a->promises);
 	pool_fini(&a->knowns);
@@ -309,17 +310,20 @@ static int agent_tables(struct agent *a)
 	hash_init(&a->tombs);
 	hash_init(&a->pairs);
 	heap_init(&a->timers);
-	heap_init(&a->known_timers);
 	err = err ? err : pool_init(&a->promises, n + 64 < PROMISES_MAX ? n + 64 : PROMISES_MAX,
 				  sizeof(struct promise));
-	err = err ? err : pool_init(&a->knowns, 2 * k, sizeof(struct known));
+	err = err ? err : pool_init(&a->knowns, KNOWN_KINDS * k, sizeof(struct known));
 	err = err ? err : hash_reserve(&a->by_uid, n);
 	err = err ? err : hash_reserve(&a->by_id, n);
 	err = err ? err : hash_reserve(&a->by_pair, n);
-	err = err ? err : hash_reserve(&a->tombs, k);
+	err = err ? err : hash_reserve(&a->tombs, 2 * k);
 	err = err ? err : hash_reserve(&a->pairs, k);
 	err = err ? err : heap_reserve(&a->timers, n);
-	return err ? err : heap_reserve(&a->known_timers, 2 * k);
+	for (size_t i = 0; i < KNOWN_KINDS; i++) {
+		heap_init(&a->known_timers[i]);
+		err = err ? err : heap_reserve(&a->known_timers[i], k);
+	}
+	return err;
 }
 
 static int agent_lists(struct agent *a)

@@ -35,7 +35,7 @@ static void bury(struct agent *a, mono now, struct bundle_entry *e)
 
 	if (e->expiry > now) {
 		struct known *k =
-			known_add(a, KNOWN_TOMB, (const uint64_t[4]){r.uid[0], r.uid[1], 0, 0}, e->expiry);
+			known_add(a, KNOWN_GONE, (const uint64_t[4]){r.uid[0], r.uid[1], 0, 0}, e->expiry);
 
 		k->bundle_id = entry_id(e);
 		if (was_written)

@@ -92,9 +92,8 @@ int agent_ack(struct agent *a, mono now, uint32_t registration, uint64_t id)
 	report_entry(a, now, e, STATUS_DELIVERED, REASON_NONE); /* it reads the head, which is gone below */
 	entry_set_state(a, e, ENTRY_ACKED);
 	list_push_back(&r->handed, &e->link);
-	k = known_add(a, KNOWN_TOMB, (const uint64_t[4]){rec.uid[0], rec.uid[1], 0, 0}, e->expiry);
+	k = known_add(a, KNOWN_DELIVERED, (const uint64_t[4]){rec.uid[0], rec.uid[1], 0, 0}, e->expiry);
 	k->bundle_id = id;
-	k->is_delivered = true;
 	known_write(a, k);
 	e->expiry = MONO_NEVER; /* its life is over: only the commit is missing */
 	entry_set_due(a, e, MONO_NEVER);

@@ -56,7 +56,7 @@ static bool by_pair(struct agent *a, mono now, const struct arrival *in)
 			signal_add(a, now, &in->pair, true, pair->bundle_id);
 		return true;
 	}
-	if (tomb && tomb->is_delivered) {
+	if (tomb && tomb->kind == KNOWN_DELIVERED) {
 		told(a, now, in, tomb->bundle_id, WHY_TOMBSTONE);
 		if (tomb->seq <= a->committed)
 			signal_add(a, now, &in->pair, true, tomb->bundle_id);

@@ -6,12 +6,10 @@
 
 mono agent_deadline(const struct agent *a)
 {
-	const struct heap_node *h = heap_min(&a->timers), *k = heap_min(&a->known_timers);
-	mono at = signal_deadline(a);
+	const struct heap_node *h = heap_min(&a->timers);
+	mono at = mono_min(signal_deadline(a), known_deadline(a));
 
-	if (h)
-		at = mono_min(at, h->key);
-	return k ? mono_min(at, k->key) : at;
+	return h ? mono_min(at, h->key) : at;
 }
 
 void agent_tick(struct agent *a, mono now)

@@ -4,7 +4,7 @@
  * id or destination, number). Both are rows of the store, so duplicates stay known across restarts;
  * tombstones of bundles that were never written stay in memory. Keyed hash tables: peers choose the keys.
  *
- * The number is limited; the one that expires first makes room, which is counted.
+ * The number of each kind is limited; the one that expires first makes room, which is counted.
  */
 #include "dtn/agent/state.h"
 
@@ -48,11 +48,8 @@ struct known *known_add(struct agent *a, enum known_kind kind, const uint64_t ke
 
 	if (k)
 		known_forget(a, k);
-	if (table_of(a, kind)->n >= a->cfg.max_tombstones) {
-		struct heap_node *h = heap_min(&a->known_timers);
-
-		/* The earliest of either kind: both kinds share one pool. */
-		known_forget(a, container_of(h, struct known, timer));
+	if (a->known_timers[kind].n >= a->cfg.max_tombstones) {
+		known_forget(a, container_of(heap_min(&a->known_timers[kind]), struct known, timer));
 		a->n_evicted++;
 	}
 	return insert(a, kind, key, expiry);
@@ -68,7 +65,7 @@ void known_write(struct agent *a, struct known *k)
 	v[5] = k->timer.key == MONO_NEVER ? UINT64_MAX
 					  : agent_dtn(a, 0) + (uint64_t)(k->timer.key / US_PER_MS);
 	buf_u8(&b, KNOWN_VERSION);
-	buf_u8(&b, k->is_delivered);
+	buf_u8(&b, k->kind == KNOWN_DELIVERED);
 	for (size_t i = 0; i < 6; i++)
 		be64_put(buf_grow(&b, 8), v[i]);
 	if (k->row == 0)
@@ -83,7 +80,7 @@ void known_forget(struct agent *a, struct known *k)
 	if (k->row != 0)
 		store_row_delete(a->store, row_kind(k), k->row);
 	hash_remove(table_of(a, k->kind), &k->node);
-	heap_remove(&a->known_timers, &k->timer);
+	heap_remove(&a->known_timers[k->kind], &k->timer);
 	pool_give(&a->knowns, k);
 }
 
@@ -91,8 +88,21 @@ void known_tick(struct agent *a, mono now)
 {
 	struct heap_node *h;
 
-	while ((h = heap_min(&a->known_timers)) && h->key <= now)
-		known_forget(a, container_of(h, struct known, timer));
+	for (size_t i = 0; i < KNOWN_KINDS; i++)
+		while ((h = heap_min(&a->known_timers[i])) && h->key <= now)
+			known_forget(a, container_of(h, struct known, timer));
+}
+
+mono known_deadline(const struct agent *a)
+{
+	mono at = MONO_NEVER;
+
+	for (size_t i = 0; i < KNOWN_KINDS; i++) {
+		const struct heap_node *h = heap_min(&a->known_timers[i]);
+
+		at = h ? mono_min(at, h->key) : at;
+	}
+	return at;
 }
 
 void known_restore(struct agent *a)
@@ -101,7 +111,7 @@ void known_restore(struct agent *a)
 	struct view v;
 
 	while (store_next(a->store, STORE_TOMB, &row, &v))
-		restore_row(a, KNOWN_TOMB, row, v);
+		restore_row(a, KNOWN_GONE, row, v);
 	row = 0;
 	while (store_next(a->store, STORE_PAIR, &row, &v))
 		restore_row(a, KNOWN_PAIR, row, v);
@@ -121,15 +131,17 @@ static void restore_row(struct agent *a, enum known_kind kind, uint64_t row, str
 	}
 	if (row > a->next_row)
 		a->next_row = row;
-	if (!version_ok || cursor_finish(&c) != 0 || table_of(a, kind)->n >= a->cfg.max_tombstones ||
+	if (kind == KNOWN_GONE && is_delivered)
+		kind = KNOWN_DELIVERED;
+	if (!version_ok || cursor_finish(&c) != 0 || a->known_timers[kind].n >= a->cfg.max_tombstones ||
 		find(a, table_of(a, kind), v)) {
+		store_row_delete(a->store, kind == KNOWN_PAIR ? STORE_PAIR : STORE_TOMB, row);
 		a->n_evicted++;
-		return; /* the row goes when the node says so again; nothing is staged while rows are walked */
+		return;
 	}
 	k = insert(a, kind, v, agent_mono(a, v[5]));
 	k->row = row;
 	k->bundle_id = v[4];
-	k->is_delivered = is_delivered;
 	k->seq = 0;
 }
 
@@ -142,19 +154,19 @@ static struct known *insert(struct agent *a, enum known_kind kind, const uint64_
 	memcpy(k->key, key, sizeof k->key);
 	k->kind = (uint8_t)kind;
 	heap_node_init(&k->timer);
-	(void)!heap_push(&a->known_timers, &k->timer, expiry, ++a->known_serial);
+	(void)!heap_push(&a->known_timers[kind], &k->timer, expiry, ++a->known_serial);
 	(void)!hash_insert(table_of(a, kind), &k->node, hash_u64s(a->key, key, 4));
 	return k;
 }
 
 static struct hash_table *table_of(struct agent *a, enum known_kind kind)
 {
-	return kind == KNOWN_TOMB ? &a->tombs : &a->pairs;
+	return kind == KNOWN_PAIR ? &a->pairs : &a->tombs;
 }
 
 static enum store_kind row_kind(const struct known *k)
 {
-	return k->kind == KNOWN_TOMB ? STORE_TOMB : STORE_PAIR;
+	return k->kind == KNOWN_PAIR ? STORE_PAIR : STORE_TOMB;
 }
 
 static struct known *find(const struct agent *a, const struct hash_table *t, const uint64_t key[4])

@@ -140,9 +140,8 @@ static void echo_arrived(struct agent *a, mono now, const struct arrival *in)
 		return;
 	}
 	id = passing(a, now, in);
-	k = known_add(a, KNOWN_TOMB, (const uint64_t[4]){in->uid[0], in->uid[1], 0, 0}, in->expiry);
+	k = known_add(a, KNOWN_DELIVERED, (const uint64_t[4]){in->uid[0], in->uid[1], 0, 0}, in->expiry);
 	k->bundle_id = id;
-	k->is_delivered = true;
 	if (in->takes_custody && promise_room(a)) {
 		struct known *pair = custody_remember(a, &in->pair, id, in->expiry);
 		struct promise *p = promise_add(a, PROMISE_PAIR, pair->seq, id);

@@ -11,22 +11,22 @@ static void restore_one(struct agent *a, mono now, uint64_t id, const struct rec
 int restore_all(struct agent *a, mono now)
 {
 	struct store_stats st;
-	uint64_t id = 0, bad = 0;
+	uint64_t id = 0;
 	struct record r;
 	struct view v;
 
 	known_restore(a);
 	a->committed = store_seq(a->store) - 1;
 	while (store_next(a->store, STORE_BUNDLE, &id, &v)) {
-		if (record_read(v, &r) != 0 || a->entries.n_free == 0) {
-			bad = id;
+		if (a->entries.n_free == 0)
+			return -E_LIMIT; /* agent.max_bundles is smaller than what is kept: give up nothing */
+		if (record_read(v, &r) != 0) {
 			store_delete(a->store, id);
 			trace_point(a->trace, now, bundle_deleted, id, REASON_UNINTELLIGIBLE);
 			continue;
 		}
 		restore_one(a, now, id, &r);
 	}
-	(void)bad;
 	store_stats(a->store, &st);
 	trace_point(a->trace, now, node_start, a->boot, a->by_id.n, a->n_custody, st.bytes);
 	return 0;

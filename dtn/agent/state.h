@@ -135,7 +135,12 @@ struct promise {
 };
 
 /* A bundle, or a custody pair, that is known without being here. */
-enum known_kind { KNOWN_TOMB, KNOWN_PAIR };
+enum known_kind {
+	KNOWN_GONE,	 /* a bundle that left, was released or deleted */
+	KNOWN_DELIVERED, /* a bundle whose acknowledgement we have */
+	KNOWN_PAIR,	 /* a custody pair that we accepted */
+	KNOWN_KINDS
+};
 struct known {
 	struct hash_node node;
 	struct heap_node timer; /* expiry; tie = serial number */
@@ -144,7 +149,6 @@ struct known {
 	uint64_t seq;	    /* batch that makes it durable */
 	uint64_t bundle_id; /* local id it had */
 	uint8_t kind;
-	bool is_delivered;
 };
 
 struct pending_item {
@@ -199,7 +203,7 @@ struct agent {
 
 	struct pool knowns;
 	struct hash_table tombs, pairs;
-	struct heap known_timers;
+	struct heap known_timers[KNOWN_KINDS]; /* a limit each: a flood of one kind costs no other */
 	uint64_t known_serial, next_row, n_evicted;
 
 	struct pending pending[PENDING_MAX];
@@ -321,6 +325,7 @@ void known_write(struct agent *a, struct known *k);
 void known_forget(struct agent *a, struct known *k);
 void known_tick(struct agent *a, mono now);
 void known_restore(struct agent *a);
+mono known_deadline(const struct agent *a);
 void pair_key(const struct pair *p, uint64_t key[4]);
 
 /* -- restore.c */

@@ -533,3 +533,50 @@ Test(agent, registrations)
 	cr_assert_eq(agent_register(a.agent, 0, &e, &r2), 0);
 	side_fini(&a);
 }
+
+/* What is known is limited by kind: a flood that passes through costs no delivered bundle its tombstone, and
+ * the tables never need more than their pools hold. */
+Test(agent, tombstones_are_limited_by_kind)
+{
+	struct side a, b;
+	struct flight delivered;
+	uint32_t r;
+
+	side_init(&a, 1, n2, 1, 2);
+	side_init(&b, 2, n13, 2, NODE_NONE);
+	b.cfg.max_tombstones = 16;
+	side_start(&a, n2, 1);
+	side_start(&b, n13, 2);
+	warm(&a);
+	r = side_register(&b, 5, 1);
+	cr_assert_eq(side_send(&a, 2, 5, HOUR_MS, false), 0);
+	cr_assert(side_out(&a, 2, &delivered));
+	side_in(&b, 1, &delivered);
+	side_commit(&b, 0);
+	side_listen(&b);
+	cr_assert_eq(agent_ack(b.agent, b.now, r, b.last_id), 0);
+	side_commit(&b, 0);
+	for (int i = 0; i < 100; i++) {
+		struct flight f;
+
+		cr_assert_eq(side_send(&a, 3, 5, 2 * HOUR_MS, i % 2), 0);
+		side_commit(&a, 0);
+		cr_assert_eq(side_pass(&a, &b), 1);
+		side_commit(&b, 0);
+		cr_assert(side_out(&b, 3, &f));
+		if (i % 2) { /* custody is passed on at once, with everything */
+			struct flight all;
+
+			signal_make(&all, 2, 1, true, 1, (const uint64_t[2]){0, UINT64_C(1) << 40});
+			side_in(&a, 2, &all);
+			signal_make(&all, 3, 2, true, 1, (const uint64_t[2]){0, UINT64_C(1) << 40});
+			side_in(&b, 3, &all);
+		}
+	}
+	cr_assert_gt(stats(&b).n_evicted, 0);
+	cr_assert_leq(stats(&b).n_tombstones, 17);
+	side_in(&b, 1, &delivered);
+	cr_assert_eq(count(&b, EV_bundle_duplicate), 1);
+	side_fini(&a);
+	side_fini(&b);
+}
