@@ -1,17 +1,17 @@
 /*
  * CBOR for BPv7: RFC 8949 in the deterministic subset of RFC 9171 4.1.
  *
- * Everything goes through cbor_head(): it reads one initial byte and its argument, and refuses what
+ * Everything goes through cbor_head() (inlined in cbor.h; what is not plain comes here): it reads one initial byte and its argument, and refuses what
  * is not in shortest form. Nothing is consumed by a read that fails, so the cursor's error position is
  * the start of the bad item. cbor_skip() walks nested items with a small explicit stack.
- * Start reading at cbor_head(); the writers follow the readers.
+ * Start reading at cbor_head_slow(); the writers follow the readers.
  */
 #include "bundle/cbor.h"
 
 #include "bundle/limits.h"
 
-#define AI_INDEFINITE 31u
-#define BYTE_BREAK 0xffu
+#define AI_INDEFINITE CBOR_AI_INDEFINITE
+#define BYTE_BREAK CBOR_BREAK
 
 struct head {
 	unsigned major, info; /* info: the low five bits */
@@ -20,10 +20,8 @@ struct head {
 };
 
 static int head_peek(const struct cursor *c, struct head *h);
-static struct view string_read(struct cursor *c, unsigned major);
-static uint64_t count_read(struct cursor *c, unsigned major);
 
-uint64_t cbor_head(struct cursor *c, unsigned major)
+uint64_t cbor_head_slow(struct cursor *c, unsigned major)
 {
 	struct head h;
 	int err = c->err ? c->err : head_peek(c, &h);
@@ -61,32 +59,14 @@ bool cbor_bool(struct cursor *c)
 	return false;
 }
 
-struct view cbor_bytes(struct cursor *c)
-{
-	return string_read(c, CBOR_BYTES);
-}
-
 struct view cbor_text(struct cursor *c)
 {
-	return string_read(c, CBOR_TEXT);
-}
-
-uint64_t cbor_array(struct cursor *c)
-{
-	return count_read(c, CBOR_ARRAY);
+	return cbor_string(c, CBOR_TEXT);
 }
 
 uint64_t cbor_map(struct cursor *c)
 {
-	return count_read(c, CBOR_MAP);
-}
-
-bool cbor_break(struct cursor *c)
-{
-	if (c->p == c->end || *c->p != BYTE_BREAK)
-		return false;
-	c->p++;
-	return true;
+	return cbor_count(c, CBOR_MAP);
 }
 
 bool cbor_more(struct cursor *c, uint64_t *count)
@@ -100,22 +80,6 @@ bool cbor_more(struct cursor *c, uint64_t *count)
 	if (c->p == c->end)
 		cursor_fail(c, -E_TRUNCATED);
 	return cursor_ok(c) && !cbor_break(c);
-}
-
-bool cbor_array_of(struct cursor *c, uint64_t n)
-{
-	size_t at = cursor_at(c);
-	uint64_t count = cbor_array(c);
-
-	if (count != n && count != CBOR_INDEFINITE)
-		cursor_fail_at(c, -E_FORM, at);
-	return count == CBOR_INDEFINITE;
-}
-
-void cbor_array_end(struct cursor *c, bool indefinite)
-{
-	if (indefinite && !cbor_break(c))
-		cursor_fail(c, c->p < c->end ? -E_FORM : -E_TRUNCATED);
 }
 
 /* What is left to skip on one level: items, or chunks of an indefinite string. */
@@ -255,38 +219,6 @@ static int head_peek(const struct cursor *c, struct head *h)
 	return h->arg < least[h->info - 24] ? -E_NOT_SHORTEST : 0;
 }
 
-static struct view string_read(struct cursor *c, unsigned major)
-{
-	size_t at = cursor_at(c);
-	uint64_t n = cbor_head(c, major);
-
-	if (n > cursor_left(c)) {
-		cursor_fail_at(c, -E_TRUNCATED, at);
-		return (struct view){0};
-	}
-	return cursor_take(c, (size_t)n);
-}
-
-static uint64_t count_read(struct cursor *c, unsigned major)
-{
-	if (c->p < c->end && *c->p == (major << 5 | AI_INDEFINITE)) {
-		c->p++;
-		return CBOR_INDEFINITE;
-	}
-	return cbor_head(c, major);
-}
-
-size_t cbor_head_size(uint64_t v)
-{
-	if (v < 24)
-		return 1;
-	if (v <= UINT8_MAX)
-		return 2;
-	if (v <= UINT16_MAX)
-		return 3;
-	return v <= UINT32_MAX ? 5 : 9;
-}
-
 /* Writes a head of the right size n at p. */
 static void head_store(uint8_t *p, size_t n, unsigned major, uint64_t v)
 {
@@ -315,18 +247,13 @@ static void head_store(uint8_t *p, size_t n, unsigned major, uint64_t v)
 	}
 }
 
-void cbor_put_head(struct buf *b, unsigned major, uint64_t v)
+void cbor_put_head_long(struct buf *b, unsigned major, uint64_t v)
 {
 	size_t n = cbor_head_size(v);
 	uint8_t *p = buf_grow(b, n);
 
 	if (p)
 		head_store(p, n, major, v);
-}
-
-void cbor_put_uint(struct buf *b, uint64_t v)
-{
-	cbor_put_head(b, CBOR_UINT, v);
 }
 
 void cbor_put_int(struct buf *b, int64_t v)
@@ -348,20 +275,10 @@ void cbor_put_bytes(struct buf *b, struct view v)
 	buf_put(b, v);
 }
 
-void cbor_put_bytes_head(struct buf *b, uint64_t n)
-{
-	cbor_put_head(b, CBOR_BYTES, n);
-}
-
 void cbor_put_text(struct buf *b, struct view v)
 {
 	cbor_put_head(b, CBOR_TEXT, v.n);
 	buf_put(b, v);
-}
-
-void cbor_put_array(struct buf *b, uint64_t n)
-{
-	cbor_put_head(b, CBOR_ARRAY, n);
 }
 
 void cbor_put_array_open(struct buf *b)

@@ -15,6 +15,9 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 #define HAVE_CRC32_INSTRUCTION 1
+#define STREAM 336u /* bytes: three fit a 1 kB payload */
+#define SHIFT_STREAM 0xa60ce07bu
+#define SHIFT_2_STREAMS 0xcec3662eu
 #else
 #define HAVE_CRC32_INSTRUCTION 0
 #endif
@@ -95,19 +98,52 @@ static uint64_t le64_get(const uint8_t *p)
 }
 
 #if HAVE_CRC32_INSTRUCTION
-__attribute__((target("sse4.2"))) static uint32_t crc32c_sse42(uint32_t before, struct view v)
+/* One stream: three cycles for eight bytes. */
+__attribute__((target("sse4.2"))) static uint32_t stream(uint32_t crc32, const uint8_t *p, size_t n)
 {
-	const uint8_t *p = v.p, *end = v.p + v.n;
-	uint64_t crc = (uint32_t)~before;
+	uint64_t crc = crc32;
 
-	for (; end - p >= 8; p += 8)
+	for (; n >= 8; p += 8, n -= 8)
 		crc = _mm_crc32_u64(crc, le64_get(p));
-	if (end - p >= 4) {
+	if (n >= 4) {
 		crc = _mm_crc32_u32((uint32_t)crc, (uint32_t)__builtin_bswap32(be32_get(p)));
 		p += 4;
+		n -= 4;
 	}
-	for (; p < end; p++)
+	for (; n > 0; p++, n--)
 		crc = _mm_crc32_u8((uint32_t)crc, *p);
-	return ~(uint32_t)crc;
+	return (uint32_t)crc;
+}
+
+/* The CRC after as many zero bytes as k stands for: k = x^(8 * bytes - 33) mod P, reflected. */
+__attribute__((target("sse4.2,pclmul"))) static uint32_t shift(uint32_t crc, uint32_t k)
+{
+	__m128i product = _mm_clmulepi64_si128(_mm_cvtsi32_si128((int)crc), _mm_cvtsi32_si128((int)k), 0);
+
+	return (uint32_t)_mm_crc32_u64(0, (uint64_t)_mm_cvtsi128_si64(product));
+}
+
+/* Three streams of STREAM bytes each, side by side. */
+__attribute__((target("sse4.2,pclmul"))) static uint32_t three(uint32_t crc, const uint8_t *p)
+{
+	uint64_t a = crc, b = 0, c = 0;
+
+	for (size_t i = 0; i < STREAM; i += 8) {
+		a = _mm_crc32_u64(a, le64_get(p + i));
+		b = _mm_crc32_u64(b, le64_get(p + STREAM + i));
+		c = _mm_crc32_u64(c, le64_get(p + 2 * STREAM + i));
+	}
+	return shift((uint32_t)a, SHIFT_2_STREAMS) ^ shift((uint32_t)b, SHIFT_STREAM) ^ (uint32_t)c;
+}
+
+static uint32_t crc32c_sse42(uint32_t before, struct view v)
+{
+	uint32_t crc = ~before;
+
+	while (v.n >= (size_t)3 * STREAM) {
+		crc = three(crc, v.p);
+		v = view_sub(v, (size_t)3 * STREAM, v.n - (size_t)3 * STREAM);
+	}
+	return ~stream(crc, v.p, v.n);
 }
 #endif

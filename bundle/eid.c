@@ -64,6 +64,16 @@ void eid_read(struct cursor *c, struct eid *e, struct buf *join)
 void eid_read_lenient(struct cursor *c, struct eid *e, struct buf *join, bool allow_short)
 {
 	*e = (struct eid){0};
+	/* by far the most bundles: ipn in two elements, arrays definite */
+	if (cursor_left(c) >= 3 && memcmp(c->p, "\x82\x02\x82", 3) == 0) {
+		c->p += 3;
+		e->scheme = EID_SCHEME_IPN;
+		e->node = cbor_uint(c);
+		e->service = cbor_uint(c);
+		if (e->node == NODE_NONE)
+			e->service = 0;
+		return;
+	}
 	bool open = cbor_array_of(c, 2);
 	e->scheme = cbor_uint(c);
 	if (!cursor_ok(c))
