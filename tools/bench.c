@@ -27,6 +27,7 @@ struct row {
 
 static const struct row rows[] = {
 	{"codec", bench_codec, "read, forward and build bundles of 1 kB; CRC and copy as the machine's limits"},
+	{"store", bench_store, "durable commits of bundles of 1 kB, beside a bare pwrite and fdatasync"},
 	{0}};
 
 struct args {
