@@ -406,6 +406,7 @@ static int set_number(const struct source *src, const struct spot *s, const char
 		[SCHEMA_RATE] = "a rate such as 256k or 10M (bits per second)"};
 	uint64_t u = 0;
 	int64_t i = 0;
+	bool minus;
 	int err;
 
 	switch (s->row->type) {
@@ -419,7 +420,9 @@ static int set_number(const struct source *src, const struct spot *s, const char
 		err = parse_u64(text, &u);
 		break;
 	case SCHEMA_DURATION:
-		err = units_duration(text, &i);
+		minus = text[0] == '-' && s->row->min < 0;
+		err = units_duration(text + minus, &i);
+		i = minus ? -i : i;
 		break;
 	default:
 		err = parse_i64(text, &i);

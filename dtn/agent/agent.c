@@ -275,7 +275,7 @@ struct record entry_record(const struct agent *a, const struct bundle_entry *e)
 	struct record r = {0};
 	struct view v;
 
-	if (store_value(a->store, STORE_BUNDLE, entry_id(e), &v) != 0 || record_read(v, &r) != 0)
+	if (store_value(a->store, STORE_BUNDLE, entry_id(e), &v) != 0 || record_decode(v, &r) != 0)
 		r = (struct record){0}; /* damaged on disk: it has no route and is given up */
 	return r;
 }
@@ -285,7 +285,7 @@ void entry_save(struct agent *a, struct bundle_entry *e, const struct record *r)
 	uint8_t room[STORE_VALUE_MAX];
 	struct buf b = buf_of(room, sizeof room);
 
-	record_write(&b, r);
+	record_encode(&b, r);
 	store_update(a->store, entry_id(e), buf_view(&b));
 }
 

@@ -226,7 +226,7 @@ static int put(struct agent *a, struct arrival *in, struct record *r, uint64_t *
 	r->hop_limit = b->has_hop ? b->hop_limit : 0;
 	r->hop_count = b->has_hop ? b->hop_count : 0;
 	r->priority = b->flags & BUNDLE_ADMIN ? PRIORITY_EXPEDITED : PRIORITY_STANDARD;
-	record_write(&value, r);
+	record_encode(&value, r);
 	s.value = buf_view(&value);
 	return store_put(a->store, &s, id);
 }

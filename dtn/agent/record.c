@@ -15,7 +15,7 @@ static uint64_t take(struct cursor *c);
 	F(dest_scheme) F(dest_service) F(dest_node) F(size_bytes) F(payload_bytes) F(tail_bytes) \
 	F(discard) F(hop_limit) F(hop_count) F(priority) F(own_seq_id) F(own_seq_no)
 
-void record_write(struct buf *b, const struct record *r)
+void record_encode(struct buf *b, const struct record *r)
 {
 	buf_u8(b, RECORD_VERSION);
 #define F(field) put(b, r->field);
@@ -23,7 +23,7 @@ void record_write(struct buf *b, const struct record *r)
 #undef F
 }
 
-int record_read(struct view value, struct record *r)
+int record_decode(struct view value, struct record *r)
 {
 	struct cursor c = cursor_of(value);
 

@@ -34,8 +34,8 @@ struct record {
 };
 
 /* The value's bytes. */
-void record_write(struct buf *b, const struct record *r);
+void record_encode(struct buf *b, const struct record *r);
 /* 0, -E_VERSION, -E_TRUNCATED, -E_TRAILING. */
-int record_read(struct view value, struct record *r) MUST_USE;
+int record_decode(struct view value, struct record *r) MUST_USE;
 
 #endif

@@ -20,7 +20,7 @@ int restore_all(struct agent *a, mono now)
 	while (store_next(a->store, STORE_BUNDLE, &id, &v)) {
 		if (a->entries.n_free == 0)
 			return -E_LIMIT; /* agent.max_bundles is smaller than what is kept: give up nothing */
-		if (record_read(v, &r) != 0) {
+		if (record_decode(v, &r) != 0) {
 			store_delete(a->store, id);
 			trace_point(a->trace, now, bundle_deleted, id, REASON_UNINTELLIGIBLE);
 			continue;

@@ -171,7 +171,7 @@ static int build_and_put(struct agent *a, const struct own_bundle *o, struct mak
 	spec_uid(&m->spec, m->r.uid);
 	m->r.tail_bytes = tail.len;
 	m->r.size_bytes = head.len + m->r.payload_bytes + tail.len;
-	record_write(&value, &m->r);
+	record_encode(&value, &m->r);
 	s.value = buf_view(&value);
 	s.head = buf_view(&head);
 	return store_put(a->store, &s, id);

@@ -7,7 +7,7 @@
 #include "dtn/client/owlt.h"
 
 #include "dtn/client/core.h"
-#include "dtn/client/wire.h"
+#include "dtn/client/packet.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -21,7 +21,7 @@
 struct arrival {
 	struct arrival *next;
 	struct proto_msg m;
-	struct wire_payload big;
+	struct packet_payload big;
 	char source[OWLT_EID_MAX], dest[OWLT_EID_MAX];
 	uint8_t bytes[];
 };
@@ -109,6 +109,13 @@ int64_t owlt_now_us(const struct owlt *o)
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	ns = (double)(ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec - (int64_t)o->core.mono0_ns);
 	return (int64_t)(ns * ((double)o->core.speed_ppm / 1e6) / 1e3);
+}
+
+int owlt_wait_ms(const struct owlt *o, int64_t at_us)
+{
+	double ms = (double)(at_us - owlt_now_us(o)) / 1e3 / ((double)o->core.speed_ppm / 1e6);
+
+	return ms <= 0 ? 0 : ms > 1e9 ? 1000000000 : (int)ms + 1;
 }
 
 uint64_t owlt_dtn0_ms(const struct owlt *o)
@@ -264,11 +271,11 @@ static int transmit(struct owlt *o, const struct buf *b, const void *big, size_t
 	if (size > 0) {
 		struct view v = view_of(big, size);
 
-		memfd = wire_memfd(&v, 1);
+		memfd = packet_memfd(&v, 1);
 		if (memfd < 0)
 			return memfd;
 	}
-	err = wire_send(o->fd, buf_view(b), memfd, true);
+	err = packet_send(o->fd, buf_view(b), memfd, true);
 	if (memfd >= 0)
 		close(memfd);
 	return err;
@@ -283,7 +290,7 @@ static void copy_text(char *to, size_t cap, struct view v)
 static int receive(struct owlt *o, int timeout_ms, struct arrival **out)
 {
 	struct pollfd p = {.fd = o->fd, .events = POLLIN};
-	struct wire_payload big = {.fd = -1};
+	struct packet_payload big = {.fd = -1};
 	struct arrival *a;
 	int n = poll(&p, 1, timeout_ms), rc;
 
@@ -292,19 +299,19 @@ static int receive(struct owlt *o, int timeout_ms, struct arrival **out)
 		return -ETIMEDOUT;
 	if (n < 0)
 		return errno == EINTR && timeout_ms < 0 ? 0 : -errno;
-	rc = wire_receive(o->fd, o->packet, sizeof o->packet, &big.fd);
+	rc = packet_receive(o->fd, o->packet, sizeof o->packet, &big.fd);
 	if (rc <= 0)
 		return rc ? rc : -ECONNRESET;
 	a = calloc(1, sizeof *a + (size_t)rc);
 	if (!a) {
-		wire_payload_close(&big);
+		packet_payload_close(&big);
 		return -ENOMEM;
 	}
 	memcpy(a->bytes, o->packet, (size_t)rc);
 	a->big = big;
 	rc = client_input(&o->core, view_of(a->bytes, (size_t)rc), &a->m);
 	if (rc == 1 && a->big.fd >= 0) {
-		int err = wire_payload_map(&a->big, SIZE_MAX);
+		int err = packet_payload_map(&a->big, SIZE_MAX);
 
 		a->m.payload = a->big.bytes;
 		rc = err ? err : 1;
@@ -358,7 +365,7 @@ static void arrival_free(struct arrival *a)
 {
 	if (!a)
 		return;
-	wire_payload_close(&a->big);
+	packet_payload_close(&a->big);
 	free(a);
 }
 

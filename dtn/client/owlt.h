@@ -34,6 +34,8 @@ const char *owlt_error_text(int err);
 const char *owlt_node(const struct owlt *o);
 /* Lab time in microseconds: real time scaled as the node's lab says, real time without a lab. */
 int64_t owlt_now_us(const struct owlt *o);
+/* Milliseconds of real time until lab time is at_us, rounded up; 0 when it is over. For timeouts. */
+int owlt_wait_ms(const struct owlt *o, int64_t at_us);
 /* DTN time (ms since 2000-01-01 UTC) at lab time 0. */
 uint64_t owlt_dtn0_ms(const struct owlt *o);
 /* The socket, for poll(): when it can be read, call owlt_event(). */

@@ -38,7 +38,7 @@ int clock_init_lab(struct clock *c, const char *path)
 	struct view text;
 	struct json *doc;
 	unsigned line;
-	int err = file_read(path, 1u << 24, &text);
+	int err = file_load(path, 1u << 24, &text);
 
 	*c = (struct clock){.is_lab = true};
 	if (err)

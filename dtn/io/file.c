@@ -30,7 +30,7 @@ static int read_all(int fd, size_t max, struct view *text)
 	return !p || (got > 0 && n <= max) ? -ENOMEM : got < 0 ? -errno : n > max ? -E_LIMIT : 0;
 }
 
-int file_read(const char *path, size_t max, struct view *text)
+int file_load(const char *path, size_t max, struct view *text)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC), err;
 

@@ -11,7 +11,7 @@
 #include <limits.h>
 
 /* The bytes of a file, at most max; the caller frees text->p. -errno, -E_LIMIT, -ENOMEM. */
-int file_read(const char *path, size_t max, struct view *text) MUST_USE;
+int file_load(const char *path, size_t max, struct view *text) MUST_USE;
 /* Writes a file so that it is there whole or not at all: temporary name, fsync, rename, fsync of the folder. */
 int file_write_safe(const char *path, struct view bytes) MUST_USE;
 

@@ -1,5 +1,5 @@
 #include "dtn/client/core.h"
-#include "dtn/client/wire.h"
+#include "dtn/client/packet.h"
 
 #include <criterion/criterion.h>
 #include <sys/mman.h>
@@ -57,29 +57,29 @@ Test(core, limits_open_sends)
 	cr_assert_eq(client_send(&c, &s, &b, &tag), 0);
 }
 
-Test(wire, maps_only_sealed_memory)
+Test(packet, maps_only_sealed_memory)
 {
 	struct view part[] = {view_text("ab"), view_text("c")};
-	struct wire_payload p = {.fd = wire_memfd(part, 2)};
+	struct packet_payload p = {.fd = packet_memfd(part, 2)};
 	int pair[2], fd = memfd_create("x", MFD_ALLOW_SEALING), got;
 	uint8_t room[8];
 
 	cr_assert_geq(p.fd, 0);
 	cr_assert_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
-	cr_assert_eq(wire_send(pair[0], view_text("m"), p.fd, true), 0);
-	wire_payload_close(&p);
-	cr_assert_eq(wire_receive(pair[1], room, sizeof room, &p.fd), 1);
-	cr_assert_eq(wire_payload_map(&p, 2), -E_TOO_BIG);
-	cr_assert_eq(wire_payload_map(&p, 3), 0);
+	cr_assert_eq(packet_send(pair[0], view_text("m"), p.fd, true), 0);
+	packet_payload_close(&p);
+	cr_assert_eq(packet_receive(pair[1], room, sizeof room, &p.fd), 1);
+	cr_assert_eq(packet_payload_map(&p, 2), -E_TOO_BIG);
+	cr_assert_eq(packet_payload_map(&p, 3), 0);
 	cr_assert(view_equal(p.bytes, view_text("abc")));
-	wire_payload_close(&p);
+	packet_payload_close(&p);
 	p.fd = fd;
 	cr_assert_eq(write(fd, "abc", 3), 3);
-	cr_assert_eq(wire_payload_map(&p, 10), -E_REFUSED);
-	wire_payload_close(&p);
-	cr_assert_eq(wire_send(pair[0], view_text("123456789"), -1, true), 0);
-	cr_assert_eq(wire_receive(pair[1], room, sizeof room, &got), -EMSGSIZE);
+	cr_assert_eq(packet_payload_map(&p, 10), -E_REFUSED);
+	packet_payload_close(&p);
+	cr_assert_eq(packet_send(pair[0], view_text("123456789"), -1, true), 0);
+	cr_assert_eq(packet_receive(pair[1], room, sizeof room, &got), -EMSGSIZE);
 	close(pair[0]);
-	cr_assert_eq(wire_receive(pair[1], room, sizeof room, &got), 0);
+	cr_assert_eq(packet_receive(pair[1], room, sizeof room, &got), 0);
 	close(pair[1]);
 }

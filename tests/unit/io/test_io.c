@@ -53,14 +53,14 @@ Test(io_file, keeps_logs_small)
 	cr_assert_eq(file_log_write(&f, view_text("abc\n")), 0);
 	cr_assert_eq(file_log_write(&f, view_text("defghi\n")), 0);
 	file_log_close(&f);
-	cr_assert_eq(file_read(path, 100, &v), 0);
+	cr_assert_eq(file_load(path, 100, &v), 0);
 	cr_assert(view_equal(v, view_text("defghi\n")));
 	free((void *)(uintptr_t)v.p);
 	snprintf(old, sizeof old, "%s.1", path);
-	cr_assert_eq(file_read(old, 100, &v), 0);
+	cr_assert_eq(file_load(old, 100, &v), 0);
 	cr_assert(view_equal(v, view_text("abc\n")));
 	free((void *)(uintptr_t)v.p);
-	cr_assert_eq(file_read(old, 3, &v), -E_LIMIT);
+	cr_assert_eq(file_load(old, 3, &v), -E_LIMIT);
 	unlink(path);
 	unlink(old);
 	rmdir(dir);

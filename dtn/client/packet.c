@@ -1,8 +1,8 @@
 /*
- * wire: SCM_RIGHTS and memfds (wire.h). A payload is mapped only when all seals are there: otherwise
+ * packet: SCM_RIGHTS and memfds (packet.h). A payload is mapped only when all seals are there: otherwise
  * its owner could change it, or shrink it under our feet (SIGBUS), while we read.
  */
-#include "dtn/client/wire.h"
+#include "dtn/client/packet.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -32,7 +32,7 @@ static int put(int fd, struct view v)
 	return 0;
 }
 
-int wire_memfd(const struct view *part, size_t n)
+int packet_memfd(const struct view *part, size_t n)
 {
 	int fd = memfd_create("owlt-payload", MFD_CLOEXEC | MFD_ALLOW_SEALING), err = 0;
 
@@ -48,7 +48,7 @@ int wire_memfd(const struct view *part, size_t n)
 	return err;
 }
 
-int wire_send(int fd, struct view packet, int memfd, bool wait)
+int packet_send(int fd, struct view packet, int memfd, bool wait)
 {
 	struct iovec iov = {(void *)(uintptr_t)packet.p, packet.n};
 	union control c = {{0}};
@@ -88,7 +88,7 @@ static void take_fds(struct msghdr *h, int *memfd)
 	}
 }
 
-int wire_receive(int fd, uint8_t *room, size_t cap, int *memfd)
+int packet_receive(int fd, uint8_t *room, size_t cap, int *memfd)
 {
 	struct iovec iov = {room, cap};
 	union control c;
@@ -109,7 +109,7 @@ int wire_receive(int fd, uint8_t *room, size_t cap, int *memfd)
 	return (int)n;
 }
 
-int wire_payload_map(struct wire_payload *p, size_t max)
+int packet_payload_map(struct packet_payload *p, size_t max)
 {
 	struct stat st;
 	int seals = fcntl(p->fd, F_GET_SEALS);
@@ -130,11 +130,11 @@ int wire_payload_map(struct wire_payload *p, size_t max)
 	return 0;
 }
 
-void wire_payload_close(struct wire_payload *p)
+void packet_payload_close(struct packet_payload *p)
 {
 	if (p->bytes.p)
 		munmap((void *)(uintptr_t)p->bytes.p, p->bytes.n);
 	if (p->fd >= 0)
 		close(p->fd);
-	*p = (struct wire_payload){.fd = -1};
+	*p = (struct packet_payload){.fd = -1};
 }

@@ -1,0 +1,101 @@
+/*
+ * daemon: owltd = a node and the parts of dtn/io. One struct holds everything; turn.c runs it.
+ */
+#ifndef OWLT_DAEMON_DAEMON_H
+#define OWLT_DAEMON_DAEMON_H
+
+#include "dtn/client/packet.h"
+#include "dtn/daemon/config.h"
+#include "dtn/io/clock.h"
+#include "dtn/io/file.h"
+#include "dtn/io/loop.h"
+#include "dtn/io/udp.h"
+#include "dtn/io/writer.h"
+
+#define CLIENT_REGISTRATIONS 16
+#define CLIENT_PENDING 64
+#define LOG_BUFFER (256u << 10)
+
+enum source { SOURCE_SIGNAL, SOURCE_WRITER, SOURCE_LISTEN, SOURCE_CLIENT, SOURCE_LINK };
+
+/* A packet that waits for room in a client's socket. */
+struct queued {
+	struct queued *next;
+	int memfd;
+	size_t n;
+	uint8_t bytes[];
+};
+
+struct client {
+	int fd;
+	struct access_rule may;
+	bool is_greeted, has_gone, is_paused;
+	uint32_t registration[CLIENT_REGISTRATIONS];
+	unsigned n_registrations;
+	struct {
+		uint64_t request, tag;
+	} pending[CLIENT_PENDING]; /* sends without an answer */
+	unsigned n_pending;
+	struct queued *first, **last;
+	uint64_t n_queued;
+	struct queued *held; /* a send that waits for room in the stage */
+};
+
+struct daemon_link {
+	struct udp udp;
+	bool is_blocked; /* until the socket can be written */
+};
+
+struct eventlog {
+	struct file_log file;
+	char *buf; /* LOG_BUFFER */
+	int64_t second; /* of the rate limit of log lines */
+	unsigned n_lines, n_left_out;
+};
+
+struct daemon {
+	struct daemon_cfg cfg;
+	struct clock clock;
+	mono now;
+	struct loop loop;
+	struct trace trace;
+	struct store *store;
+	struct writer *writer;
+	struct plan *plan;
+	struct node *node;
+	struct daemon_link *link;
+	struct udp_rx *rx;
+	int signal_fd, listen_fd;
+	struct client **client; /* cfg.max_clients slots */
+	struct eventlog log;
+	uint8_t *packet; /* scratch for one message */
+	bool is_ending, is_stopped;
+	int64_t stop_at_ns;
+};
+
+/* turn.c */
+int daemon_run(struct daemon *d) MUST_USE;
+/* app.c: application sockets */
+int app_open(struct daemon *d) MUST_USE;
+void app_close(struct daemon *d);
+void app_accept(struct daemon *d);
+void app_ready(struct daemon *d, unsigned slot, const struct loop_event *ev);
+/* Requests that waited for room in the stage, and connections that ended. */
+void app_turn(struct daemon *d);
+/* serve.c: what the messages mean */
+struct proto_msg;
+/* 0, or -E_AGAIN: the same message again after the next commit. */
+int serve_message(struct daemon *d, struct client *c, const struct proto_msg *m, int *memfd) MUST_USE;
+void serve_event(struct daemon *d, const struct node_event *ev);
+/* app.c: queues a message for a client; takes memfd (-1: none). */
+void app_send(struct daemon *d, struct client *c, const struct proto_msg *m, int memfd);
+/* control.c: the JSON document of a status request; -E_UNKNOWN for one there is not. */
+int control_status(struct daemon *d, struct view what, struct buf *out) MUST_USE;
+/* eventlog.c */
+int eventlog_open(struct daemon *d) MUST_USE;
+void eventlog_drain(struct daemon *d);
+void eventlog_close(struct daemon *d);
+void log_line(struct daemon *d, enum log_level level, const char *area, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+
+#endif

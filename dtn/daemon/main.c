@@ -1,0 +1,283 @@
+/*
+ * owltd: the node as a program, owltd(8). Foreground; "ready" on standard output (and READY=1 to
+ * systemd) when applications and peers are served; SIGTERM drains, a second one stops at once.
+ * What is opened here is closed here, in the opposite order. Start reading at main, then turn.c.
+ */
+#include "dtn/daemon/daemon.h"
+
+#include "dtn/io/signal.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define OWLT_VERSION "0.2.0"
+#define EXIT_USAGE 2
+#define HELP_BYTES (256u << 10)
+#define PLAN_BYTES (64u << 20)
+
+struct args {
+	const char *file;
+	bool check, help_config, roff;
+};
+
+static int read_args(int argc, char **argv, struct args *a);
+static int print_help(bool roff);
+static int start(struct daemon *d);
+static void stop(struct daemon *d);
+static void tell_systemd(const char *state);
+
+int main(int argc, char **argv)
+{
+	struct args args = {0};
+	struct daemon *d = calloc(1, sizeof *d);
+	int code = read_args(argc, argv, &args), err;
+
+	if (code >= 0 || !d) {
+		free(d);
+		return code >= 0 ? code : EXIT_USAGE;
+	}
+	d->signal_fd = d->listen_fd = d->loop.fd = d->log.file.fd = -1;
+	err = daemon_cfg_load(&d->cfg, args.file, environ);
+	if (err || args.check) {
+		if (!err)
+			puts("configuration ok");
+		free(d);
+		return err ? EXIT_USAGE : 0;
+	}
+	err = start(d);
+	if (!err) {
+		puts("ready");
+		fflush(stdout);
+		tell_systemd("READY=1");
+		err = daemon_run(d);
+		tell_systemd("STOPPING=1");
+	}
+	stop(d);
+	free(d);
+	return err ? EXIT_USAGE : 0;
+}
+
+static int read_args(int argc, char **argv, struct args *a)
+{
+	static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+		{"check-config", no_argument, NULL, 'k'}, {"help-config", no_argument, NULL, 'H'},
+		{"roff", no_argument, NULL, 'r'}, {"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'}, {0}};
+	int o;
+
+	while ((o = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+		switch (o) {
+		case 'c':
+			a->file = optarg;
+			break;
+		case 'k':
+			a->check = true;
+			break;
+		case 'H':
+			a->help_config = true;
+			break;
+		case 'r':
+			a->roff = true;
+			break;
+		case 'V':
+			puts("owltd " OWLT_VERSION);
+			return 0;
+		case 'h':
+			puts("usage: owltd [-c FILE] [--check-config] [--help-config] [--version]\n"
+			     "The node of Owlt, a delay-tolerant network stack. Settings come from FILE and from\n"
+			     "OWLT_ variables; --help-config lists them, owltd.conf(5) explains them.");
+			return 0;
+		default:
+			return EXIT_USAGE;
+		}
+	}
+	if (optind < argc) {
+		fprintf(stderr, "owltd: unexpected argument \"%s\"; see owltd --help\n", argv[optind]);
+		return EXIT_USAGE;
+	}
+	return a->help_config ? print_help(a->roff) : -1;
+}
+
+static int print_help(bool roff)
+{
+	struct buf b = buf_of(malloc(HELP_BYTES), HELP_BYTES);
+
+	if (!b.p)
+		return EXIT_USAGE;
+	schema_help(daemon_parts, roff, &b);
+	fwrite(b.p, 1, buf_fits(&b) ? b.len : 0, stdout);
+	free(b.p);
+	return 0;
+}
+
+/* -- from a configuration to a running node */
+
+static int fault(const char *what, const char *where, int err)
+{
+	fprintf(stderr, "owltd: %s %s: %s\n", what, where, err_text(err));
+	return err;
+}
+
+static int open_clock(struct daemon *d)
+{
+	int err = 0;
+
+	if (*d->cfg.lab_run)
+		err = clock_init_lab(&d->clock, d->cfg.lab_run);
+	else
+		clock_init_real(&d->clock);
+	if (err)
+		return fault("lab.run", d->cfg.lab_run, err);
+	d->now = INT64_MIN;
+	clock_now(&d->clock, &d->now);
+	return 0;
+}
+
+static int open_plan(struct daemon *d)
+{
+	struct plan_note note[8];
+	struct plan_notes notes = {note, 0, 8};
+	struct view text;
+	int err;
+
+	if (*d->cfg.plan == 0)
+		return 0;
+	err = file_load(d->cfg.plan, PLAN_BYTES, &text);
+	if (err)
+		return fault("plan", d->cfg.plan, err);
+	err = plan_read(text, PLAN_AUTO, &d->plan, &notes);
+	for (size_t i = 0; err && i < notes.n && i < notes.cap; i++)
+		fprintf(stderr, "%s:%u: %s\n", d->cfg.plan, note[i].line, note[i].text);
+	free((void *)(uintptr_t)text.p);
+	return err;
+}
+
+static int open_links(struct daemon *d)
+{
+	int err = 0;
+
+	d->link = calloc(d->cfg.node.n_links + 1, sizeof d->link[0]);
+	d->rx = udp_rx_new();
+	if (!d->link || !d->rx)
+		return -ENOMEM;
+	for (unsigned i = 0; i < d->cfg.node.n_links; i++)
+		d->link[i].udp.fd = -1;
+	for (unsigned i = 0; !err && i < d->cfg.node.n_links; i++) {
+		struct node_link_cfg *l = &d->cfg.node.link[i];
+
+		err = udp_open(&d->link[i].udp, l->local, l->remote);
+		l->cl_cfg.ip6 = d->link[i].udp.local.any.sa_family == AF_INET6;
+		if (!err)
+			err = loop_add(&d->loop, d->link[i].udp.fd, (struct loop_tag){SOURCE_LINK, i});
+		if (err)
+			fprintf(stderr, "owltd: links[%u] %s (%s to %s): %s\n", i, l->name, l->local,
+				l->remote, err_text(err));
+	}
+	return err;
+}
+
+static int open_store(struct daemon *d)
+{
+	int err = *d->cfg.store_path ? store_disk_open(d->cfg.store_path, &d->cfg.limits, &d->store)
+				     : store_mem_open(&d->cfg.limits, &d->store);
+
+	return err ? fault("store.path", d->cfg.store_path, err) : 0;
+}
+
+static int open_node(struct daemon *d)
+{
+	struct node_deps deps = {.store = d->store, .plan = d->plan, .trace = &d->trace,
+		.dtn_at_zero = d->clock.dtn0_ms};
+	int err;
+
+	if (getrandom(&deps.seed, sizeof deps.seed, 0) != sizeof deps.seed)
+		return -EIO;
+	if (d->plan && d->plan->reference_ms && !d->clock.is_lab)
+		deps.plan_zero = ((int64_t)d->plan->reference_ms - (int64_t)d->clock.dtn0_ms) * US_PER_MS;
+	err = node_new(&d->cfg.node, &deps, d->now, &d->node);
+	return err ? fault("node", d->cfg.node.id, err) : 0;
+}
+
+static int open_rest(struct daemon *d)
+{
+	int err = writer_open(&d->writer);
+
+	if (!err)
+		err = loop_add(&d->loop, writer_fd(d->writer), (struct loop_tag){SOURCE_WRITER, 0});
+	if (!err)
+		err = loop_add(&d->loop, d->signal_fd, (struct loop_tag){SOURCE_SIGNAL, 0});
+	if (err)
+		return fault("start", "", err);
+	err = app_open(d);
+	return err ? fault("control.socket", d->cfg.socket, err) : 0;
+}
+
+static int start(struct daemon *d)
+{
+	int err = signal_open();
+
+	if (err >= 0) {
+		d->signal_fd = err;
+		err = loop_open(&d->loop);
+	}
+	if (!err)
+		err = open_clock(d);
+	if (!err)
+		err = eventlog_open(d);
+	if (err)
+		return fault("log.events", d->cfg.events, err);
+	err = open_plan(d);
+	if (!err)
+		err = open_links(d);
+	if (!err)
+		err = open_store(d);
+	if (!err)
+		err = open_node(d);
+	return err ? err : open_rest(d);
+}
+
+static void stop(struct daemon *d)
+{
+	if (d->node)
+		app_close(d);
+	node_free(d->node);
+	writer_close(d->writer);
+	eventlog_close(d);
+	if (d->store)
+		store_close(d->store);
+	for (unsigned i = 0; d->link && i < d->cfg.node.n_links; i++)
+		udp_close(&d->link[i].udp);
+	free(d->link);
+	udp_rx_free(d->rx);
+	plan_free(d->plan);
+	loop_close(&d->loop);
+	if (d->signal_fd >= 0)
+		close(d->signal_fd);
+}
+
+/* sd_notify(3) by hand: one datagram to the socket that NOTIFY_SOCKET names. */
+static void tell_systemd(const char *state)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	size_t n = path ? strlen(path) : 0;
+	int fd;
+
+	if (n == 0 || n >= sizeof a.sun_path)
+		return;
+	memcpy(a.sun_path, path, n);
+	if (a.sun_path[0] == '@')
+		a.sun_path[0] = 0; /* abstract */
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return;
+	if (sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)(void *)&a,
+		    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n)) < 0)
+		fprintf(stderr, "owltd: cannot tell systemd: %s\n", err_text(-errno));
+	close(fd);
+}

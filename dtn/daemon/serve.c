@@ -1,0 +1,368 @@
+/*
+ * serve: what the messages of applications mean: one row a message, {type, right, function}. Answers
+ * carry the request's tag; a send is answered when its bundle is durable (serve_event).
+ * A source or an endpoint must be one that the user may register.
+ * Start reading at serve_message.
+ */
+#include "dtn/daemon/daemon.h"
+
+#include "dtn/client/proto.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define PAYLOAD_MAX (UINT64_C(1) << 30)
+#define STATUS_BYTES (4u << 20)
+
+enum right { RIGHT_NONE, RIGHT_READ, RIGHT_SEND, RIGHT_REGISTER };
+
+static int serve_hello(struct daemon *d, struct client *c, const struct proto_msg *m, int *memfd);
+static int serve_send(struct daemon *d, struct client *c, const struct proto_msg *m, int *memfd);
+static int serve_register(struct daemon *d, struct client *c, const struct proto_msg *m, int *memfd);
+static int serve_credit(struct daemon *d, struct client *c, const struct proto_msg *m, int *memfd);
+static int serve_ack(struct daemon *d, struct client *c, const struct proto_msg *m, int *memfd);
+static int serve_unregister(struct daemon *d, struct client *c, const struct proto_msg *m, int *memfd);
+static int serve_status(struct daemon *d, struct client *c, const struct proto_msg *m, int *memfd);
+
+static const struct row {
+	uint64_t type;
+	enum right right;
+	int (*serve)(struct daemon *d, struct client *c, const struct proto_msg *m, int *memfd);
+} rows[] = {
+	{PROTO_HELLO, RIGHT_NONE, serve_hello},
+	{PROTO_SEND, RIGHT_SEND, serve_send},
+	{PROTO_REGISTER, RIGHT_REGISTER, serve_register},
+	{PROTO_CREDIT, RIGHT_REGISTER, serve_credit},
+	{PROTO_ACK, RIGHT_REGISTER, serve_ack},
+	{PROTO_UNREGISTER, RIGHT_REGISTER, serve_unregister},
+	{PROTO_STATUS, RIGHT_READ, serve_status},
+};
+
+static bool has_right(const struct client *c, enum right right);
+static void refuse(struct daemon *d, struct client *c, uint64_t tag, int err);
+static int take_eid(struct view text, char *room, struct eid *e);
+static struct client *client_of(struct daemon *d, uint64_t registration);
+static void deliver(struct daemon *d, const struct node_event *ev);
+static void answer_send(struct daemon *d, const struct node_event *ev);
+
+int serve_message(struct daemon *d, struct client *c, const struct proto_msg *m, int *memfd)
+{
+	int err = -E_UNKNOWN;
+
+	if (!c->is_greeted && m->type != PROTO_HELLO) {
+		refuse(d, c, m->tag, -E_STATE);
+		return 0;
+	}
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		if (rows[i].type == m->type)
+			err = has_right(c, rows[i].right) ? rows[i].serve(d, c, m, memfd) : -EACCES;
+	if (err == -E_AGAIN)
+		return err;
+	if (err)
+		refuse(d, c, m->tag, err);
+	if (*memfd >= 0)
+		close(*memfd);
+	*memfd = -1;
+	return 0;
+}
+
+void serve_event(struct daemon *d, const struct node_event *ev)
+{
+	struct client *c;
+
+	switch (ev->type) {
+	case NODE_ACCEPTED:
+	case NODE_REFUSED:
+		answer_send(d, ev);
+		break;
+	case NODE_DELIVERY:
+		deliver(d, ev);
+		break;
+	case NODE_ACKED:
+		c = client_of(d, ev->registration);
+		if (c)
+			app_send(d, c,
+				&(struct proto_msg){.type = PROTO_ACKED, .registration = ev->registration,
+					.id = ev->id},
+				-1);
+		break;
+	}
+}
+
+static bool has_right(const struct client *c, enum right right)
+{
+	switch (right) {
+	case RIGHT_READ:
+		return c->may.read;
+	case RIGHT_SEND:
+		return c->may.send;
+	case RIGHT_REGISTER:
+		return c->may.services[0] != 0;
+	default:
+		return true;
+	}
+}
+
+static void refuse(struct daemon *d, struct client *c, uint64_t tag, int err)
+{
+	app_send(d, c,
+		&(struct proto_msg){.type = PROTO_REFUSED, .tag = tag, .err = (uint64_t)-err,
+			.text = view_text(err_text(err))},
+		-1);
+}
+
+static int serve_hello(struct daemon *d, struct client *c, const struct proto_msg *m, int *memfd)
+{
+	struct proto_msg a = {.type = PROTO_WELCOME, .tag = m->tag, .version = PROTO_VERSION,
+		.node = view_text(d->cfg.node.id), .mono0_ns = (uint64_t)d->clock.mono0_ns,
+		.dtn0_ms = d->clock.dtn0_ms, .speed_ppm = (uint64_t)(d->clock.speed * 1e6 + 0.5)};
+
+	(void)memfd;
+	if (m->version != PROTO_VERSION)
+		return -E_VERSION;
+	c->is_greeted = true;
+	app_send(d, c, &a, -1);
+	return 0;
+}
+
+/* May the client act as this endpoint? Names of dtn services are no numbers: only "*" covers them. */
+static bool may_use(const struct client *c, const struct eid *e)
+{
+	return e->scheme == EID_SCHEME_IPN ? access_service(&c->may, e->service)
+					   : strcmp(c->may.services, "*") == 0;
+}
+
+static int read_send(const struct client *c, const struct proto_msg *m, char room[3][EID_TEXT_MAX],
+	struct node_send *s)
+{
+	int err = take_eid(m->dest, room[0], &s->dest);
+
+	s->source = s->report_to = eid_null();
+	if (!err && m->source.n)
+		err = take_eid(m->source, room[1], &s->source);
+	if (!err && m->report_to.n)
+		err = take_eid(m->report_to, room[2], &s->report_to);
+	else if (!err)
+		s->report_to = s->source;
+	if (err)
+		return err;
+	if (!eid_is_null(&s->source) && !may_use(c, &s->source))
+		return -EACCES;
+	s->flags = m->flags;
+	s->lifetime_ms = m->lifetime_ms;
+	s->priority = m->priority > 2 ? 2 : (unsigned)m->priority;
+	s->custody = m->custody;
+	if (m->crc > 3)
+		return -E_RANGE;
+	s->crc_type = m->crc ? (enum crc_type)(m->crc - 1) : CRC_32C;
+	return 0;
+}
+
+static int serve_send(struct daemon *d, struct client *c, const struct proto_msg *m, int *memfd)
+{
+	char room[3][EID_TEXT_MAX];
+	struct node_send s = {.n_payload = 1};
+	struct packet_payload big = {.fd = -1};
+	struct view payload = m->payload;
+	uint64_t request;
+	int err = read_send(c, m, room, &s);
+
+	if (d->is_ending)
+		return -E_CLOSED;
+	if (c->n_pending == CLIENT_PENDING)
+		return -E_AGAIN;
+	if (!err && m->size > 0 && *memfd < 0)
+		return -E_FORM; /* a large payload was announced and did not come */
+	if (!err && *memfd >= 0) {
+		big.fd = dup(*memfd);
+		err = packet_payload_map(&big, PAYLOAD_MAX);
+		payload = big.bytes;
+	}
+	s.payload = &payload;
+	if (!err)
+		err = node_send(d->node, d->now, &s, &request);
+	if (!err) {
+		c->pending[c->n_pending].request = request;
+		c->pending[c->n_pending++].tag = m->tag;
+	}
+	packet_payload_close(&big);
+	return err;
+}
+
+static int serve_register(struct daemon *d, struct client *c, const struct proto_msg *m, int *memfd)
+{
+	char room[EID_TEXT_MAX];
+	struct eid e = eid_ipn(node_self(d->node), 0);
+	struct proto_msg a = {.type = PROTO_REGISTERED, .tag = m->tag};
+	uint32_t registration;
+	int err = m->dest.n ? take_eid(m->dest, room, &e) : 0;
+
+	(void)memfd;
+	if (err)
+		return err;
+	if (c->n_registrations == CLIENT_REGISTRATIONS)
+		return -E_LIMIT;
+	if (m->dest.n && !may_use(c, &e))
+		return -EACCES;
+	err = node_register(d->node, d->now, &e, &registration);
+	if (err)
+		return err;
+	c->registration[c->n_registrations++] = registration;
+	a.registration = registration;
+	a.dest = view_of(room, eid_print(&e, room, sizeof room));
+	app_send(d, c, &a, -1);
+	node_credit(d->node, d->now, registration,
+		m->credit > PROTO_CREDIT_MAX ? PROTO_CREDIT_MAX : m->credit);
+	return 0;
+}
+
+/* Its index among the client's own, or -1. */
+static int find_registration(const struct client *c, uint64_t registration)
+{
+	for (unsigned i = 0; i < c->n_registrations; i++)
+		if (c->registration[i] == registration)
+			return (int)i;
+	return -1;
+}
+
+static int serve_credit(struct daemon *d, struct client *c, const struct proto_msg *m, int *memfd)
+{
+	(void)memfd;
+	if (find_registration(c, m->registration) < 0)
+		return -E_UNKNOWN;
+	node_credit(d->node, d->now, (uint32_t)m->registration,
+		m->credit > PROTO_CREDIT_MAX ? PROTO_CREDIT_MAX : m->credit);
+	app_send(d, c, &(struct proto_msg){.type = PROTO_DONE, .tag = m->tag}, -1);
+	return 0;
+}
+
+static int serve_ack(struct daemon *d, struct client *c, const struct proto_msg *m, int *memfd)
+{
+	(void)memfd;
+	if (find_registration(c, m->registration) < 0)
+		return -E_UNKNOWN;
+	return node_ack(d->node, d->now, (uint32_t)m->registration, m->id);
+}
+
+static int serve_unregister(struct daemon *d, struct client *c, const struct proto_msg *m, int *memfd)
+{
+	int k = find_registration(c, m->registration);
+
+	(void)memfd;
+	if (k < 0)
+		return -E_UNKNOWN;
+	node_unregister(d->node, d->now, (uint32_t)m->registration);
+	c->registration[k] = c->registration[--c->n_registrations];
+	app_send(d, c, &(struct proto_msg){.type = PROTO_DONE, .tag = m->tag}, -1);
+	return 0;
+}
+
+static int serve_status(struct daemon *d, struct client *c, const struct proto_msg *m, int *memfd)
+{
+	struct buf b = buf_of(malloc(STATUS_BYTES), STATUS_BYTES);
+	struct proto_msg a = {.type = PROTO_REPORT, .tag = m->tag};
+	int err, fd = -1;
+
+	(void)memfd;
+	if (!b.p)
+		return -ENOMEM;
+	err = control_status(d, m->text, &b);
+	if (!err && b.len > PROTO_INLINE_MAX) {
+		struct view v = buf_view(&b);
+
+		fd = packet_memfd(&v, 1);
+		a.size = v.n;
+		err = fd < 0 ? fd : 0;
+	} else if (!err) {
+		a.payload = buf_view(&b);
+	}
+	if (!err)
+		app_send(d, c, &a, fd);
+	free(b.p);
+	return err;
+}
+
+/* -- what the node tells */
+
+static void answer_send(struct daemon *d, const struct node_event *ev)
+{
+	char room[EID_TEXT_MAX];
+
+	for (unsigned i = 0; i < d->cfg.max_clients; i++) {
+		struct client *c = d->client[i];
+
+		for (unsigned k = 0; c && k < c->n_pending; k++) {
+			uint64_t tag = c->pending[k].tag;
+
+			if (c->pending[k].request != ev->request)
+				continue;
+			c->pending[k] = c->pending[--c->n_pending];
+			if (ev->type == NODE_REFUSED) {
+				refuse(d, c, tag, ev->err);
+				return;
+			}
+			app_send(d, c,
+				&(struct proto_msg){.type = PROTO_ACCEPTED, .tag = tag, .id = ev->id,
+					.source = view_of(room, eid_print(&ev->source, room, sizeof room)),
+					.created_ms = ev->created_ms, .seq = ev->seq},
+				-1);
+			return;
+		}
+	}
+}
+
+static void deliver(struct daemon *d, const struct node_event *ev)
+{
+	struct client *c = client_of(d, ev->registration);
+	struct bundle_rules rules = bundle_rules_default();
+	char source[EID_TEXT_MAX], dest[EID_TEXT_MAX];
+	struct view payload = {0};
+	struct bundle_fault fault;
+	struct bundle b;
+	int fd = -1;
+
+	rules.allow_no_primary_crc = rules.allow_no_age = rules.allow_definite = true;
+	rules.allow_short_dtn = true; /* it was checked when it came */
+	if (!c || bundle_read_head(&b, ev->head, &rules, &fault))
+		return;
+	if (ev->payload.len && store_payload(d->store, ev->payload, &payload)) {
+		log_line(d, LOG_ERROR, "store", "payload cannot be read id=%llu", (unsigned long long)ev->id);
+		return;
+	}
+	struct proto_msg m = {.type = PROTO_DELIVERY, .registration = ev->registration, .id = ev->id,
+		.source = view_of(source, eid_print(&b.source, source, sizeof source)),
+		.dest = view_of(dest, eid_print(&b.dest, dest, sizeof dest)),
+		.created_ms = b.created_ms, .seq = b.seq, .lifetime_ms = b.lifetime_ms, .flags = b.flags,
+		.frag_off = b.frag_off, .redelivered = ev->redelivered};
+	if (b.flags & BUNDLE_FRAGMENT)
+		m.total_bytes = b.total_len;
+	if (payload.n <= PROTO_INLINE_MAX) {
+		m.payload = payload;
+	} else {
+		fd = packet_memfd(&payload, 1);
+		m.size = payload.n;
+	}
+	if (payload.n > PROTO_INLINE_MAX && fd < 0)
+		c->has_gone = true; /* no descriptor for it: it is handed over again to the next one */
+	else
+		app_send(d, c, &m, fd);
+}
+
+static int take_eid(struct view text, char *room, struct eid *e)
+{
+	if (text.n >= EID_TEXT_MAX || memchr(text.p ? text.p : (const uint8_t *)"", 0, text.n))
+		return -E_SYNTAX;
+	if (text.n)
+		memcpy(room, text.p, text.n);
+	room[text.n] = 0;
+	return eid_parse(room, e);
+}
+
+static struct client *client_of(struct daemon *d, uint64_t registration)
+{
+	for (unsigned i = 0; i < d->cfg.max_clients; i++)
+		if (d->client[i] && find_registration(d->client[i], registration) >= 0)
+			return d->client[i];
+	return NULL;
+}

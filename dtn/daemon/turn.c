@@ -1,0 +1,209 @@
+/*
+ * turn: the loop of owltd. One turn takes all inputs (bounded), ticks, makes one output pass, hands
+ * events to applications, gives the writer a batch when it is idle, drains the trace and lets the
+ * store's views go (the order node.h asks for). Nothing here decides about bundles.
+ */
+#include "dtn/daemon/daemon.h"
+
+#include "bundle/events.h"
+#include "dtn/io/signal.h"
+
+#include <stdlib.h>
+
+#define ROUNDS_MAX 4		/* receive calls per link and turn */
+#define RECORDS_PER_DATAGRAM 24 /* trace records one datagram may cause, for the promise to lose none */
+
+static void take_inputs(struct daemon *d, const struct loop_event *ev, int n);
+static void receive(struct daemon *d, unsigned link);
+static void finish_batch(struct daemon *d, bool wait);
+static void take_signal(struct daemon *d);
+static void transmit(struct daemon *d, unsigned link);
+static void start_batch(struct daemon *d);
+static bool may_end(struct daemon *d);
+static int64_t wake_at(struct daemon *d);
+
+int daemon_run(struct daemon *d)
+{
+	struct loop_event ev[LOOP_EVENTS];
+	struct node_event ne;
+
+	while (!d->is_stopped) {
+		int n = loop_wait(&d->loop, wake_at(d), ev);
+
+		if (n < 0)
+			return n;
+		clock_now(&d->clock, &d->now);
+		take_inputs(d, ev, n);
+		app_turn(d);
+		clock_now(&d->clock, &d->now);
+		node_tick(d->node, d->now);
+		for (unsigned i = 0; i < d->cfg.node.n_links; i++)
+			transmit(d, i);
+		while (node_event(d->node, &ne))
+			serve_event(d, &ne);
+		if (d->is_ending && may_end(d))
+			d->is_stopped = true;
+		start_batch(d);
+		eventlog_drain(d);
+		store_turn(d->store);
+	}
+	finish_batch(d, true);
+	return 0;
+}
+
+static int64_t wake_at(struct daemon *d)
+{
+	int64_t at = clock_ns_at(&d->clock, node_deadline(d->node));
+
+	return d->is_ending && d->stop_at_ns < at ? d->stop_at_ns : at;
+}
+
+static void take_inputs(struct daemon *d, const struct loop_event *ev, int n)
+{
+	for (int i = 0; i < n; i++) {
+		unsigned k = ev[i].tag.index;
+
+		switch ((enum source)ev[i].tag.kind) {
+		case SOURCE_SIGNAL:
+			take_signal(d);
+			break;
+		case SOURCE_WRITER:
+			finish_batch(d, false);
+			break;
+		case SOURCE_LISTEN:
+			app_accept(d);
+			break;
+		case SOURCE_CLIENT:
+			app_ready(d, k, &ev[i]);
+			break;
+		case SOURCE_LINK:
+			if (ev[i].can_write && d->link[k].is_blocked) {
+				d->link[k].is_blocked = false;
+				if (loop_want(&d->loop, d->link[k].udp.fd, ev[i].tag, true, false))
+					log_line(d, LOG_ERROR, "link", "epoll failed");
+			}
+			if (ev[i].can_read)
+				receive(d, k);
+			break;
+		}
+	}
+}
+
+static void receive(struct daemon *d, unsigned link)
+{
+	struct udp *u = &d->link[link].udp;
+
+	for (int round = 0; round < ROUNDS_MAX; round++) {
+		int n;
+
+		if (trace_room(&d->trace) < UDP_BATCH * RECORDS_PER_DATAGRAM)
+			eventlog_drain(d); /* no event is lost, whatever comes in */
+		n = udp_receive(u, d->rx);
+		if (n < 0)
+			log_line(d, LOG_WARN, "link", "receive link=%s error=%s",
+				d->cfg.node.link[link].name, err_name(n));
+		for (int i = 0; i < n; i++) {
+			bool ours;
+			struct view v = udp_datagram(u, d->rx, i, &ours);
+
+			if (ours)
+				node_input(d->node, d->now, link, v);
+			else
+				trace_point(&d->trace, d->now, frame_ignored, link, WHY_OTHER_SOURCE, v.n);
+		}
+		if (n < UDP_BATCH)
+			return;
+		clock_now(&d->clock, &d->now);
+	}
+}
+
+static void take_signal(struct daemon *d)
+{
+	int sig;
+
+	while ((sig = signal_next(d->signal_fd)) != 0) {
+		log_line(d, LOG_INFO, "node", "signal=%d", sig);
+		if (d->is_ending) {
+			d->is_stopped = true;
+			return;
+		}
+		d->is_ending = true;
+		d->stop_at_ns = clock_mono_ns() + d->cfg.drain_us * 1000;
+	}
+}
+
+/* Packets of one link, 64 a call. What the socket does not take is told to the node as failed; it is
+ * asked again when the socket can be written. */
+static void transmit(struct daemon *d, unsigned link)
+{
+	struct daemon_link *l = &d->link[link];
+	struct loop_tag tag = {SOURCE_LINK, link};
+	uint8_t room[UDP_BATCH][64];
+	struct udp_packet p[UDP_BATCH];
+	uint64_t cookie[UDP_BATCH];
+	int n, done, err;
+
+	while (!l->is_blocked) {
+		for (n = 0; n < UDP_BATCH; n++) {
+			struct pkt k = {.buf = room[n], .cap = sizeof room[n]};
+
+			if (!node_output(d->node, d->now, link, &k))
+				break;
+			cookie[n] = k.cookie;
+			p[n].n_parts = k.n_parts;
+			for (unsigned i = 0; i < k.n_parts; i++)
+				p[n].part[i] = k.part[i].bytes;
+		}
+		for (done = 0; done < n && !l->is_blocked;) {
+			int went = udp_send(&l->udp, p + done, n - done, &err);
+
+			for (int i = 0; i < went; i++)
+				node_sent(d->node, d->now, link, cookie[done++], 0);
+			if (went > 0)
+				continue;
+			l->is_blocked = err == -EAGAIN || err == -ENOBUFS;
+			if (!l->is_blocked)
+				node_sent(d->node, d->now, link, cookie[done++], err);
+		}
+		for (; done < n; done++)
+			node_sent(d->node, d->now, link, cookie[done], -EAGAIN);
+		if (l->is_blocked && loop_want(&d->loop, l->udp.fd, tag, true, true))
+			l->is_blocked = false;
+		if (n < UDP_BATCH)
+			return;
+	}
+}
+
+static void start_batch(struct daemon *d)
+{
+	struct store_batch *b;
+
+	if (writer_is_busy(d->writer) || !store_is_dirty(d->store))
+		return;
+	b = store_commit_begin(d->store);
+	if (b)
+		writer_start(d->writer, b);
+}
+
+static void finish_batch(struct daemon *d, bool wait)
+{
+	struct store_batch *b;
+	int err;
+
+	if (!writer_take(d->writer, wait, &b, &err))
+		return;
+	store_commit_end(d->store, b, err);
+	if (err)
+		log_line(d, LOG_ERROR, "store", "commit failed error=%s", err_name(err));
+	node_stored(d->node, d->now);
+}
+
+/* SIGTERM: signals are flushed and what is staged is written, for at most cfg.drain_us. */
+static bool may_end(struct daemon *d)
+{
+	bool drained = node_drain(d->node, d->now);
+
+	if (drained && !writer_is_busy(d->writer) && !store_is_dirty(d->store))
+		return true;
+	return clock_mono_ns() >= d->stop_at_ns;
+}

@@ -1,0 +1,200 @@
+/*
+ * chunk: reading and writing chunks, and joining them into files (chunk.h, owlt-chunk(5)). What was
+ * taken is on disk before it is acknowledged, so a receiver that is killed goes on where it was: the
+ * .have file holds one 16-byte record (offset, length) per chunk. Chunks may come twice and in any order.
+ * Start reading at chunk_join.
+ */
+#include "tools/chunk.h"
+
+#include "bundle/cbor.h"
+#include "dtn/io/file.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define MAGIC "owlt-chunk"
+#define FILE_MAX_BYTES (UINT64_C(1) << 40)
+#define RECORD 16
+
+static int put_data(const char *part, const struct chunk *c);
+static int note(const char *have, const struct chunk *c);
+static int covered(const char *have, uint64_t size, bool *all);
+static int sum_file(const char *path, uint8_t sum[SHA256_BYTES]);
+
+int chunk_read(struct view payload, struct chunk *c)
+{
+	struct cursor cur = cursor_of(payload);
+	struct view magic, sum;
+	int err;
+
+	if (cbor_array(&cur) != 7)
+		return -E_TYPE;
+	magic = cbor_text(&cur);
+	if (!cursor_ok(&cur) || !view_equal(magic, view_text(MAGIC)) || cbor_uint(&cur) != 1)
+		return -E_TYPE;
+	c->name = cbor_text(&cur);
+	c->size = cbor_uint(&cur);
+	sum = cbor_bytes(&cur);
+	c->offset = cbor_uint(&cur);
+	c->data = cbor_bytes(&cur);
+	err = cursor_finish(&cur);
+	if (err)
+		return err;
+	if (sum.n != SHA256_BYTES || c->name.n == 0 || c->name.n > 255 || c->size > FILE_MAX_BYTES ||
+		c->offset > c->size || c->data.n > c->size - c->offset || (c->data.n == 0 && c->size > 0))
+		return -E_RANGE;
+	memcpy(c->sum, sum.p, SHA256_BYTES);
+	return 0;
+}
+
+void chunk_write(struct buf *b, const struct chunk *c)
+{
+	cbor_put_array(b, 7);
+	cbor_put_text(b, view_text(MAGIC));
+	cbor_put_uint(b, 1);
+	cbor_put_text(b, c->name);
+	cbor_put_uint(b, c->size);
+	cbor_put_bytes(b, view_of(c->sum, SHA256_BYTES));
+	cbor_put_uint(b, c->offset);
+	cbor_put_bytes(b, c->data);
+}
+
+void chunk_file_name(struct view name, char *out, size_t cap)
+{
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+	size_t n = 0;
+
+	for (size_t i = 0; i < name.n && n + 4 <= cap; i++) {
+		bool ok = name.p[i] && strchr(plain, name.p[i]) && !(i == 0 && name.p[i] == '.');
+
+		if (ok)
+			out[n++] = (char)name.p[i];
+		else
+			n += (size_t)snprintf(out + n, cap - n, "%%%02X", name.p[i]);
+	}
+	out[n] = 0;
+}
+
+int chunk_join(const char *dir, const struct chunk *c, char path[PATH_MAX])
+{
+	char name[800], hex[SHA256_HEX], part[PATH_MAX], have[PATH_MAX];
+	uint8_t sum[SHA256_BYTES];
+	bool all = false;
+	int n, err;
+
+	chunk_file_name(c->name, name, sizeof name);
+	sha256_hex(c->sum, 8, hex);
+	n = snprintf(part, sizeof part, "%s/.%.200s-%s.part", dir, name, hex);
+	snprintf(have, sizeof have, "%s/.%.200s-%s.have", dir, name, hex);
+	if (n >= PATH_MAX || snprintf(path, PATH_MAX, "%s/%.255s", dir, name) >= PATH_MAX)
+		return -ENAMETOOLONG;
+	err = put_data(part, c);
+	if (!err)
+		err = note(have, c);
+	if (!err)
+		err = covered(have, c->size, &all);
+	if (err || !all)
+		return err;
+	err = sum_file(part, sum);
+	if (!err && memcmp(sum, c->sum, sizeof sum) != 0)
+		err = -E_CRC;
+	if (!err && rename(part, path))
+		err = -errno;
+	if (!err || err == -E_CRC)
+		unlink(have);
+	if (err == -E_CRC)
+		unlink(part);
+	return err ? err : 1;
+}
+
+static int write_at(int fd, struct view v, uint64_t off)
+{
+	while (v.n > 0) {
+		ssize_t n = pwrite(fd, v.p, v.n, (off_t)off);
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		if (n > 0) {
+			v = view_sub(v, (size_t)n, v.n - (size_t)n);
+			off += (uint64_t)n;
+		}
+	}
+	return fdatasync(fd) ? -errno : 0;
+}
+
+static int put_data(const char *part, const struct chunk *c)
+{
+	int fd = open(part, O_WRONLY | O_CREAT | O_CLOEXEC, 0644), err;
+
+	if (fd < 0)
+		return -errno;
+	err = write_at(fd, c->data, c->offset);
+	close(fd);
+	return err;
+}
+
+static int note(const char *have, const struct chunk *c)
+{
+	uint8_t rec[RECORD];
+	int fd = open(have, O_WRONLY | O_CREAT | O_CLOEXEC, 0644), err;
+	off_t at;
+
+	if (fd < 0)
+		return -errno;
+	be64_put(rec, c->offset);
+	be64_put(rec + 8, c->data.n);
+	at = lseek(fd, 0, SEEK_END) / RECORD * RECORD; /* over a record that a crash cut short */
+	err = write_at(fd, view_of(rec, sizeof rec), (uint64_t)at);
+	close(fd);
+	return err;
+}
+
+static int by_offset(const void *a, const void *b)
+{
+	return memcmp(a, b, 8);
+}
+
+/* Do the records cover 0 .. size without a gap? */
+static int covered(const char *have, uint64_t size, bool *all)
+{
+	struct view v;
+	uint64_t upto = 0;
+	int err = file_load(have, 256u << 20, &v);
+
+	if (err)
+		return err;
+	qsort((void *)(uintptr_t)v.p, v.n / RECORD, RECORD, by_offset);
+	for (size_t i = 0; i + RECORD <= v.n; i += RECORD) {
+		uint64_t off = be64_get(v.p + i), end = off + be64_get(v.p + i + 8);
+
+		if (off > upto)
+			break;
+		upto = end > upto ? end : upto;
+	}
+	free((void *)(uintptr_t)v.p);
+	*all = upto >= size;
+	return 0;
+}
+
+static int sum_file(const char *path, uint8_t sum[SHA256_BYTES])
+{
+	uint8_t room[65536];
+	struct sha256 s;
+	int fd = open(path, O_RDONLY | O_CLOEXEC), err, end;
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	err = sha256_init(&s);
+	while (!err && (n = read(fd, room, sizeof room)) != 0) {
+		if (n < 0)
+			err = -errno;
+		else
+			sha256_update(&s, view_of(room, (size_t)n));
+	}
+	end = sha256_final(&s, sum);
+	close(fd);
+	return err ? err : end;
+}

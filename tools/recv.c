@@ -1,0 +1,199 @@
+/*
+ * owlt recv: takes bundles for an endpoint, owlt-recv(1). A bundle is acknowledged when its file is
+ * written, fsynced and renamed; chunks (owlt-chunk(5)) when they are in the file's part. Then, and
+ * only then, the node may forget it. Start reading at cmd_recv.
+ */
+#include "dtn/io/file.h"
+#include "tools/chunk.h"
+#include "tools/connect.h"
+#include "tools/opt.h"
+#include "tools/out.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define CREDIT 16
+
+int cmd_recv(int argc, char **argv);
+
+struct args {
+	const char *socket, *dir;
+	uint64_t n;
+	int64_t timeout_us;
+	bool keep, json;
+};
+
+#define AT(field) offsetof(struct args, field)
+
+static const struct opt opts[] = {
+	{"count", 'n', OPT_U64, AT(n), "N", "end after N bundles; a file joined from chunks counts as one", NULL},
+	{"output", 'o', OPT_TEXT, AT(dir), "DIR", "write files SOURCE-MS-SEQ.bin into this folder", NULL},
+	{"timeout", 0, OPT_DURATION, AT(timeout_us), "D", "end after this lab time", NULL},
+	{"keep", 0, OPT_FLAG, AT(keep), NULL, "keep the registration when this command ends", NULL},
+	CONNECT_OPT(struct args),
+	{"json", 0, OPT_FLAG, AT(json), NULL, "one JSON line per bundle (needs -o)", NULL},
+	{0}};
+
+static const struct opt_command command = {"recv", "EID", "receive bundles for an endpoint", opts,
+	"With -n 1 and without -o the payload goes to standard output. Chunks of a file are joined,\n"
+	"verified and, after an interruption, continued. Exit 0: N bundles came, 1: fewer, 2: no node."};
+
+struct job {
+	struct owlt *node;
+	const struct args *a;
+	struct out out;
+	char own_dir[64]; /* chunks on their way to standard output */
+	uint64_t n;	  /* done */
+};
+
+static int receive(struct job *j, const char *eid);
+static int take(struct job *j, const struct owlt_event *ev);
+
+int cmd_recv(int argc, char **argv)
+{
+	struct args a = {.timeout_us = INT64_MAX};
+	struct opt_rest rest = opt_read(&command, argc, argv, &a, 1, 1);
+	struct job j = {.a = &a};
+	int code, end;
+
+	if (rest.done)
+		return rest.code;
+	if (!a.dir && (a.n != 1 || a.json))
+		return out_fail("recv: -o DIR is needed unless one payload goes to standard output (-n 1)");
+	if (a.dir && mkdir(a.dir, 0755) && errno != EEXIST)
+		return out_fail("recv: %s: %s", a.dir, owlt_error_text(-errno));
+	j.node = connect_node("recv", a.socket);
+	if (!j.node)
+		return EXIT_USAGE;
+	out_begin(&j.out, a.json);
+	code = receive(&j, rest.argv[0]);
+	if (*j.own_dir)
+		rmdir(j.own_dir);
+	owlt_close(j.node);
+	end = out_end(&j.out);
+	return end ? end : code;
+}
+
+static int receive(struct job *j, const char *eid)
+{
+	int64_t start = owlt_now_us(j->node), until;
+	uint32_t registration;
+	struct owlt_event ev;
+	int err = owlt_register(j->node, eid, j->a->n == 1 ? 1 : CREDIT, j->a->keep, NULL, &registration);
+
+	until = j->a->timeout_us > INT64_MAX - start ? INT64_MAX : start + j->a->timeout_us;
+	if (err)
+		return out_no("recv: %s: %s", eid, owlt_error_text(err));
+	while (j->a->n == 0 || j->n < j->a->n) {
+		int got = owlt_event(j->node, &ev, until == INT64_MAX ? -1 : owlt_wait_ms(j->node, until));
+
+		if (got < 0)
+			return out_fail("recv: %s", owlt_error_text(got));
+		if (got == 0 && owlt_now_us(j->node) >= until)
+			return out_no("recv: %s: %llu bundles in the time given", eid, (unsigned long long)j->n);
+		if (got == 0)
+			continue;
+		if (ev.type == OWLT_GONE)
+			return out_fail("recv: the node ended the connection");
+		if (ev.type == OWLT_DELIVERY) {
+			uint64_t id = ev.id;
+
+			err = take(j, &ev);
+			if (!err)
+				err = owlt_ack(j->node, registration, id);
+			if (err)
+				return out_fail("recv: %s", owlt_error_text(err));
+		}
+	}
+	/* the last acknowledgement is durable before we go */
+	while (owlt_event(j->node, &ev, 2000) == 1 && ev.type != OWLT_ACKED && ev.type != OWLT_GONE)
+		;
+	return EXIT_YES;
+}
+
+static int to_stdout(struct view v)
+{
+	return fwrite(v.p ? (const char *)v.p : "", 1, v.n, stdout) == v.n && fflush(stdout) == 0 ? 0 : -EPIPE;
+}
+
+static void tell(struct job *j, const struct owlt_event *ev, const char *path, uint64_t bytes)
+{
+	j->n++;
+	if (!j->a->dir)
+		return;
+	out_text(&j->out, "%s %llu %llu %llu %s\n", ev->source, (unsigned long long)ev->created_ms,
+		(unsigned long long)ev->seq, (unsigned long long)bytes, path);
+	if (!j->out.json)
+		return;
+	jw_object(&j->out.w, NULL);
+	out_string(&j->out, "source", ev->source);
+	out_string(&j->out, "dest", ev->dest);
+	jw_u64(&j->out.w, "created_ms", ev->created_ms);
+	jw_u64(&j->out.w, "seq", ev->seq);
+	jw_u64(&j->out.w, "bytes", bytes);
+	jw_bool(&j->out.w, "redelivered", ev->redelivered);
+	out_string(&j->out, "file", path);
+	jw_object_end(&j->out.w);
+	out_line(&j->out);
+}
+
+/* Standard output gets the file when it is whole. */
+static int spill(const char *path)
+{
+	struct view v;
+	int err = file_load(path, SIZE_MAX - 1, &v);
+
+	if (err)
+		return err;
+	err = to_stdout(v);
+	free((void *)(uintptr_t)v.p);
+	unlink(path);
+	return err;
+}
+
+static int take_chunk(struct job *j, const struct owlt_event *ev, const struct chunk *c)
+{
+	char path[PATH_MAX];
+	const char *dir = j->a->dir;
+	int rc;
+
+	if (!dir && !*j->own_dir) {
+		snprintf(j->own_dir, sizeof j->own_dir, "/tmp/owlt-recv-XXXXXX");
+		if (!mkdtemp(j->own_dir))
+			return -errno;
+	}
+	rc = chunk_join(dir ? dir : j->own_dir, c, path);
+	if (rc == -E_CRC) {
+		fprintf(stderr, "owlt: recv: %.*s: the joined file does not have its checksum; thrown away\n",
+			(int)c->name.n, (const char *)c->name.p);
+		return 0;
+	}
+	if (rc != 1)
+		return rc;
+	if (!dir)
+		rc = spill(path);
+	tell(j, ev, path, c->size);
+	return rc < 0 ? rc : 0;
+}
+
+static int take(struct job *j, const struct owlt_event *ev)
+{
+	struct view v = view_of(ev->payload, ev->size);
+	char name[OWLT_EID_MAX + 64], safe[3 * OWLT_EID_MAX + 256], path[PATH_MAX];
+	struct chunk c;
+	int err;
+
+	if (ev->total_bytes == 0 && chunk_read(v, &c) == 0)
+		return take_chunk(j, ev, &c);
+	snprintf(name, sizeof name, "%s-%llu-%llu", ev->source, (unsigned long long)ev->created_ms,
+		(unsigned long long)ev->seq);
+	chunk_file_name(view_text(name), safe, sizeof safe);
+	if (snprintf(path, sizeof path, "%s/%s.bin", j->a->dir ? j->a->dir : "", safe) >= (int)sizeof path)
+		return -ENAMETOOLONG;
+	err = j->a->dir ? file_write_safe(path, v) : to_stdout(v);
+	if (!err)
+		tell(j, ev, path, v.n);
+	return err;
+}
