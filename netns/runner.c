@@ -12,7 +12,7 @@
 #include "netns/runner.h"
 #include "bundle/base/units.h"
 #include "netns/daemons.h"
-#include "netns/emulator.h"
+#include "netns/emulator_process.h"
 #include "netns/janitor.h"
 
 #include <fcntl.h>
@@ -22,7 +22,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -38,9 +37,8 @@
 struct runner {
 	struct lab lab;
 	struct janitor janitor;
-	struct emulator_shared *shared;
-	pid_t emulator;
-	int start_fd, signal_fd, listen_fd, down_fd;
+	struct emulator_process emulator;
+	int signal_fd, listen_fd, down_fd;
 	int64_t told_at;
 	mono until;
 	bool is_stopping, has_failed, has_janitor, was_ready;
@@ -53,8 +51,6 @@ static int set_up_signals(struct runner *r);
 static int set_up_spaces(struct runner *r);
 static void tell_janitor(struct runner *r);
 static int listen_at(const char *path);
-static int start_emulator(struct runner *r);
-static void become_emulator(struct runner *r, int ready_fd, int start_fd, pid_t parent);
 static int check_speed(const struct runner *r);
 static int start_clock(struct runner *r);
 static mono end_of(const struct lab *l);
@@ -73,7 +69,7 @@ static void tear_down(struct runner *r);
 
 int runner_run(const struct lab_options *opt, int ready_fd)
 {
-	struct runner r = {.emulator = 0, .start_fd = -1, .signal_fd = -1, .listen_fd = -1, .down_fd = -1};
+	struct runner r = {.emulator = {.start_fd = -1}, .signal_fd = -1, .listen_fd = -1, .down_fd = -1};
 	int err = set_up(&r, opt), status;
 
 	if (!err)
@@ -85,7 +81,7 @@ int runner_run(const struct lab_options *opt, int ready_fd)
 	}
 	while (!err && !r.is_stopping)
 		turn(&r);
-	if (r.emulator || daemons_running(&r.lab) > 0)
+	if (r.emulator.pid > 0 || daemons_running(&r.lab) > 0)
 		stop(&r);
 	if (!err)
 		conclude(&r);
@@ -115,9 +111,6 @@ static int set_up(struct runner *r, const struct lab_options *opt)
 	l->opt = opt;
 	l->uid = geteuid();
 	l->links_ns = -1;
-	r->shared = mmap(NULL, sizeof *r->shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (r->shared == MAP_FAILED)
-		return -ENOMEM;
 	err = set_up_dir(r, opt);
 	if (!err)
 		err = set_up_signals(r);
@@ -133,8 +126,11 @@ static int set_up(struct runner *r, const struct lab_options *opt)
 		err = r->listen_fd = listen_at(path);
 		err = err < 0 ? err : 0;
 	}
-	if (!err)
-		err = start_emulator(r);
+	if (!err) {
+		const int own[] = {r->janitor.fd, r->listen_fd, r->signal_fd};
+
+		err = emulator_process_start(&r->emulator, l, own, 3);
+	}
 	if (!err)
 		err = check_speed(r);
 	return err ? err : start_clock(r);
@@ -247,71 +243,12 @@ static int listen_at(const char *path)
 	return fd;
 }
 
-static int start_emulator(struct runner *r)
-{
-	int ready[2], go[2];
-	pid_t parent = getpid();
-	char byte;
-	ssize_t n;
-
-	if (pipe2(ready, O_CLOEXEC) < 0)
-		return -errno;
-	if (pipe2(go, O_CLOEXEC) < 0)
-		return -errno;
-	r->emulator = fork();
-	if (r->emulator == 0) {
-		close(ready[0]);
-		close(go[1]);
-		become_emulator(r, ready[1], go[0], parent);
-	}
-	close(ready[1]);
-	close(go[0]);
-	r->start_fd = go[1];
-	if (r->emulator < 0)
-		return -errno;
-	do
-		n = read(ready[0], &byte, 1);
-	while (n < 0 && errno == EINTR);
-	close(ready[0]);
-	return n == 1 ? 0 : -EPIPE;
-}
-
-/* In the child; does not return. */
-static void become_emulator(struct runner *r, int ready_fd, int start_fd, pid_t parent)
-{
-	struct lab *l = &r->lab;
-	const struct lab_options *opt = l->opt;
-	char capture[LAB_PATH_MAX], links[LAB_PATH_MAX], note[160];
-	struct emulator_cfg cfg = {.topo = l->topo,
-		.ifindex = (const int(*)[2])l->ifindex,
-		.ns_fd = l->links_ns,
-		.capture_path = opt->no_capture ? NULL : capture,
-		.links_path = links,
-		.note = note,
-		.capture_limit = opt->capture_limit,
-		.memory_limit = opt->memory_limit,
-		.seed = opt->seed,
-		.ready_fd = ready_fd,
-		.start_fd = start_fd,
-		.parent = parent,
-		.shared = r->shared};
-
-	setpgid(0, 0);
-	close(r->janitor.fd);
-	close(r->listen_fd);
-	close(r->signal_fd);
-	rundir_path(l, "frames.pcapng", NULL, capture);
-	rundir_path(l, "links.json", NULL, links);
-	snprintf(note, sizeof note, "lab %s, speed %g; times are lab time", l->topo->name, l->speed);
-	_exit(emulator_run(&cfg));
-}
-
 static int check_speed(const struct runner *r)
 {
-	double need = measure_need(r->lab.topo, r->lab.speed), can = (double)r->shared->capacity;
+	double need = measure_need(r->lab.topo, r->lab.speed), can = (double)r->emulator.shared->capacity;
 
 	printf("link emulator: %.0f frames of 1400 B per second here%s, the links may ask for %.0f\n", can,
-		r->shared->has_realtime ? ", realtime priority" : "", need);
+		r->emulator.shared->has_realtime ? ", realtime priority" : "", need);
 	if (need <= can)
 		return 0;
 	fprintf(stderr, "owlt lab: speed %g is more than this machine can emulate; at most about %.3g\n",
@@ -331,11 +268,7 @@ static int start_clock(struct runner *r)
 		l->clock.dtn0_ms = l->topo->plan->reference_ms;
 	r->until = end_of(l);
 	err = rundir_write_run(l);
-	if (!err && write(r->start_fd, &l->clock, sizeof l->clock) != sizeof l->clock)
-		err = -EPIPE;
-	close(r->start_fd);
-	r->start_fd = -1;
-	return err;
+	return err ? err : emulator_process_go(&r->emulator, &l->clock);
 }
 
 static mono end_of(const struct lab *l)
@@ -450,8 +383,8 @@ static void reap(struct runner *r)
 		if (r->has_janitor && pid == r->janitor.pid) {
 			r->has_janitor = false;
 			fprintf(stderr, "owlt lab: the janitor died; the lab goes on without it\n");
-		} else if (pid == r->emulator) {
-			r->emulator = 0;
+		} else if (pid == r->emulator.pid) {
+			r->emulator.pid = 0;
 			r->is_stopping = r->has_failed = true;
 			fprintf(stderr, "owlt lab: the link emulator died; the lab ends\n");
 		} else if (daemon_ended(&r->lab, pid, status)) {
@@ -519,7 +452,7 @@ static bool obey(struct runner *r, char *line, int fd)
 /* Once a second, on a terminal. */
 static void show_progress(struct runner *r)
 {
-	const struct emulator_shared *s = r->shared;
+	const struct emulator_shared *s = r->emulator.shared;
 	int64_t now = clock_now_ns(CLOCK_MONOTONIC);
 	char text[48];
 
@@ -540,38 +473,26 @@ static void stop(struct runner *r)
 	if (isatty(STDOUT_FILENO) && r->told_at)
 		printf("\n");
 	reap(r);
-	daemons_stop(l, r->emulator && r->was_ready ? DRAIN_MS : 500);
+	daemons_stop(l, r->emulator.pid && r->was_ready ? DRAIN_MS : 500);
 	stop_emulator(r);
 }
 
 static void stop_emulator(struct runner *r)
 {
-	int64_t end = clock_now_ns(CLOCK_MONOTONIC) + 5 * NS_PER_S;
-	int status = 0;
+	bool is_alive = r->emulator.pid > 0;
+	int status = emulator_process_stop(&r->emulator);
 
-	if (!r->emulator)
+	if (!is_alive || !r->was_ready || (WIFEXITED(status) && WEXITSTATUS(status) == EMULATOR_OK))
 		return;
-	kill(r->emulator, SIGTERM);
-	if (r->start_fd >= 0)
-		close(r->start_fd); /* it may still wait for the clock line */
-	r->start_fd = -1;
-	while (waitpid(r->emulator, &status, WNOHANG) == 0) {
-		if (clock_now_ns(CLOCK_MONOTONIC) > end)
-			kill(r->emulator, SIGKILL);
-		poll(NULL, 0, 2);
-	}
-	r->emulator = 0;
-	if (r->was_ready && (!WIFEXITED(status) || WEXITSTATUS(status) != EMULATOR_OK)) {
-		r->has_failed = true;
-		fprintf(stderr, "owlt lab: the link emulator ended %s; see %s/links.json\n",
-			WIFEXITED(status) && WEXITSTATUS(status) == EMULATOR_UNBALANCED ?
-			"with counters that don't balance" : "badly", r->lab.dir);
-	}
+	r->has_failed = true;
+	fprintf(stderr, "owlt lab: the link emulator ended %s; see %s/links.json\n",
+		WIFEXITED(status) && WEXITSTATUS(status) == EMULATOR_UNBALANCED ?
+		"with counters that don't balance" : "badly", r->lab.dir);
 }
 
 static void conclude(struct runner *r)
 {
-	const struct emulator_shared *s = r->shared;
+	const struct emulator_shared *s = r->emulator.shared;
 	double speed = r->lab.speed;
 
 	printf("frames: %llu sent + %llu duplicated = %llu delivered + %llu dropped + %llu on the way%s\n",
