@@ -27,6 +27,7 @@ struct row {
 
 static const struct row rows[] = {
 	{"codec", bench_codec, "read, forward and build bundles of 1 kB; CRC and copy as the machine's limits"},
+	{"emulator", bench_emulator, "the lab's link emulator: frames/s, added delay, clock error at 60 s of light time"},
 	{"store", bench_store, "durable commits of bundles of 1 kB, beside a bare pwrite and fdatasync"},
 	{0}};
 

@@ -8,6 +8,7 @@
 
 /* A benchmark prints its figures with bench_figure(); 0, or an exit code after a message. */
 int bench_codec(struct out *o);
+int bench_emulator(struct out *o);
 int bench_store(struct out *o);
 
 /* One figure: "name  value unit   note". JSON: {"bench","name","value","unit","note"}, one line each. */
