@@ -208,6 +208,8 @@ static int load_clock(struct run_dir *r)
 		err = json_u64(json_get(doc, "dtn0_ms"), &r->dtn0_ms);
 	if (err == 0 && json_get(doc, "mono0_ns"))
 		err = json_i64(json_get(doc, "mono0_ns"), &r->mono0_ns);
+	if (err == 0 && json_get(doc, "runner_pid"))
+		err = json_u64(json_get(doc, "runner_pid"), &r->runner_pid);
 	if (err == 0 && json_get(doc, "speed"))
 		err = json_double(json_get(doc, "speed"), &r->speed);
 	if (err < 0)

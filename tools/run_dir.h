@@ -16,6 +16,7 @@ struct run_dir {
 	dtntime dtn0_ms;   /* 0: no run.json */
 	int64_t mono0_ns;
 	double speed;
+	uint64_t runner_pid; /* 0: not told */
 };
 
 /* A file as bytes; n = 0 and p = NULL for an empty one. */

@@ -93,13 +93,20 @@ void picture_draw(const struct dataset *d, struct buf *svg)
 	free(p.height);
 }
 
-/* From lab time 0, or the first event if that is much later, to a little behind the last one. */
+/* From lab time 0, or the first event if that is much later, to a little behind the last thing drawn;
+ * contacts alone don't make it longer. */
 static void set_span(struct picture *p)
 {
 	const struct dataset *d = p->d;
 
 	p->t0 = d->base_ns != NO_TIME ? d->base_ns : 0;
-	p->t1 = d->last_ns != NO_TIME ? d->last_ns : p->t0;
+	p->t1 = p->t0;
+	for (size_t k = 0; k < d->n_obs; k++)
+		p->t1 = d->obs[k].t > p->t1 ? d->obs[k].t : p->t1;
+	for (size_t k = 0; k < d->n_marks; k++)
+		p->t1 = d->mark[k].t > p->t1 ? d->mark[k].t : p->t1;
+	if (p->t1 == p->t0 && d->last_ns != NO_TIME)
+		p->t1 = d->last_ns;
 	if (d->first_ns != NO_TIME && d->first_ns - p->t0 > (p->t1 - p->t0) / 2)
 		p->t0 = d->first_ns;
 	p->t1 += (p->t1 - p->t0) / 50;
