@@ -337,7 +337,7 @@ static void show(struct watch *w, const struct options *o, bool is_last)
 		w->n_retx ? " | sent again" : "");
 	if (w->n_retx)
 		snprintf(line + strlen(line), sizeof line - strlen(line), " %llu", (unsigned long long)w->n_retx);
-	if (!is_due || (!w->is_terminal && !is_last && strcmp(line, w->last) == 0))
+	if (!is_due || (!w->is_terminal && strcmp(line, w->last) == 0))
 		return;
 	memcpy(w->last, line, sizeof line);
 	w->last_print_ns = real_now();

@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define TIME_MAX INT64_C(4000000000000000000) /* the year 2096; sums of two times still fit */
+
 static bool same_bundle(const struct hash_node *n, const void *key);
 static uint64_t bundle_hash(const struct ds_bundle *b);
 static bool find_iface(const struct dataset *d, const char *name, uint32_t *link, unsigned *end);
@@ -45,7 +47,7 @@ int dataset_new(struct dataset **out, const struct topo *topo, const char *run_i
 	d->rules.allow_no_primary_crc = d->rules.allow_no_age = d->rules.allow_definite =
 		d->rules.allow_short_dtn = true;
 	snprintf(d->run_id, sizeof d->run_id, "%s", run_id);
-	d->base_ns = base_ms ? (int64_t)base_ms * 1000000 + DTN_EPOCH_UNIX_S * 1000000000 : NO_TIME;
+	d->base_ns = base_ms && base_ms < TIME_MAX / 1000000 - DTN_EPOCH_UNIX_S * 1000 ? (int64_t)base_ms * 1000000 + DTN_EPOCH_UNIX_S * 1000000000 : NO_TIME;
 	d->first_ns = d->last_ns = NO_TIME;
 	d->contact = calloc(n_contacts + 1, sizeof *d->contact);
 	d->direction = calloc(2 * topo->n_links + 1, sizeof *d->direction);
@@ -93,7 +95,7 @@ int dataset_frame(struct dataset *d, const struct pcapng_frame *f)
 
 	d->frames[kind]++;
 	d->has_frames = true;
-	if (!find_iface(d, f->iface->name, &o.link, &end) || f->direction == PCAPNG_UNKNOWN) {
+	if (!find_iface(d, f->iface->name, &o.link, &end) || f->direction == PCAPNG_UNKNOWN || f->t_ns > TIME_MAX) {
 		d->unknown_ifaces++;
 		return 0;
 	}

@@ -76,6 +76,7 @@ static const struct handler handlers[] = {
 };
 
 static bool entry_open(struct entry *e);
+static int64_t time_of(const struct entry *e, const char *key);
 static node_id node_of(const struct line *l, const char *key);
 static struct ds_local *local_find(const struct entry *e);
 static struct ds_bundle *local_bundle(struct dataset *d, struct ds_local *l);
@@ -146,12 +147,12 @@ int local_grow(void **array, size_t *cap, size_t n, size_t size)
 /* Who tells it and when; lab time 0 is learnt from the first line if nobody told it before. */
 static bool entry_open(struct entry *e)
 {
-	int64_t t_us, dtn_ms;
+	int64_t t_us, dtn_ms, limit = INT64_MAX / 2000;
 	bool has_dtn = line_i64(e->line, "dtn_ms", &dtn_ms);
 
 	e->node = node_of(e->line, "node");
-	if (e->node == NODE_NONE || !line_i64(e->line, "t_us", &t_us) || t_us > INT64_MAX / 2000 ||
-		t_us < -(INT64_MAX / 2000) || dtn_ms > INT64_MAX / 4000000 || dtn_ms < 0)
+	if (e->node == NODE_NONE || !line_i64(e->line, "t_us", &t_us) || t_us > limit ||
+		t_us < -limit || dtn_ms > INT64_MAX / 4000000 || dtn_ms < 0)
 		return false;
 	if (e->d->base_ns == NO_TIME)
 		e->d->base_ns = has_dtn ? (dtn_ms - t_us / US_PER_MS) * 1000000 + DTN_EPOCH_UNIX_S * 1000000000
@@ -326,15 +327,12 @@ static int take_received(struct entry *e)
 static int take_queued(struct entry *e)
 {
 	struct ds_local *l = local_find(e);
-	int64_t arrival_us;
 	uint64_t n;
 
 	if (!l)
 		return 0;
 	l->t_queued = e->t;
-	l->planned_arrival = NO_TIME;
-	if (line_i64(e->line, "arrival_us", &arrival_us) && arrival_us < INT64_MAX / 2000)
-		l->planned_arrival = e->d->base_ns + arrival_us * 1000;
+	l->planned_arrival = time_of(e, "arrival_us");
 	l->n_queued = line_u64(e->line, "n_queued", &n) && n < NO_INDEX ? (uint32_t)n : NO_INDEX;
 	return 0;
 }
@@ -344,8 +342,7 @@ static int take_forwarded(struct entry *e)
 	struct ds_local *l = local_find(e);
 	struct ds_bundle *b = local_bundle(e->d, l);
 	struct ds_obs o = {.kind = DS_LOG_TX, .t = e->t, .sender = e->node, .link = NO_INDEX,
-		.t_tx_end = NO_TIME, .clock_err_ms = e->clock_err_ms};
-	int64_t tx_end_us;
+		.t_tx_end = time_of(e, "tx_end_us"), .clock_err_ms = e->clock_err_ms};
 	uint64_t n;
 
 	if (!b)
@@ -358,8 +355,6 @@ static int take_forwarded(struct entry *e)
 	o.n_queued = l->n_queued;
 	o.hop_count = l->hop_count;
 	o.custody = l->custody;
-	if (line_i64(e->line, "tx_end_us", &tx_end_us) && tx_end_us < INT64_MAX / 2000)
-		o.t_tx_end = e->d->base_ns + tx_end_us * 1000;
 	if (line_u64(e->line, "frame_bytes", &n) && n < NO_INDEX)
 		o.frame_bytes = (uint32_t)n;
 	return dataset_observe(e->d, &o) ? 0 : -E_LIMIT;
@@ -395,6 +390,16 @@ static int take_custody_retx(struct entry *e)
 	struct ds_bundle *b = local_bundle(e->d, local_find(e));
 
 	return b ? put_mark(e, DS_MARK_RETX, b->index) : 0;
+}
+
+/* A lab time in microseconds; NO_TIME when absent, null or beyond what fits. */
+static int64_t time_of(const struct entry *e, const char *key)
+{
+	int64_t us;
+
+	if (!line_i64(e->line, key, &us) || us > INT64_MAX / 2000 || us < -(INT64_MAX / 2000))
+		return NO_TIME;
+	return e->d->base_ns + us * 1000;
 }
 
 /* The node of an EID text; what node_print makes of a dtn node is understood too. */
