@@ -108,6 +108,7 @@ struct store {
 	struct hash_table table;
 	struct entry *root[STORE_KINDS];
 	struct entry *ids; /* the row of STORE_ID_COUNTER */
+	uint64_t n_counters;
 	struct link_node stage;
 	struct store_batch batch; /* the running one */
 	bool is_running;

@@ -21,6 +21,8 @@ int store_reserve(struct store *st, uint64_t counter, uint64_t n, uint64_t *firs
 	if (st->stats.is_closed)
 		return -E_CLOSED;
 	struct entry *e = table_find(st, STORE_RESERVED, counter);
+	if (!e && st->n_counters >= u64_add_sat(st->limits.max_rows, COUNTER_KINDS))
+		return -E_FULL;
 	if (!e)
 		e = reserve_restore(st, counter, 1);
 	if (!e)
@@ -54,10 +56,12 @@ struct entry *reserve_restore(struct store *st, uint64_t counter, uint64_t end)
 		e = table_add(st, STORE_RESERVED, counter);
 	if (!e)
 		return NULL;
-	if (!e->counter)
-		e->counter = slabs_take(&st->slabs, sizeof *e->counter);
 	if (!e->counter) {
-		table_drop(st, e);
+		e->counter = slabs_take(&st->slabs, sizeof *e->counter);
+		st->n_counters += e->counter != NULL;
+	}
+	if (!e->counter) {
+		stage_settle(st, e);
 		return NULL;
 	}
 	*e->counter = (struct counter){.next = end, .durable_end = end, .staged_end = end};

@@ -57,8 +57,10 @@ void table_drop(struct store *st, struct entry *e)
 	list_remove(&e->in_segment);
 	hash_remove(&st->table, &e->node);
 	treap_remove(&st->root[e->kind], e);
-	if (e->counter)
+	if (e->counter) {
 		slabs_give(&st->slabs, e->counter, sizeof *e->counter);
+		st->n_counters--;
+	}
 	slabs_give(&st->slabs, e, sizeof *e);
 }
 

@@ -5,7 +5,9 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -344,6 +346,42 @@ Test(disk, no_space_fails_the_batch_and_not_the_store)
 	kit_expect(&k, first, 1, 100, 1);
 	kit_expect(&k, more, 2, 100, 2);
 	cr_assert_eq(kit_count(&k, STORE_TOMB), 1);
+	kit_close(&k);
+}
+
+/* A real one, from write(2): files may not grow beyond 8 kB here. */
+Test(disk, a_write_error_closes_the_store)
+{
+	struct rlimit before, limit;
+	struct store_event ev;
+	struct kit k;
+	uint64_t id;
+
+	kit_open(&k, KIT_DISK, &small);
+	uint64_t first = kit_put(&k, 1, 100);
+	kit_commit(&k);
+	kit_put(&k, 2, 100000);
+	signal(SIGXFSZ, SIG_IGN);
+	cr_assert_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
+	limit = before;
+	limit.rlim_cur = 8192;
+	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	struct store_batch *b = store_commit_begin(k.st);
+	int err = store_commit_run(b);
+	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
+	cr_assert_eq(err, -EFBIG);
+	store_commit_end(k.st, b, err);
+	cr_assert(store_event(k.st, &ev));
+	cr_assert_eq(ev.type, STORE_COMMIT_FAILED);
+	cr_assert(kit_stats(&k).is_closed);
+	cr_assert_eq(kit_try_put(&k, 3, 10, 0, &id), -E_CLOSED);
+	cr_assert_null(store_commit_begin(k.st));
+	kit_expect(&k, first, 1, 100, 1);
+	kit_crash(&k);
+	cr_assert_eq(kit_count(&k, STORE_BUNDLE), 1);
+	kit_expect(&k, first, 1, 100, 1);
+	kit_put(&k, 3, 100000);
+	kit_commit(&k);
 	kit_close(&k);
 }
 

@@ -244,6 +244,26 @@ STORE_TEST(limits_are_hard)
 	cr_assert_eq(kit_count(k, STORE_PAIR), 2);
 }
 
+STORE_TEST(counters_are_limited)
+{
+	struct store_limits l = {.max_bytes = 10000, .max_bundles = 5, .max_rows = 10, .stage_bytes = 8000};
+	uint64_t first, seq, n = 0;
+
+	kit_limit(k, l);
+	for (uint64_t i = 1; i <= 100; i++) {
+		int err = store_reserve(k->st, i, 1, &first, &seq);
+
+		cr_assert(err == 0 || err == -E_FULL);
+		n += err == 0;
+	}
+	cr_assert(n >= 10 && n < 20, "%lu", (unsigned long)n);
+	kit_commit(k);
+	kit_crash(k);
+	cr_assert_eq(store_reserve(k->st, 1, 1, &first, &seq), 0);
+	cr_assert_eq(first, 1 + 1 + 65536, "what was left of the block is skipped");
+	cr_assert_eq(store_reserve(k->st, 100, 1, &first, &seq), -E_FULL);
+}
+
 STORE_TEST(views_live_until_the_turn)
 {
 	uint64_t id = kit_put(k, 3, 2000);
