@@ -91,7 +91,7 @@ void sim_finish(struct sim *s)
 			s->counts.held++;
 		else if (!m->custody)
 			s->counts.lost_without_custody++;
-		else if (m->expires_ms && m->expires_ms <= dtn_now(s))
+		else if (m->expires_ms <= dtn_now(s))
 			s->counts.expired++;
 		else if (!m->excused)
 			check_fail(s, "message %" PRIu64 " of row %u is nowhere at the end", m->n, m->row);
@@ -179,13 +179,13 @@ static struct held *held_new(struct sim_node *n, uint64_t id)
 {
 	struct held *h = calloc(1, sizeof *h);
 	struct view head;
+	dtntime expires_ms;
 
 	if (!h || hash_insert(&n->held, &h->by_id, hash_mix(id)) != 0)
 		abort(); /* see due_set */
 	h->id = id;
 	list_push_back(&n->all_held, &h->all);
-	h->readable = store_head(n->store, id, &head) == 0 &&
-		      check_ident(head, &h->ident, &h->expires_ms) == 0;
+	h->readable = store_head(n->store, id, &head) == 0 && check_ident(head, &h->ident, &expires_ms) == 0;
 	return h;
 }
 
@@ -206,7 +206,7 @@ static void resolve(struct sim *s, struct held *h)
 	h->committed = false;
 	h->msg = check_find(s, &h->ident);
 	if (h->msg)
-		h->msg->expires_ms = h->expires_ms;
+		h->msg->was_stored = true;
 	set_committed(s, h, committed);
 }
 
@@ -224,7 +224,7 @@ static void judge_lost(struct sim *s, const struct sim_node *n)
 
 		if (!m->accepted || !m->custody || m->n_holders > 0 || m->acked || m->ack_called || m->excused)
 			continue;
-		if (!m->expires_ms)
+		if (!m->was_stored)
 			continue; /* no store was looked at since it was accepted */
 		m->excused = true;
 		if (now < m->expires_ms)

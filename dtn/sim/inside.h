@@ -47,8 +47,8 @@ struct sim_msg {
 	uint64_t index, n, attempt, size_bytes;
 	bool custody, accepted, unknown; /* unknown: its node died before it answered */
 	struct ident ident;
-	dtntime expires_ms; /* 0: not seen yet */
-	mono sent_at;
+	dtntime expires_ms;
+	bool was_stored; /* seen in some store since it was accepted */
 	/* its end */
 	unsigned n_holders;	/* nodes that have it in their committed store */
 	unsigned n_handed;
@@ -96,7 +96,6 @@ struct held {
 	struct link_node all;
 	uint64_t id;
 	struct ident ident;
-	dtntime expires_ms;
 	struct sim_msg *msg; /* NULL: not one of ours, or not yet known */
 	uint64_t mark;
 	bool committed, readable;
