@@ -3,10 +3,10 @@
  *   receive.c -> (commit.c) -> deliver.c or forward.c -> custody.c -> delete.c
  * send.c makes bundles, restore.c takes over what a store holds after a restart.
  *
- * Memory: everything is taken in agent_new() by the limits of the configuration; per bundle an entry
- * of at most 128 bytes comes from a pool, so nothing is allocated between reception and sending.
- * Bundles are found by keyed hash of their identity (peers choose it), by local id, and by our
- * custody number. Start reading at receive.c.
+ * Memory: everything is taken in agent_new() by the limits of the configuration; per bundle an
+ * entry of at most 128 bytes comes from a pool, so nothing is allocated between reception and
+ * sending. Bundles are found by keyed hash of their identity (peers choose it), by local id, and by
+ * our custody number. Start reading at receive.c.
  */
 #include "dtn/agent/state.h"
 
@@ -18,7 +18,8 @@ static bool same_uid(const struct hash_node *n, const void *key);
 static bool any(const struct hash_node *n, const void *key);
 static void entry_timer(struct agent *a, struct bundle_entry *e);
 
-int agent_new(const struct agent_cfg *cfg, const struct agent_deps *deps, mono now, struct agent **out)
+int agent_new(
+	const struct agent_cfg *cfg, const struct agent_deps *deps, mono now, struct agent **out)
 {
 	struct agent *a = calloc(1, sizeof *a);
 	struct store_stats st;
@@ -46,9 +47,10 @@ int agent_new(const struct agent_cfg *cfg, const struct agent_deps *deps, mono n
 	a->rules_in.from_outside = true;
 	rng_init(&rng, deps->seed, a->self.node);
 	a->key = (struct hash_key){rng_u64(&rng), rng_u64(&rng)};
-	a->echo_rate = (struct bucket){.per_s = cfg->echo_per_s, .level = cfg->echo_per_s * 1000, .at = now};
-	a->report_rate =
-		(struct bucket){.per_s = cfg->reports_per_s, .level = cfg->reports_per_s * 1000, .at = now};
+	a->echo_rate = (struct bucket){
+		.per_s = cfg->echo_per_s, .level = cfg->echo_per_s * 1000, .at = now};
+	a->report_rate = (struct bucket){
+		.per_s = cfg->reports_per_s, .level = cfg->reports_per_s * 1000, .at = now};
 	store_stats(a->store, &st);
 	a->boot = st.boot;
 	err = agent_tables(a);
@@ -93,7 +95,8 @@ void agent_stats(const struct agent *a, struct agent_stats *out)
 		.n_bundles = a->by_id.n,
 		.n_queued = n[ENTRY_QUEUED] + n[ENTRY_SENDING],
 		.n_waiting = n[ENTRY_WAITING],
-		.n_for_apps = n[ENTRY_FOR_APP] + n[ENTRY_HANDING] + n[ENTRY_READY] + n[ENTRY_HANDED],
+		.n_for_apps =
+			n[ENTRY_FOR_APP] + n[ENTRY_HANDING] + n[ENTRY_READY] + n[ENTRY_HANDED],
 		.n_custody_held = a->n_custody - n[ENTRY_AWAIT],
 		.n_custody_sent = n[ENTRY_AWAIT],
 		.n_tombstones = a->tombs.n,
@@ -135,13 +138,14 @@ dtntime agent_dtn(const struct agent *a, mono now)
 {
 	int64_t ms = now / US_PER_MS;
 
-	return ms < 0 && a->deps.dtn_at_zero < (uint64_t)-ms ? 0 : a->deps.dtn_at_zero + (uint64_t)ms;
+	return ms < 0 && a->deps.dtn_at_zero < (uint64_t)-ms ? 0
+							     : a->deps.dtn_at_zero + (uint64_t)ms;
 }
 
 dtntime agent_clock(const struct agent *a, mono now)
 {
-	int64_t wrong = a->deps.clock_offset_ms +
-			(int64_t)((double)now / 1e9 * a->deps.clock_drift_ppm);
+	int64_t wrong =
+		a->deps.clock_offset_ms + (int64_t)((double)now / 1e9 * a->deps.clock_drift_ppm);
 
 	return agent_dtn(a, now) + (uint64_t)wrong;
 }
@@ -157,7 +161,8 @@ mono agent_mono(const struct agent *a, dtntime t)
 
 /* -- entries */
 
-/* An entry for a bundle that was just put into the store, in state ENTRY_NEW; NULL when the pool is empty. */
+/* An entry for a bundle that was just put into the store, in state ENTRY_NEW; NULL when the pool is
+ * empty. */
 struct bundle_entry *entry_add(struct agent *a, uint64_t id, const struct record *r)
 {
 	struct bundle_entry *e = pool_take(&a->entries);
@@ -310,8 +315,9 @@ static int agent_tables(struct agent *a)
 	hash_init(&a->tombs);
 	hash_init(&a->pairs);
 	heap_init(&a->timers);
-	err = err ? err : pool_init(&a->promises, n + 64 < PROMISES_MAX ? n + 64 : PROMISES_MAX,
-				  sizeof(struct promise));
+	err = err ? err
+		  : pool_init(&a->promises, n + 64 < PROMISES_MAX ? n + 64 : PROMISES_MAX,
+			    sizeof(struct promise));
 	err = err ? err : pool_init(&a->knowns, KNOWN_KINDS * k, sizeof(struct known));
 	err = err ? err : hash_reserve(&a->by_uid, n);
 	err = err ? err : hash_reserve(&a->by_id, n);
@@ -352,7 +358,8 @@ static bool any(const struct hash_node *n, const void *key)
 static bool same_uid(const struct hash_node *n, const void *key)
 {
 	const struct uid_key *k = key;
-	const struct bundle_entry *e = container_of((struct hash_node *)(uintptr_t)n, struct bundle_entry, by_uid);
+	const struct bundle_entry *e =
+		container_of((struct hash_node *)(uintptr_t)n, struct bundle_entry, by_uid);
 	struct record r = entry_record(k->a, e);
 
 	return r.uid[0] == k->uid[0] && r.uid[1] == k->uid[1];

@@ -18,28 +18,30 @@
 struct agent;
 
 struct agent_deps {
-	struct store *store;  /* borrowed */
-	struct route *route;  /* borrowed; times of the plan */
-	struct trace *trace;  /* may be NULL */
+	struct store *store; /* borrowed */
+	struct route *route; /* borrowed; times of the plan */
+	struct trace *trace; /* may be NULL */
 	uint64_t seed;
-	struct eid self;      /* administrative endpoint; ssp is copied */
-	dtntime dtn_at_zero;  /* true time when mono is 0 */
-	mono plan_zero;	      /* the router's time 0, in mono */
+	struct eid self;     /* administrative endpoint; ssp is copied */
+	dtntime dtn_at_zero; /* true time when mono is 0 */
+	mono plan_zero;      /* the router's time 0, in mono */
 	int64_t clock_offset_ms;
 	double clock_drift_ppm;
 	bool clock_is_accurate;
 };
 
-/* An agent with what the store holds; routing begins with agent_changed(). 0, -ENOMEM, -E_CONFIG. */
-int agent_new(const struct agent_cfg *cfg, const struct agent_deps *deps, mono now, struct agent **out)
-	MUST_USE;
+/* An agent with what the store holds; routing begins with agent_changed(). 0, -ENOMEM, -E_CONFIG.
+ * */
+int agent_new(const struct agent_cfg *cfg, const struct agent_deps *deps, mono now,
+	struct agent **out) MUST_USE;
 void agent_free(struct agent *a);
 
 /* -- neighbours: a queue each */
 
 /* Index of the neighbour (the same for the same node), or -E_FULL. */
 int agent_neighbour(struct agent *a, node_id node) MUST_USE;
-/* A contact to a neighbour opened, or the last one closed; until: its end. Closing routes what is left again. */
+/* A contact to a neighbour opened, or the last one closed; until: its end. Closing routes what is
+ * left again. */
 void agent_contact(struct agent *a, mono now, unsigned neighbour, bool open, mono until);
 /* Something that routes depend on changed: waiting bundles are tried again. */
 void agent_changed(struct agent *a, mono now);
@@ -52,17 +54,17 @@ void agent_receive(struct agent *a, mono now, unsigned link, node_id from, struc
 struct agent_offer {
 	/* asked: */
 	unsigned neighbour;
-	uint64_t max_bytes;  /* fits now */
-	uint64_t max_ever;   /* the layer can't send more at any time */
-	struct buf *room;    /* where head and tail are put; what is written stays there */
+	uint64_t max_bytes; /* fits now */
+	uint64_t max_ever;  /* the layer can't send more at any time */
+	struct buf *room;   /* where head and tail are put; what is written stays there */
 	/* answered: */
 	uint64_t id;
 	struct view head, tail;
 	struct slice payload;
 	uint64_t size_bytes;
 };
-/* The next bundle for a neighbour, with its head as it shall leave; it is "sending" until agent_sent() or
- * agent_send_failed(). False: none fits, or no room in *room. */
+/* The next bundle for a neighbour, with its head as it shall leave; it is "sending" until
+ * agent_sent() or agent_send_failed(). False: none fits, or no room in *room. */
 bool agent_next(struct agent *a, mono now, struct agent_offer *o);
 /* Is anything queued for the neighbour? */
 uint64_t agent_queued(const struct agent *a, unsigned neighbour);
@@ -91,7 +93,7 @@ struct agent_event {
 	uint32_t registration;
 	int err;
 	bool redelivered;
-	struct view head;     /* until store_turn() */
+	struct view head; /* until store_turn() */
 	struct slice payload;
 	struct eid source;
 	dtntime created_ms;
@@ -112,7 +114,8 @@ struct agent_send {
 	uint32_t registration;
 };
 int agent_send(struct agent *a, mono now, const struct agent_send *s, uint64_t *request) MUST_USE;
-int agent_register(struct agent *a, mono now, struct eid *endpoint, uint32_t *registration) MUST_USE;
+int agent_register(
+	struct agent *a, mono now, struct eid *endpoint, uint32_t *registration) MUST_USE;
 void agent_credit(struct agent *a, mono now, uint32_t registration, uint64_t credit);
 int agent_ack(struct agent *a, mono now, uint32_t registration, uint64_t id) MUST_USE;
 void agent_unregister(struct agent *a, mono now, uint32_t registration);
@@ -123,7 +126,8 @@ bool agent_drain(struct agent *a, mono now);
 
 struct agent_stats {
 	uint64_t n_bundles, n_queued, n_waiting, n_for_apps, n_custody_held, n_custody_sent;
-	uint64_t n_tombstones, n_evicted; /* duplicates that could be known, and those forgotten early */
+	uint64_t n_tombstones,
+		n_evicted; /* duplicates that could be known, and those forgotten early */
 	uint64_t n_registrations;
 };
 void agent_stats(const struct agent *a, struct agent_stats *out);

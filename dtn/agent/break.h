@@ -1,7 +1,8 @@
 /*
- * break: three deliberate faults, for tests that must notice them (-DOWLT_BREAK=n). Never set in a build
- * that is used. 1: custody is signalled when the bundle is staged, not when it is durable. 2: a custody
- * duplicate is decided by the bundle's identity alone. 3: custody numbers begin again after a restart.
+ * break: three deliberate faults, for tests that must notice them (-DOWLT_BREAK=n). Never set in a
+ * build that is used. 1: custody is signalled when the bundle is staged, not when it is durable. 2:
+ * a custody duplicate is decided by the bundle's identity alone. 3: custody numbers begin again
+ * after a restart.
  */
 #ifndef OWLT_AGENT_BREAK_H
 #define OWLT_AGENT_BREAK_H

@@ -1,8 +1,8 @@
 /*
- * commit: promises, the things that are done only when a batch is durable ("commit before you speak").
- * Each names its batch; STORE_COMMITTED keeps the promises up to that batch in the order in which they
- * were made, STORE_COMMIT_FAILED breaks them: nothing of them was said to anybody, so what they were
- * about is refused or dropped as if it had never been taken.
+ * commit: promises, the things that are done only when a batch is durable ("commit before you
+ * speak"). Each names its batch; STORE_COMMITTED keeps the promises up to that batch in the order
+ * in which they were made, STORE_COMMIT_FAILED breaks them: nothing of them was said to anybody, so
+ * what they were about is refused or dropped as if it had never been taken.
  *
  * Answers for applications wait in a->done until agent_event() takes them.
  */
@@ -56,7 +56,8 @@ void agent_stored(struct agent *a, mono now)
 		for (; n != &a->promised; n = next) {
 			struct promise *p = container_of(n, struct promise, link);
 
-			/* What is kept now may promise anew at the end of the list: later batches. */
+			/* What is kept now may promise anew at the end of the list: later batches.
+			 * */
 			next = n->next;
 			if (p->seq > ev.seq)
 				continue;
@@ -76,8 +77,8 @@ void agent_stored(struct agent *a, mono now)
 	}
 }
 
-/* What was staged and released again leaves nothing to commit: no batch will come that could keep its
- * promises, so they hold as they are. */
+/* What was staged and released again leaves nothing to commit: no batch will come that could keep
+ * its promises, so they hold as they are. */
 void promise_settle(struct agent *a, mono now)
 {
 	struct link_node *n = a->promised.next, *next;
@@ -115,7 +116,8 @@ static void keep(struct agent *a, mono now, struct promise *p)
 	}
 }
 
-/* A new bundle is durable: now custody is ours, the application is answered, and the bundle may move. */
+/* A new bundle is durable: now custody is ours, the application is answered, and the bundle may
+ * move. */
 static void keep_new(struct agent *a, mono now, struct promise *p)
 {
 	struct bundle_entry *e = entry_by_id(a, p->id);
@@ -137,8 +139,8 @@ static void keep_new(struct agent *a, mono now, struct promise *p)
 	dispatch(a, now, e);
 }
 
-/* Another pair of a bundle that is here (custody.md D.7): accepted now; what was on its way under our old
- * number is sent again under the new one. */
+/* Another pair of a bundle that is here (custody.md D.7): accepted now; what was on its way under
+ * our old number is sent again under the new one. */
 static void keep_pair(struct agent *a, mono now, struct promise *p)
 {
 	struct bundle_entry *e = entry_by_id(a, p->id);
@@ -166,8 +168,8 @@ static void dispatch(struct agent *a, mono now, struct bundle_entry *e)
 		forward_entry(a, now, e, NODE_NONE);
 }
 
-/* A failed batch is not undone by the store, it goes again with the next one: so only what was new is taken
- * back, and everything else is promised again. */
+/* A failed batch is not undone by the store, it goes again with the next one: so only what was new
+ * is taken back, and everything else is promised again. */
 static void broken(struct agent *a, mono now, struct promise *p, int err)
 {
 	struct known *k;

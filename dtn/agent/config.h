@@ -8,29 +8,29 @@
 #include "bundle/bundle.h"
 
 struct agent_cfg {
-	uint64_t max_bundles;	   /* entries in memory */
+	uint64_t max_bundles; /* entries in memory */
 	uint64_t max_tombstones;
 	uint64_t max_registrations;
-	int64_t max_lifetime_us;   /* longer lifetimes are cut to it (local override, RFC 9171 4.4.2) */
-	uint64_t hop_limit;	   /* of bundles made here; 0 = no hop count block */
+	int64_t max_lifetime_us; /* longer lifetimes are cut to it (local override, RFC 9171 4.4.2) */
+	uint64_t hop_limit;      /* of bundles made here; 0 = no hop count block */
 	bool add_previous_node;
-	bool add_age;		   /* age block in bundles made here; always so without an accurate clock */
+	bool add_age; /* age block in bundles made here; always so without an accurate clock */
 	enum crc_type crc_type;
-	bool reports;		   /* status reports are generated at all */
+	bool reports; /* status reports are generated at all */
 	uint64_t reports_per_s;
 	bool echo;
 	uint64_t echo_service[3];
 	uint64_t echo_per_s;
 	/* custody */
 	bool custody_accept;
-	unsigned custody_profile;  /* 0 ccsds, 1 bplib */
-	uint64_t custody_seq_id;   /* counter for own numbers; 0 = per destination */
-	uint64_t signal_count;	   /* a pending signal is sent with this many bundles ... */
-	int64_t signal_delay_us;   /* ... or this long after its first */
+	unsigned custody_profile; /* 0 ccsds, 1 bplib */
+	uint64_t custody_seq_id;  /* counter for own numbers; 0 = per destination */
+	uint64_t signal_count;    /* a pending signal is sent with this many bundles ... */
+	int64_t signal_delay_us;  /* ... or this long after its first */
 	int64_t signal_lifetime_us;
 	int64_t custody_interval_us; /* retransmission where the plan knows no way back */
-	int64_t custody_margin_us; /* added to the computed round trip */
-	uint64_t custody_max_sends; /* 0 = until expiry */
+	int64_t custody_margin_us;   /* added to the computed round trip */
+	uint64_t custody_max_sends;  /* 0 = until expiry */
 };
 
 extern const struct schema_row agent_rows[];

@@ -1,21 +1,22 @@
 /*
- * custody: what a custodian does (custody.md D.7). A bundle in our custody has a number of our own from the
- * store's reserved counter, so a number is never used twice, also not after a crash: a reused one would let
- * an old signal release a new bundle. HELD is ENTRY_QUEUED or ENTRY_WAITING with E_CUSTODY, and:
+ * custody: what a custodian does (custody.md D.7). A bundle in our custody has a number of our own
+ * from the store's reserved counter, so a number is never used twice, also not after a crash: a
+ * reused one would let an old signal release a new bundle. HELD is ENTRY_QUEUED or ENTRY_WAITING
+ * with E_CUSTODY, and:
  *
  *   HELD --sent--> AWAIT --CCS{1}--> released (tombstone)
  *     ^              |---timer-----> HELD, same number
  *     |              `--CCS{-1}----> HELD, another way; none: after the interval
  *
- * The timer is the earliest moment at which a signal can be here: end of transmission, light time, the next
- * custodian's aggregation, the earliest way back by the plan, a margin. Time in which the way is closed
- * does not count, because the way back is over the plan.
+ * The timer is the earliest moment at which a signal can be here: end of transmission, light time,
+ * the next custodian's aggregation, the earliest way back by the plan, a margin. Time in which the
+ * way is closed does not count, because the way back is over the plan.
  */
 #include "dtn/agent/break.h"
 #include "dtn/agent/state.h"
 
-static mono signal_expected(const struct agent *a, const struct bundle_entry *e,
-	const struct agent_sent *s);
+static mono signal_expected(
+	const struct agent *a, const struct bundle_entry *e, const struct agent_sent *s);
 
 /* A number of our own; *seq: the batch that must be durable before it is used (0: it is). */
 int custody_number(struct agent *a, uint64_t *seq_no, uint64_t *seq)
@@ -28,8 +29,8 @@ int custody_number(struct agent *a, uint64_t *seq_no, uint64_t *seq)
 	return store_reserve(a->store, COUNTER_CUSTODY, 1, seq_no, seq);
 }
 
-/* The pair of a bundle that asks for custody; false when it does not, or we can't: fragments (D.2), our own
- * pair, a custodian that can't be addressed. */
+/* The pair of a bundle that asks for custody; false when it does not, or we can't: fragments (D.2),
+ * our own pair, a custodian that can't be addressed. */
 bool custody_pair(const struct agent *a, const struct bundle *b, struct pair *p)
 {
 	if (!b->has_cteb || b->flags & BUNDLE_FRAGMENT || b->cteb.custodian.node == a->self.node)
@@ -68,7 +69,8 @@ void custody_sent(struct agent *a, mono now, struct bundle_entry *e, const struc
 	trace_point(a->trace, now, custody_timer, entry_id(e), next, e->n_sent, (uint64_t)e->due);
 }
 
-/* The timer ran out, or the interval after a refusal is over: AWAIT or WAITING -> HELD, same number. */
+/* The timer ran out, or the interval after a refusal is over: AWAIT or WAITING -> HELD, same
+ * number. */
 void custody_due(struct agent *a, mono now, struct bundle_entry *e)
 {
 	enum why why = e->state == ENTRY_AWAIT ? WHY_SIGNAL_LATE : WHY_SIGNAL_REFUSED;
@@ -77,7 +79,8 @@ void custody_due(struct agent *a, mono now, struct bundle_entry *e)
 	if (e->state != ENTRY_AWAIT && e->state != ENTRY_WAITING)
 		return;
 	trace_point(a->trace, now, custody_retx, entry_id(e),
-		e->neighbour == NO_NEIGHBOUR ? NODE_NONE : a->neighbour[e->neighbour].node, e->n_sent, why);
+		e->neighbour == NO_NEIGHBOUR ? NODE_NONE : a->neighbour[e->neighbour].node,
+		e->n_sent, why);
 	forward_entry(a, now, e, NODE_NONE);
 }
 
@@ -87,7 +90,8 @@ void custody_answer(struct agent *a, mono now, struct bundle_entry *e, bool acce
 	struct record r = entry_record(a, e);
 
 	if (accepted) {
-		trace_point(a->trace, now, custody_released, entry_id(e), by, r.own_seq_id, r.own_seq_no);
+		trace_point(a->trace, now, custody_released, entry_id(e), by, r.own_seq_id,
+			r.own_seq_no);
 		release_entry(a, now, e, WHY_CUSTODY_PASSED);
 		return;
 	}
@@ -99,8 +103,8 @@ void custody_answer(struct agent *a, mono now, struct bundle_entry *e, bool acce
 		entry_set_due(a, e, mono_add(now, a->cfg.custody_interval_us));
 }
 
-static mono signal_expected(const struct agent *a, const struct bundle_entry *e,
-	const struct agent_sent *s)
+static mono signal_expected(
+	const struct agent *a, const struct bundle_entry *e, const struct agent_sent *s)
 {
 	node_id next = a->neighbour[e->neighbour].node;
 	mono there = mono_add(mono_add(s->tx_end, s->owlt_us), a->cfg.signal_delay_us);

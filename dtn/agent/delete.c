@@ -1,7 +1,7 @@
 /*
  * delete: the end of a bundle here: deletion with a reason (RFC 9171 5.10) and release, when others
- * have it. What is gone stays known until it would have expired (known.c): as a row in the same batch as
- * the deletion if the bundle was durable, else in memory.
+ * have it. What is gone stays known until it would have expired (known.c): as a row in the same
+ * batch as the deletion if the bundle was durable, else in memory.
  */
 #include "dtn/agent/state.h"
 
@@ -22,7 +22,8 @@ void release_entry(struct agent *a, mono now, struct bundle_entry *e, enum why w
 }
 
 /* A bundle that was never stored. */
-void drop_passing(struct agent *a, mono now, uint64_t id, const struct bundle *b, enum reason reason)
+void drop_passing(
+	struct agent *a, mono now, uint64_t id, const struct bundle *b, enum reason reason)
 {
 	report_bundle(a, now, id, b, STATUS_DELETED, reason);
 	trace_point(a->trace, now, bundle_deleted, id, reason);
@@ -34,8 +35,8 @@ static void bury(struct agent *a, mono now, struct bundle_entry *e)
 	bool was_written = store_is_committed(a->store, entry_id(e));
 
 	if (e->expiry > now) {
-		struct known *k =
-			known_add(a, KNOWN_GONE, (const uint64_t[4]){r.uid[0], r.uid[1], 0, 0}, e->expiry);
+		struct known *k = known_add(
+			a, KNOWN_GONE, (const uint64_t[4]){r.uid[0], r.uid[1], 0, 0}, e->expiry);
 
 		k->bundle_id = entry_id(e);
 		if (was_written)

@@ -1,7 +1,8 @@
 /*
- * deliver: RFC 9171 5.7 and registrations. An application is given bundles as long as fewer than its
- * credit are unacknowledged. Before a bundle is handed over, "handed" is in its record and durable, so that
- * after a restart it comes again marked `redelivered`; delivered means that the acknowledgement is durable.
+ * deliver: RFC 9171 5.7 and registrations. An application is given bundles as long as fewer than
+ * its credit are unacknowledged. Before a bundle is handed over, "handed" is in its record and
+ * durable, so that after a restart it comes again marked `redelivered`; delivered means that the
+ * acknowledgement is durable.
  *
  *   FOR_APP --credit--> HANDING --commit--> READY --event--> HANDED --ack--> ACKED --commit--> gone
  *   on arrival with credit: the record says "handed" from the start (STAGED, then READY)
@@ -13,7 +14,8 @@
 static struct registration *find(struct agent *a, uint32_t id);
 static struct registration *endpoint_find(struct agent *a, const struct eid *e);
 static int endpoint_choose(struct agent *a, struct eid *e);
-static bool is_for(const struct agent *a, const struct bundle_entry *e, const struct registration *r);
+static bool is_for(
+	const struct agent *a, const struct bundle_entry *e, const struct registration *r);
 static void fill(struct agent *a, mono now, struct registration *r);
 static void claim(struct agent *a, mono now, struct registration *r, struct bundle_entry *e);
 static void make_ready(struct agent *a, struct bundle_entry *e);
@@ -89,10 +91,12 @@ int agent_ack(struct agent *a, mono now, uint32_t registration, uint64_t id)
 	if (!promise_room(a))
 		return -E_AGAIN;
 	rec = entry_record(a, e);
-	report_entry(a, now, e, STATUS_DELIVERED, REASON_NONE); /* it reads the head, which is gone below */
+	report_entry(a, now, e, STATUS_DELIVERED,
+		REASON_NONE); /* it reads the head, which is gone below */
 	entry_set_state(a, e, ENTRY_ACKED);
 	list_push_back(&r->handed, &e->link);
-	k = known_add(a, KNOWN_DELIVERED, (const uint64_t[4]){rec.uid[0], rec.uid[1], 0, 0}, e->expiry);
+	k = known_add(
+		a, KNOWN_DELIVERED, (const uint64_t[4]){rec.uid[0], rec.uid[1], 0, 0}, e->expiry);
 	k->bundle_id = id;
 	known_write(a, k);
 	e->expiry = MONO_NEVER; /* its life is over: only the commit is missing */
@@ -131,8 +135,8 @@ bool agent_event(struct agent *a, mono now, struct agent_event *ev)
 	if (!n)
 		return deliver_event(a, now, ev);
 	p = container_of(n, struct promise, link);
-	*ev = (struct agent_event){.id = p->id, .request = p->request, .registration = p->registration,
-		.err = p->err};
+	*ev = (struct agent_event){
+		.id = p->id, .request = p->request, .registration = p->registration, .err = p->err};
 	if (p->kind == PROMISE_ACKED) {
 		ev->type = AGENT_ACKED;
 	} else {
@@ -328,7 +332,8 @@ static struct registration *endpoint_find(struct agent *a, const struct eid *e)
 	return NULL;
 }
 
-/* A free service: numbers go on after a restart, so a new application does not get an old one's bundles. */
+/* A free service: numbers go on after a restart, so a new application does not get an old one's
+ * bundles. */
 static int endpoint_choose(struct agent *a, struct eid *e)
 {
 	uint64_t n, seq;
@@ -340,7 +345,8 @@ static int endpoint_choose(struct agent *a, struct eid *e)
 	return 0;
 }
 
-static bool is_for(const struct agent *a, const struct bundle_entry *e, const struct registration *r)
+static bool is_for(
+	const struct agent *a, const struct bundle_entry *e, const struct registration *r)
 {
 	struct bundle b;
 

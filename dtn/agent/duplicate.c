@@ -1,8 +1,8 @@
 /*
- * duplicate: is this bundle known, and what is answered. Without custody it is decided by identity; with
- * custody by the custody pair (custodian, sequence, number) and never by identity alone, because two
- * nodes that hand a bundle back and forth would otherwise both be told "I have it" and both release
- * it (custody.md D.7):
+ * duplicate: is this bundle known, and what is answered. Without custody it is decided by identity;
+ * with custody by the custody pair (custodian, sequence, number) and never by identity alone,
+ * because two nodes that hand a bundle back and forth would otherwise both be told "I have it" and
+ * both release it (custody.md D.7):
  *
  *   same pair, accepted and durable      CCS{1} again, drop       (same pair, commit pending: drop)
  *   other pair, delivered here           CCS{1}, drop
@@ -23,8 +23,9 @@ bool duplicate_handled(struct agent *a, mono now, const struct arrival *in)
 
 	if (in->takes_custody)
 		return by_pair(a, now, in);
-	if (b->has_cteb && b->cteb.custodian.node != a->self.node && !entry_by_uid(a, in->uid) && !in->is_local)
-		return false; /* custody that we don't take: a custodian's retransmission must pass */
+	if (b->has_cteb && b->cteb.custodian.node != a->self.node && !entry_by_uid(a, in->uid) &&
+		!in->is_local)
+		return false; /* custody not taken here: a retransmission must pass */
 	return by_identity(a, now, in);
 }
 
@@ -88,7 +89,7 @@ static void other_pair(struct agent *a, mono now, const struct arrival *in, stru
 		r.own_seq_no = seq_no;
 		r.prev_node = in->from;
 		if (in->b->has_hop && in->b->hop_count > r.hop_count)
-			r.hop_count = in->b->hop_count; /* else two nodes could pass it to and fro for ever */
+			r.hop_count = in->b->hop_count; /* else it could go to and fro for ever */
 		entry_set_pair(a, e, seq_no);
 		entry_save(a, e, &r);
 		entry_set_due(a, e, MONO_NEVER);

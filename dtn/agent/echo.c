@@ -1,13 +1,15 @@
 /*
- * echo: bundles to an echo service of this node are answered with a new bundle to their source, same
- * payload and lifetime. Never answered: this node's own, anonymous ones, administrative endpoints, and
- * echo services, so that no two of them can keep a bundle going; and not more often than configured.
+ * echo: bundles to an echo service of this node are answered with a new bundle to their source,
+ * same payload and lifetime. Never answered: this node's own, anonymous ones, administrative
+ * endpoints, and echo services, so that no two of them can keep a bundle going; and not more often
+ * than configured.
  */
 #include "dtn/agent/state.h"
 
 bool echo_is_service(const struct agent *a, const struct eid *e)
 {
-	if (!a->cfg.echo || e->scheme != EID_SCHEME_IPN || e->node != a->self.node || e->service == 0)
+	if (!a->cfg.echo || e->scheme != EID_SCHEME_IPN || e->node != a->self.node ||
+		e->service == 0)
 		return false;
 	for (size_t i = 0; i < 3; i++)
 		if (a->cfg.echo_service[i] == e->service)
@@ -27,10 +29,12 @@ void echo_answer(struct agent *a, mono now, uint64_t id, const struct bundle *b)
 				       .n_payload = 1}};
 	uint64_t answer;
 
-	if (b->source.node == NODE_NONE || b->source.node == a->self.node || eid_is_admin(&b->source))
+	if (b->source.node == NODE_NONE || b->source.node == a->self.node ||
+		eid_is_admin(&b->source))
 		return;
 	for (size_t i = 0; i < 3; i++)
-		if (b->source.scheme == EID_SCHEME_IPN && b->source.service == a->cfg.echo_service[i])
+		if (b->source.scheme == EID_SCHEME_IPN &&
+			b->source.service == a->cfg.echo_service[i])
 			return;
 	if (!rate_take(&a->echo_rate, now) || send_own(a, now, &o, &answer) != 0)
 		return;

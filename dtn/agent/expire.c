@@ -1,6 +1,7 @@
 /*
- * expire: time. One heap holds each bundle at the earlier of its expiry and its custody timer; beside
- * it are the known ones' expiry and the pending signals. RFC 9171 5.5: expired bundles are deleted.
+ * expire: time. One heap holds each bundle at the earlier of its expiry and its custody timer;
+ * beside it are the known ones' expiry and the pending signals. RFC 9171 5.5: expired bundles are
+ * deleted.
  */
 #include "dtn/agent/state.h"
 

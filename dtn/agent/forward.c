@@ -1,7 +1,8 @@
 /*
- * forward: RFC 9171 5.4. A bundle gets its next hop from the router when it may move, and waits in that
- * neighbour's queue (priority first, then age: the local id); when the contact it was meant for closes,
- * what is left is routed again. Without a way it waits (5.4.1) and is tried at every change.
+ * forward: RFC 9171 5.4. A bundle gets its next hop from the router when it may move, and waits in
+ * that neighbour's queue (priority first, then age: the local id); when the contact it was meant
+ * for closes, what is left is routed again. Without a way it waits (5.4.1) and is tried at every
+ * change.
  *
  * agent_next() writes the head as it leaves, at the last moment: previous node, age, hop count, our
  * custody pair; all other bytes stay as they came. Start reading at forward_entry().
@@ -44,7 +45,8 @@ void agent_contact(struct agent *a, mono now, unsigned neighbour, bool open, mon
 	list_init(&left);
 	for (unsigned p = PRIORITIES; p-- > 0;)
 		while (!list_empty(&n->queue[p])) {
-			struct bundle_entry *e = container_of(n->queue[p].next, struct bundle_entry, link);
+			struct bundle_entry *e =
+				container_of(n->queue[p].next, struct bundle_entry, link);
 
 			entry_set_state(a, e, ENTRY_WAITING);
 			list_push_back(&left, &e->link);
@@ -52,7 +54,8 @@ void agent_contact(struct agent *a, mono now, unsigned neighbour, bool open, mon
 	while (!list_empty(&left)) {
 		struct bundle_entry *e = container_of(left.next, struct bundle_entry, link);
 
-		trace_point(a->trace, now, bundle_rerouted, entry_id(e), n->node, WHY_CONTACT_MISSED);
+		trace_point(
+			a->trace, now, bundle_rerouted, entry_id(e), n->node, WHY_CONTACT_MISSED);
 		forward_entry(a, now, e, NODE_NONE);
 	}
 }
@@ -129,7 +132,8 @@ bool agent_next(struct agent *a, mono now, struct agent_offer *o)
 			struct bundle_entry *e = container_of(at, struct bundle_entry, link);
 
 			next = at->next;
-			/* The new head may be a little shorter than the stored one, but not by more. */
+			/* The new head may be a little shorter than the stored one, but not by
+			 * more. */
 			if (e->size > u64_add_sat(o->max_bytes, 64) && e->size <= o->max_ever)
 				continue;
 			if (offer(a, now, e, o))
@@ -145,8 +149,8 @@ void agent_sent(struct agent *a, mono now, const struct agent_sent *s)
 
 	if (!e || e->state != ENTRY_SENDING)
 		return; /* it expired, or came back under another pair, meanwhile */
-	trace_point(a->trace, now, bundle_forwarded, s->id, a->neighbour[e->neighbour].node, s->link,
-		s->frame_bytes, (uint64_t)s->tx_end);
+	trace_point(a->trace, now, bundle_forwarded, s->id, a->neighbour[e->neighbour].node,
+		s->link, s->frame_bytes, (uint64_t)s->tx_end);
 	report_entry(a, now, e, STATUS_FORWARDED, REASON_NONE); /* RFC 9171 5.4-5 */
 	if (e->flags & E_CUSTODY)
 		custody_sent(a, now, e, s);
@@ -160,7 +164,8 @@ void agent_send_failed(struct agent *a, mono now, uint64_t id)
 
 	if (!e || e->state != ENTRY_SENDING)
 		return;
-	trace_point(a->trace, now, bundle_rerouted, id, a->neighbour[e->neighbour].node, WHY_SEND_FAILED);
+	trace_point(a->trace, now, bundle_rerouted, id, a->neighbour[e->neighbour].node,
+		WHY_SEND_FAILED);
 	forward_entry(a, now, e, NODE_NONE);
 }
 
@@ -170,7 +175,8 @@ void forward_requeue(struct agent *a, struct bundle_entry *e)
 	enqueue(a, e, e->neighbour);
 }
 
-/* The best way by a neighbour of ours: not back to where it came from, unless that is the only one. */
+/* The best way by a neighbour of ours: not back to where it came from, unless that is the only one.
+ * */
 static int choose(struct agent *a, mono now, const struct bundle_entry *e, node_id not_to,
 	struct route_choice *out)
 {
@@ -259,7 +265,8 @@ static bool offer(struct agent *a, mono now, struct bundle_entry *e, struct agen
 	if (err == -E_OVERFLOW)
 		return false; /* no room in this turn */
 	if (err != 0)
-		delete_entry(a, now, e, REASON_UNINTELLIGIBLE); /* its bytes can't be read any more */
+		delete_entry(
+			a, now, e, REASON_UNINTELLIGIBLE); /* its bytes can't be read any more */
 	else if (o->size_bytes > o->max_ever)
 		wait_for(a, now, e, WHY_TOO_BIG);
 	return false;

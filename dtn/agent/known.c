@@ -1,8 +1,9 @@
 /*
- * known: bundles and custody pairs that are remembered without being here, until the bundle's expiry:
- * tombstones (identity -> gone, delivered here or not) and accepted pairs (custodian, sequence
- * id or destination, number). Both are rows of the store, so duplicates stay known across restarts;
- * tombstones of bundles that were never written stay in memory. Keyed hash tables: peers choose the keys.
+ * known: bundles and custody pairs that are remembered without being here, until the bundle's
+ * expiry: tombstones (identity -> gone, delivered here or not) and accepted pairs (custodian,
+ * sequence id or destination, number). Both are rows of the store, so duplicates stay known across
+ * restarts; tombstones of bundles that were never written stay in memory. Keyed hash tables: peers
+ * choose the keys.
  *
  * The number of each kind is limited; the one that expires first makes room, which is counted.
  */
@@ -15,7 +16,8 @@ static struct known *find(const struct agent *a, const struct hash_table *t, con
 static bool same_key(const struct hash_node *n, const void *key);
 static enum store_kind row_kind(const struct known *k);
 static void restore_row(struct agent *a, enum known_kind kind, uint64_t row, struct view value);
-static struct known *insert(struct agent *a, enum known_kind kind, const uint64_t key[4], mono expiry);
+static struct known *insert(
+	struct agent *a, enum known_kind kind, const uint64_t key[4], mono expiry);
 
 struct known *known_tomb(const struct agent *a, const uint64_t uid[2])
 {
@@ -49,7 +51,8 @@ struct known *known_add(struct agent *a, enum known_kind kind, const uint64_t ke
 	if (k)
 		known_forget(a, k);
 	if (a->known_timers[kind].n >= a->cfg.max_tombstones) {
-		known_forget(a, container_of(heap_min(&a->known_timers[kind]), struct known, timer));
+		known_forget(
+			a, container_of(heap_min(&a->known_timers[kind]), struct known, timer));
 		a->n_evicted++;
 	}
 	return insert(a, kind, key, expiry);
@@ -133,8 +136,8 @@ static void restore_row(struct agent *a, enum known_kind kind, uint64_t row, str
 		a->next_row = row;
 	if (kind == KNOWN_GONE && is_delivered)
 		kind = KNOWN_DELIVERED;
-	if (!version_ok || cursor_finish(&c) != 0 || a->known_timers[kind].n >= a->cfg.max_tombstones ||
-		find(a, table_of(a, kind), v)) {
+	if (!version_ok || cursor_finish(&c) != 0 ||
+		a->known_timers[kind].n >= a->cfg.max_tombstones || find(a, table_of(a, kind), v)) {
 		store_row_delete(a->store, kind == KNOWN_PAIR ? STORE_PAIR : STORE_TOMB, row);
 		a->n_evicted++;
 		return;
@@ -145,7 +148,8 @@ static void restore_row(struct agent *a, enum known_kind kind, uint64_t row, str
 	k->seq = 0;
 }
 
-static struct known *insert(struct agent *a, enum known_kind kind, const uint64_t key[4], mono expiry)
+static struct known *insert(
+	struct agent *a, enum known_kind kind, const uint64_t key[4], mono expiry)
 {
 	struct known *k = pool_take(&a->knowns);
 

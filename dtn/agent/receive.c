@@ -1,11 +1,12 @@
 /*
- * receive: bundles from outside, RFC 9171 5.6: read and check (step 3), unprocessable blocks by their
- * flags (step 4), expiry (4.4.2), then by what it is: a record for our administrative endpoint, an
- * echo request, a duplicate (duplicate.c), or a bundle that is staged in the store and promised.
+ * receive: bundles from outside, RFC 9171 5.6: read and check (step 3), unprocessable blocks by
+ * their flags (step 4), expiry (4.4.2), then by what it is: a record for our administrative
+ * endpoint, an echo request, a duplicate (duplicate.c), or a bundle that is staged in the store and
+ * promised.
  *
- * What is refused is told to the previous custodian (CCS{-1}) where there is one; anything else that
- * is not taken is counted and traced. Custody bundles and bundles for applications move only after
- * their commit; others may leave from the stage. Start reading at agent_receive().
+ * What is refused is told to the previous custodian (CCS{-1}) where there is one; anything else
+ * that is not taken is counted and traced. Custody bundles and bundles for applications move only
+ * after their commit; others may leave from the stage. Start reading at agent_receive().
  */
 #include "dtn/agent/break.h"
 #include "dtn/agent/state.h"
@@ -53,8 +54,8 @@ void agent_receive(struct agent *a, mono now, unsigned link, node_id from, struc
 		take(a, now, &in);
 }
 
-/* When the bundle's lifetime ends here: by the clock if source and we have one, by its age, and never later
- * than our own limit. Strictly after: age == lifetime is alive (RFC 9171 4.4.2). */
+/* When the bundle's lifetime ends here: by the clock if source and we have one, by its age, and
+ * never later than our own limit. Strictly after: age == lifetime is alive (RFC 9171 4.4.2). */
 mono expiry_of(const struct agent *a, mono now, const struct bundle *b, bool *override)
 {
 	dtntime clock = agent_clock(a, now);
@@ -87,8 +88,9 @@ static bool blocks_allow(struct agent *a, mono now, struct arrival *in)
 	for (unsigned i = 0; i < b->n_blocks; i++) {
 		const struct block *k = &b->block[i];
 
-		if (k->type == BLOCK_PAYLOAD || k->type == BLOCK_PREVIOUS_NODE || k->type == BLOCK_AGE ||
-			k->type == BLOCK_HOP_COUNT || k->type == a->codes.cteb_type)
+		if (k->type == BLOCK_PAYLOAD || k->type == BLOCK_PREVIOUS_NODE ||
+			k->type == BLOCK_AGE || k->type == BLOCK_HOP_COUNT ||
+			k->type == a->codes.cteb_type)
 			continue;
 		wants_report |= (k->flags & BLOCK_REPORT) != 0;
 		deletes |= (k->flags & BLOCK_DELETE_BUNDLE) != 0;
@@ -108,8 +110,8 @@ static bool blocks_allow(struct agent *a, mono now, struct arrival *in)
 	return true;
 }
 
-/* Signals, reports and other records for this node are read from the receive buffer: a full store never
- * stops them. */
+/* Signals, reports and other records for this node are read from the receive buffer: a full store
+ * never stops them. */
 static bool for_administration(struct agent *a, mono now, const struct arrival *in)
 {
 	const struct bundle *b = in->b;
@@ -122,7 +124,8 @@ static bool for_administration(struct agent *a, mono now, const struct arrival *
 		drop_passing(a, now, id, b, REASON_DEST_UNAVAILABLE);
 		return true;
 	}
-	if (!signal_receive(a, now, id, b)) /* RFC 9713 4: ignored, the bundle counts as delivered */
+	if (!signal_receive(
+		    a, now, id, b)) /* RFC 9713 4: ignored, the bundle counts as delivered */
 		trace_point(a->trace, now, bundle_refused, in->link, WHY_ADMIN_UNREADABLE, in->size,
 			b->source.node, b->seq);
 	trace_point(a->trace, now, bundle_released, id, WHY_ADMIN_DONE);
@@ -140,7 +143,8 @@ static void echo_arrived(struct agent *a, mono now, const struct arrival *in)
 		return;
 	}
 	id = passing(a, now, in);
-	k = known_add(a, KNOWN_DELIVERED, (const uint64_t[4]){in->uid[0], in->uid[1], 0, 0}, in->expiry);
+	k = known_add(
+		a, KNOWN_DELIVERED, (const uint64_t[4]){in->uid[0], in->uid[1], 0, 0}, in->expiry);
 	k->bundle_id = id;
 	if (in->takes_custody && promise_room(a)) {
 		struct known *pair = custody_remember(a, &in->pair, id, in->expiry);
@@ -256,7 +260,8 @@ static void promise_arrival(struct agent *a, mono now, const struct arrival *in,
 
 static void refuse(struct agent *a, mono now, const struct arrival *in, enum why why)
 {
-	trace_point(a->trace, now, bundle_refused, in->link, why, in->size, in->b->source.node, in->b->seq);
+	trace_point(a->trace, now, bundle_refused, in->link, why, in->size, in->b->source.node,
+		in->b->seq);
 	if (in->takes_custody && why != WHY_POLICY)
 		signal_add(a, now, &in->pair, false, 0);
 }
@@ -278,7 +283,8 @@ static enum why why_not(int err)
 
 static void received(struct agent *a, mono now, const struct arrival *in, uint64_t id)
 {
-	trace_point(a->trace, now, bundle_received, id, in->link, in->from, in->b->hop_count, in->b->has_cteb);
+	trace_point(a->trace, now, bundle_received, id, in->link, in->from, in->b->hop_count,
+		in->b->has_cteb);
 }
 
 /* Identity and reception of a bundle that will not be stored. */

@@ -1,6 +1,7 @@
 /*
- * record: what the agent keeps of a bundle beside its bytes: the value of its row in the store, at most
- * STORE_VALUE_MAX bytes, versioned. Times are dtntime (true time), because mono does not survive.
+ * record: what the agent keeps of a bundle beside its bytes: the value of its row in the store, at
+ * most STORE_VALUE_MAX bytes, versioned. Times are dtntime (true time), because mono does not
+ * survive.
  */
 #ifndef OWLT_AGENT_RECORD_H
 #define OWLT_AGENT_RECORD_H
@@ -27,7 +28,7 @@ struct record {
 	uint64_t dest_scheme, dest_service;
 	node_id dest_node;
 	uint64_t size_bytes, payload_bytes, tail_bytes;
-	uint64_t discard; /* blocks to leave out when forwarding, RFC 9171 5.6-4 */
+	uint64_t discard;              /* blocks to leave out when forwarding, RFC 9171 5.6-4 */
 	uint64_t hop_limit, hop_count; /* limit 0: no such block */
 	uint64_t priority;
 	uint64_t own_seq_id, own_seq_no;

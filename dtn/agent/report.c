@@ -1,13 +1,13 @@
 /*
- * report: status reports, RFC 9171 6.1. Off by default (5.1: generation MUST be off by default), limited
- * in number, never about administrative or anonymous bundles (their flags forbid it), and themselves
- * ordinary bundles from our administrative endpoint without any request.
+ * report: status reports, RFC 9171 6.1. Off by default (5.1: generation MUST be off by default),
+ * limited in number, never about administrative or anonymous bundles (their flags forbid it), and
+ * themselves ordinary bundles from our administrative endpoint without any request.
  */
 #include "dtn/agent/state.h"
 
 static uint64_t wanted(enum status_kind status);
-static void send_report(struct agent *a, mono now, uint64_t id, const struct bundle *b,
-	struct status_report *r);
+static void send_report(
+	struct agent *a, mono now, uint64_t id, const struct bundle *b, struct status_report *r);
 
 void report_entry(struct agent *a, mono now, const struct bundle_entry *e, enum status_kind status,
 	enum reason reason)
@@ -43,8 +43,8 @@ void report_bundle(struct agent *a, mono now, uint64_t id, const struct bundle *
 		r.asserted[k] = false;
 }
 
-static void send_report(struct agent *a, mono now, uint64_t id, const struct bundle *b,
-	struct status_report *r)
+static void send_report(
+	struct agent *a, mono now, uint64_t id, const struct bundle *b, struct status_report *r)
 {
 	uint8_t room[2048];
 	struct buf record = buf_of(room, sizeof room);
@@ -69,7 +69,8 @@ static void send_report(struct agent *a, mono now, uint64_t id, const struct bun
 		return; /* at the node's discretion, RFC 9171 6.1 */
 	for (unsigned k = 0; k < STATUS_KINDS; k++)
 		if (r->asserted[k])
-			trace_point(a->trace, now, report_tx, report, id, k, r->reason, b->report_to.node);
+			trace_point(a->trace, now, report_tx, report, id, k, r->reason,
+				b->report_to.node);
 }
 
 static uint64_t wanted(enum status_kind status)

@@ -1,8 +1,9 @@
 /*
- * restore: the agent's state from what the store holds, after a restart. Every stored bundle gets its
- * entry again: custody bundles are HELD (their numbers may have been sent before, so a signal for
- * them counts), bundles for applications wait, marked if they may have been handed over; others are routed
- * again. Known bundles and pairs come from their own rows. Draining is here too: the end beside the start.
+ * restore: the agent's state from what the store holds, after a restart. Every stored bundle gets
+ * its entry again: custody bundles are HELD (their numbers may have been sent before, so a signal
+ * for them counts), bundles for applications wait, marked if they may have been handed over; others
+ * are routed again. Known bundles and pairs come from their own rows. Draining is here too: the end
+ * beside the start.
  */
 #include "dtn/agent/state.h"
 
@@ -19,7 +20,7 @@ int restore_all(struct agent *a, mono now)
 	a->committed = store_seq(a->store) - 1;
 	while (store_next(a->store, STORE_BUNDLE, &id, &v)) {
 		if (a->entries.n_free == 0)
-			return -E_LIMIT; /* agent.max_bundles is smaller than what is kept: give up nothing */
+			return -E_LIMIT; /* more is kept than max_bundles: give up nothing */
 		if (record_decode(v, &r) != 0) {
 			store_delete(a->store, id);
 			trace_point(a->trace, now, bundle_deleted, id, REASON_UNINTELLIGIBLE);

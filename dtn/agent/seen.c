@@ -1,14 +1,14 @@
 /*
- * seen: a bundle's identity: its 128-bit digest for duplicate tables, the events that map a local id to
- * it (bundle_seen, bundle_shape, bundle_class, bundle_fragment: once per id, before all others), and two
- * small helpers: EIDs that are kept, and rates.
+ * seen: a bundle's identity: its 128-bit digest for duplicate tables, the events that map a local
+ * id to it (bundle_seen, bundle_shape, bundle_class, bundle_fragment: once per id, before all
+ * others), and two small helpers: EIDs that are kept, and rates.
  */
 #include "dtn/agent/state.h"
 
 #include <inttypes.h>
 
-/* Constants, not secrets: the digest is stored and must mean the same after a restart. Tables hash it
- * again with the node's own key. */
+/* Constants, not secrets: the digest is stored and must mean the same after a restart. Tables hash
+ * it again with the node's own key. */
 void bundle_uid(const struct bundle *b, uint64_t uid[2])
 {
 	uid[0] = bundle_id_hash(b, UINT64_C(0x6f776c7462756e64), UINT64_C(0x6c65206964656e74));
@@ -20,7 +20,8 @@ void seen_emit(struct agent *a, mono now, uint64_t id, const struct bundle *b, u
 {
 	struct trace *t = a->trace;
 
-	trace_point(t, now, bundle_seen, id, b->source.node, b->source.service, b->created_ms, b->seq);
+	trace_point(
+		t, now, bundle_seen, id, b->source.node, b->source.service, b->created_ms, b->seq);
 	trace_point(t, now, bundle_shape, id, b->dest.node, b->dest.service, size, b->payload.n);
 	trace_point(t, now, bundle_class, id, b->lifetime_ms, b->crc_type, priority, b->flags);
 	if (b->flags & BUNDLE_FRAGMENT)
@@ -30,9 +31,11 @@ void seen_emit(struct agent *a, mono now, uint64_t id, const struct bundle *b, u
 /* A bundle that is never stored: an id of its own, and its events. */
 uint64_t seen_passing(struct agent *a, mono now, const struct bundle *b, uint64_t size)
 {
-	uint64_t id = ID_PASSING | (a->boot & 0xfff) << 40 | (++a->last_passing & ((UINT64_C(1) << 40) - 1));
+	uint64_t id = ID_PASSING | (a->boot & 0xfff) << 40 |
+		      (++a->last_passing & ((UINT64_C(1) << 40) - 1));
 
-	seen_emit(a, now, id, b, b->flags & BUNDLE_ADMIN ? PRIORITY_EXPEDITED : PRIORITY_STANDARD, size);
+	seen_emit(a, now, id, b, b->flags & BUNDLE_ADMIN ? PRIORITY_EXPEDITED : PRIORITY_STANDARD,
+		size);
 	return id;
 }
 

@@ -1,9 +1,9 @@
 /*
- * send: transmission requests, RFC 9171 5.2: bundles made here, for applications and for the agent itself
- * (signals, reports, echoes). The creation sequence number always comes from the store's reserved counter, so
- * (source, time, sequence) never repeats, with or without a clock. Custody bundles, and the first one
- * after a new block of numbers was reserved, move after their commit; an application's "accepted" always
- * waits for it.
+ * send: transmission requests, RFC 9171 5.2: bundles made here, for applications and for the agent
+ * itself (signals, reports, echoes). The creation sequence number always comes from the store's
+ * reserved counter, so (source, time, sequence) never repeats, with or without a clock. Custody
+ * bundles, and the first one after a new block of numbers was reserved, move after their commit; an
+ * application's "accepted" always waits for it.
  */
 #include "dtn/agent/break.h"
 #include "dtn/agent/state.h"
@@ -18,7 +18,8 @@ struct making {
 static int prepare(struct agent *a, mono now, const struct own_bundle *o, struct making *m);
 static int own_pair(struct agent *a, struct making *m);
 static void spec_uid(const struct bundle_spec *spec, uint64_t uid[2]);
-static int build_and_put(struct agent *a, const struct own_bundle *o, struct making *m, uint64_t *id);
+static int build_and_put(
+	struct agent *a, const struct own_bundle *o, struct making *m, uint64_t *id);
 static uint64_t payload_size(const struct agent_send *s);
 
 int agent_send(struct agent *a, mono now, const struct agent_send *s, uint64_t *request)
@@ -36,7 +37,8 @@ int agent_send(struct agent *a, mono now, const struct agent_send *s, uint64_t *
 		return -E_REFUSED;
 	if (anonymous && (s->custody || s->flags & BUNDLE_REPORTS))
 		return -E_REFUSED; /* RFC 9171 4.2.3 */
-	o.s.flags &= BUNDLE_NO_FRAGMENT | BUNDLE_ACK_REQUESTED | BUNDLE_STATUS_TIME | BUNDLE_REPORTS;
+	o.s.flags &=
+		BUNDLE_NO_FRAGMENT | BUNDLE_ACK_REQUESTED | BUNDLE_STATUS_TIME | BUNDLE_REPORTS;
 	if (anonymous || s->custody)
 		o.s.flags |= BUNDLE_NO_FRAGMENT; /* RFC 9171 4.2.3; custody.md D.2 */
 	err = send_own(a, now, &o, &id);
@@ -64,9 +66,14 @@ int send_own(struct agent *a, mono now, const struct own_bundle *o, uint64_t *id
 	assert(e);
 	if (m.seq > e->seq)
 		e->seq = m.seq;
-	shown = (struct bundle){.source = m.spec.source, .dest = m.spec.dest, .created_ms = m.spec.created_ms,
-		.seq = m.spec.seq, .lifetime_ms = m.spec.lifetime_ms, .crc_type = m.spec.crc_type,
-		.flags = m.spec.flags, .payload = {.n = m.r.payload_bytes}};
+	shown = (struct bundle){.source = m.spec.source,
+		.dest = m.spec.dest,
+		.created_ms = m.spec.created_ms,
+		.seq = m.spec.seq,
+		.lifetime_ms = m.spec.lifetime_ms,
+		.crc_type = m.spec.crc_type,
+		.flags = m.spec.flags,
+		.payload = {.n = m.r.payload_bytes}};
 	seen_emit(a, now, *id, &shown, e->priority, m.r.size_bytes);
 	trace_point(a->trace, now, bundle_sourced, *id, o->s.registration, o->s.custody);
 	p = promise_add(a, PROMISE_NEW, e->seq, *id);
@@ -144,15 +151,18 @@ static int own_pair(struct agent *a, struct making *m)
 	return 0;
 }
 
-static int build_and_put(struct agent *a, const struct own_bundle *o, struct making *m, uint64_t *id)
+static int build_and_put(
+	struct agent *a, const struct own_bundle *o, struct making *m, uint64_t *id)
 {
 	uint8_t head_room[HEAD_MADE_MAX], tail_room[BUNDLE_TAIL_MAX], value_room[STORE_VALUE_MAX];
-	struct buf head = buf_of(head_room, sizeof head_room), tail = buf_of(tail_room, sizeof tail_room);
+	struct buf head = buf_of(head_room, sizeof head_room),
+		   tail = buf_of(tail_room, sizeof tail_room);
 	struct buf value = buf_of(value_room, sizeof value_room);
 	struct view part[16];
 	struct store_bundle s = {.payload = part,
 		.n_payload = o->s.n_payload + 1,
-		.flags = (o->urgent ? STORE_URGENT : 0) | (m->spec.lifetime_ms > 3600000 ? STORE_LONG : 0)};
+		.flags = (o->urgent ? STORE_URGENT : 0) |
+			 (m->spec.lifetime_ms > 3600000 ? STORE_LONG : 0)};
 	uint32_t crc;
 	int err;
 
@@ -179,7 +189,8 @@ static int build_and_put(struct agent *a, const struct own_bundle *o, struct mak
 
 static void spec_uid(const struct bundle_spec *spec, uint64_t uid[2])
 {
-	struct bundle b = {.source = spec->source, .created_ms = spec->created_ms, .seq = spec->seq};
+	struct bundle b = {
+		.source = spec->source, .created_ms = spec->created_ms, .seq = spec->seq};
 
 	bundle_uid(&b, uid);
 }

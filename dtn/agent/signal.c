@@ -1,11 +1,12 @@
 /*
  * signal: compressed custody signals, out and in. Out: what is accepted or refused is gathered per
  * custodian and sent when there are signal_count of them, signal_delay after the first, before the
- * contact to that custodian closes, and when the node drains. A signal is an ordinary bundle without
- * custody; a lost one is repaired by the retransmission of the data (custody.md D.6).
+ * contact to that custodian closes, and when the node drains. A signal is an ordinary bundle
+ * without custody; a lost one is repaired by the retransmission of the data (custody.md D.6).
  *
- * In: only numbers that we gave and sent count. A signal may claim [1, 2^60): we walk the smaller of its
- * range and our own numbers. Signals are not authenticated yet; that we sent the pair is all we know.
+ * In: only numbers that we gave and sent count. A signal may claim [1, 2^60): we walk the smaller
+ * of its range and our own numbers. Signals are not authenticated yet; that we sent the pair is all
+ * we know.
  */
 #include "dtn/agent/state.h"
 
@@ -30,11 +31,15 @@ void signal_add(struct agent *a, mono now, const struct pair *p, bool accepted, 
 
 	if (q->n == a->cfg.signal_count)
 		return; /* could not be sent (store full): the custodian will ask again */
-	trace_point(a->trace, now, custody_signalled, id, p->custodian.node, accepted, p->seq_id, p->seq_no);
+	trace_point(a->trace, now, custody_signalled, id, p->custodian.node, accepted, p->seq_id,
+		p->seq_no);
 	if (q->n == 0)
 		q->due = flush_time(a, now, q->custodian.node);
-	q->item[q->n++] = (struct pending_item){
-		.accepted = accepted, .seq_id = p->seq_id, .seq_no = p->seq_no, .id = id, .dest = p->dest};
+	q->item[q->n++] = (struct pending_item){.accepted = accepted,
+		.seq_id = p->seq_id,
+		.seq_no = p->seq_no,
+		.id = id,
+		.dest = p->dest};
 	if (q->n == a->cfg.signal_count)
 		flush(a, now, q);
 }
@@ -119,7 +124,7 @@ static struct pending *pending_for(struct agent *a, mono now, const struct kept_
 	}
 	if (!unused) {
 		flush(a, now, oldest);
-		oldest->n = 0; /* if the store did not take it, it is lost: the data will come again */
+		oldest->n = 0; /* not taken by the store: lost, the data will come again */
 		unused = oldest;
 	}
 	unused->is_used = true;
@@ -128,8 +133,8 @@ static struct pending *pending_for(struct agent *a, mono now, const struct kept_
 	return unused;
 }
 
-/* signal_delay from now, but a margin before the contact to that custodian closes: after that a signal could
- * wait for a long time. */
+/* signal_delay from now, but a margin before the contact to that custodian closes: after that a
+ * signal could wait for a long time. */
 static mono flush_time(const struct agent *a, mono now, node_id custodian)
 {
 	unsigned k = neighbour_find(a, custodian);
@@ -185,8 +190,8 @@ static void flush(struct agent *a, mono now, struct pending *p)
 	p->is_used = p->is_late = false;
 }
 
-/* One sequence per counter and disposition, from sorted items. Of the last one, `cap` tells how many items
- * were used in all when not every one found room. */
+/* One sequence per counter and disposition, from sorted items. Of the last one, `cap` tells how
+ * many items were used in all when not every one found room. */
 static size_t sequences_make(struct pending *p, struct ccs_sequence *s, struct range *runs)
 {
 	size_t n = 0, used = 0;
@@ -230,7 +235,8 @@ static int item_order(const void *x, const void *y)
 static bool same_counter(const struct pending_item *x, const struct pending_item *y)
 {
 	return x->accepted == y->accepted && x->seq_id == y->seq_id &&
-	       (x->seq_id != 0 || (x->dest.node == y->dest.node && x->dest.service == y->dest.service));
+	       (x->seq_id != 0 ||
+		       (x->dest.node == y->dest.node && x->dest.service == y->dest.service));
 }
 
 /* -- in */
@@ -251,7 +257,8 @@ static bool signal_read(struct agent *a, mono now, uint64_t id, const struct bun
 		return false;
 	s.numbers = ranges_of(runs, CCS_RUNS_MAX);
 	while (ccs_next(&reader, &s)) {
-		uint64_t all = ranges_count(&s.numbers), known = sequence_apply(a, now, &s, b->source.node);
+		uint64_t all = ranges_count(&s.numbers),
+			 known = sequence_apply(a, now, &s, b->source.node);
 
 		n[s.accepted] += known;
 		n_unknown = u64_add_sat(n_unknown, all - known);
@@ -289,8 +296,8 @@ static uint64_t sequence_apply(struct agent *a, mono now, const struct ccs_seque
 }
 
 /* The number is one of ours; is it of that counter, and was it ever sent? */
-static bool entry_answered(struct agent *a, mono now, struct bundle_entry *e,
-	const struct ccs_sequence *s, node_id by)
+static bool entry_answered(
+	struct agent *a, mono now, struct bundle_entry *e, const struct ccs_sequence *s, node_id by)
 {
 	struct record r = entry_record(a, e);
 

@@ -1,8 +1,10 @@
 /*
- * state: what the files of the agent share: its one struct, the entry of a bundle, the promises that
- * wait for a commit, and the functions they call in each other. Nothing outside this folder includes it.
+ * state: what the files of the agent share: its one struct, the entry of a bundle, the promises
+ * that wait for a commit, and the functions they call in each other. Nothing outside this folder
+ * includes it.
  *
- * Invariant: an entry is in exactly one place, told by its state; only entry_set_state() changes it.
+ * Invariant: an entry is in exactly one place, told by its state; only entry_set_state() changes
+ * it.
  */
 #ifndef OWLT_AGENT_STATE_H
 #define OWLT_AGENT_STATE_H
@@ -23,9 +25,9 @@
 #define PRIORITY_STANDARD 1u
 #define PRIORITY_EXPEDITED 2u
 #define NEIGHBOURS_MAX 256u
-#define SCAN_MAX 256u	   /* bundles looked at for one that fits */
+#define SCAN_MAX 256u /* bundles looked at for one that fits */
 #define PROMISES_MAX 16384u
-#define PENDING_MAX 32u	   /* custodians with a signal in the making */
+#define PENDING_MAX 32u     /* custodians with a signal in the making */
 #define HEAD_MADE_MAX 8192u /* head of a bundle made here */
 #define NO_NEIGHBOUR UINT16_MAX
 #define NO_REGISTRATION UINT16_MAX
@@ -49,23 +51,23 @@ enum entry_state {
 };
 
 /* Bits of bundle_entry.flags. */
-#define E_CUSTODY 0x01u	    /* we are custodian and have a pair for it */
-#define E_LOCAL 0x02u	    /* its destination is here */
-#define E_HANDED 0x04u	    /* its record says HANDED */
+#define E_CUSTODY 0x01u     /* we are custodian and have a pair for it */
+#define E_LOCAL 0x02u       /* its destination is here */
+#define E_HANDED 0x04u      /* its record says HANDED */
 #define E_REDELIVERED 0x08u /* may have been handed over before a restart */
-#define E_SENT 0x10u	    /* the current pair was sent (or may have been, before a restart) */
+#define E_SENT 0x10u        /* the current pair was sent (or may have been, before a restart) */
 #define E_OVERRIDE 0x20u    /* our own shorter lifetime is what ends it: reason 10 */
-#define E_CLAIMED 0x40u	    /* counts against its registration's credit */
+#define E_CLAIMED 0x40u     /* counts against its registration's credit */
 
 struct bundle_entry {
 	struct hash_node by_uid;  /* hash = keyed hash of the record's uid */
-	struct hash_node by_id;	  /* hash = id */
+	struct hash_node by_id;   /* hash = id */
 	struct hash_node by_pair; /* hash = own custody number, where E_CUSTODY */
-	struct link_node link;	  /* queue, waiting list, registration's list */
-	struct heap_node timer;	  /* the earlier of expiry and due; tie = id */
-	mono expiry, due;	  /* due: custody, MONO_NEVER = none */
-	uint64_t seq;		  /* batch that makes it durable */
-	uint32_t size;		  /* bytes, saturated; for choosing what fits */
+	struct link_node link;    /* queue, waiting list, registration's list */
+	struct heap_node timer;   /* the earlier of expiry and due; tie = id */
+	mono expiry, due;         /* due: custody, MONO_NEVER = none */
+	uint64_t seq;             /* batch that makes it durable */
+	uint32_t size;            /* bytes, saturated; for choosing what fits */
 	uint16_t neighbour, registration;
 	uint16_t n_sent;
 	uint8_t state, flags, priority;
@@ -91,8 +93,9 @@ struct registration {
 	char ssp[128];
 	uint64_t credit, n_claimed;
 	struct link_node waiting; /* ENTRY_FOR_APP, in order of reception */
-	struct link_node ready;	  /* ENTRY_READY */
-	struct link_node handed;  /* ENTRY_HANDED, ENTRY_ACKED, ENTRY_HANDING, claimed ENTRY_STAGED */
+	struct link_node ready;   /* ENTRY_READY */
+	struct link_node
+		handed; /* ENTRY_HANDED, ENTRY_ACKED, ENTRY_HANDING, claimed ENTRY_STAGED */
 };
 
 /* An EID that outlives what it was read from. */
@@ -114,10 +117,10 @@ struct pair {
 
 /* Something that is done when a batch is durable. */
 enum promise_kind {
-	PROMISE_NEW,	 /* a bundle: accept custody, answer the application, dispatch */
-	PROMISE_PAIR,	 /* another pair for a bundle that is here */
+	PROMISE_NEW,     /* a bundle: accept custody, answer the application, dispatch */
+	PROMISE_PAIR,    /* another pair for a bundle that is here */
 	PROMISE_HANDING, /* a bundle may be handed over */
-	PROMISE_ACKED	 /* an acknowledgement */
+	PROMISE_ACKED    /* an acknowledgement */
 };
 struct promise {
 	struct link_node link;
@@ -136,17 +139,17 @@ struct promise {
 
 /* A bundle, or a custody pair, that is known without being here. */
 enum known_kind {
-	KNOWN_GONE,	 /* a bundle that left, was released or deleted */
+	KNOWN_GONE,      /* a bundle that left, was released or deleted */
 	KNOWN_DELIVERED, /* a bundle whose acknowledgement we have */
-	KNOWN_PAIR,	 /* a custody pair that we accepted */
+	KNOWN_PAIR,      /* a custody pair that we accepted */
 	KNOWN_KINDS
 };
 struct known {
 	struct hash_node node;
 	struct heap_node timer; /* expiry; tie = serial number */
 	uint64_t key[4];
-	uint64_t row;	    /* its row in the store; 0: memory only */
-	uint64_t seq;	    /* batch that makes it durable */
+	uint64_t row;       /* its row in the store; 0: memory only */
+	uint64_t seq;       /* batch that makes it durable */
 	uint64_t bundle_id; /* local id it had */
 	uint8_t kind;
 };
@@ -197,13 +200,14 @@ struct agent {
 
 	struct pool promises;
 	struct link_node promised, done; /* waiting for commits; answers for agent_event() */
-	uint64_t committed; /* batches up to this have ended */
-	struct kept_eid told; /* source of the last answer */
-	bool retry;	    /* something could not be staged: try again after the next commit */
+	uint64_t committed;              /* batches up to this have ended */
+	struct kept_eid told;            /* source of the last answer */
+	bool retry; /* something could not be staged: try again after the next commit */
 
 	struct pool knowns;
 	struct hash_table tombs, pairs;
-	struct heap known_timers[KNOWN_KINDS]; /* a limit each: a flood of one kind costs no other */
+	struct heap
+		known_timers[KNOWN_KINDS]; /* a limit each: a flood of one kind costs no other */
 	uint64_t known_serial, next_row, n_evicted;
 
 	struct pending pending[PENDING_MAX];
@@ -266,7 +270,7 @@ void expire_tick(struct agent *a, mono now);
 /* -- send.c */
 struct own_bundle {
 	struct agent_send s;
-	bool urgent;	  /* may use the store's reserve */
+	bool urgent;      /* may use the store's reserve */
 	uint64_t request; /* 0: nobody waits for an answer */
 };
 int send_own(struct agent *a, mono now, const struct own_bundle *o, uint64_t *id) MUST_USE;
@@ -288,7 +292,8 @@ void deliver_forget(struct agent *a, struct bundle_entry *e);
 /* -- delete.c */
 void delete_entry(struct agent *a, mono now, struct bundle_entry *e, enum reason reason);
 void release_entry(struct agent *a, mono now, struct bundle_entry *e, enum why why);
-void drop_passing(struct agent *a, mono now, uint64_t id, const struct bundle *b, enum reason reason);
+void drop_passing(
+	struct agent *a, mono now, uint64_t id, const struct bundle *b, enum reason reason);
 
 /* -- report.c */
 void report_bundle(struct agent *a, mono now, uint64_t id, const struct bundle *b,

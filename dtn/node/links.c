@@ -1,10 +1,11 @@
 /*
- * links: the node's convergence layers. The plan becomes link cues here and nowhere else: transmission is
- * open while a contact to the peer is, reception while a contact from the peer is, shifted by the
- * light time; between two edges of the plan nothing changes. Without a plan a link is always open.
+ * links: the node's convergence layers. The plan becomes link cues here and nowhere else:
+ * transmission is open while a contact to the peer is, reception while a contact from the peer is,
+ * shifted by the light time; between two edges of the plan nothing changes. Without a plan a link
+ * is always open.
  *
- * One output pass: what a layer has ready goes out first; then, while it takes more, the agent is asked
- * for the next bundle that fits. Heads are written into a room that is emptied once per turn.
+ * One output pass: what a layer has ready goes out first; then, while it takes more, the agent is
+ * asked for the next bundle that fits. Heads are written into a room that is emptied once per turn.
  * Start reading at node_output.
  */
 #include "dtn/node/node_state.h"
@@ -152,7 +153,7 @@ static int link_new(struct node *n, struct node_link *l, const struct node_link_
 	l->peer = peer.node;
 	l->owlt_us = cfg->owlt_us;
 	l->rate_bps = cfg->rate_bps;
-	l->cl = ops->new(&cfg->cl_cfg);
+	l->cl = ops->new (&cfg->cl_cfg);
 	return l->cl ? 0 : -ENOMEM;
 }
 
@@ -165,8 +166,12 @@ static void update_cue(struct node *n, unsigned at, mono now)
 	if (n->plan)
 		l->cue = cue_of_plan(n, l, now);
 	else
-		l->cue = (struct link_cue){.tx_open = true, .rx_open = true, .rate_bps = l->rate_bps,
-			.owlt_us = l->owlt_us, .owlt_max_us = l->owlt_us, .until = MONO_NEVER};
+		l->cue = (struct link_cue){.tx_open = true,
+			.rx_open = true,
+			.rate_bps = l->rate_bps,
+			.owlt_us = l->owlt_us,
+			.owlt_max_us = l->owlt_us,
+			.until = MONO_NEVER};
 	l->cl->ops->cue(l->cl, now, &l->cue);
 	take_events(n, now, at);
 	if (was_open != l->cue.tx_open || was_until != l->cue.until)
@@ -197,7 +202,8 @@ static bool rx_is_open(const struct node *n, const struct node_link *l, mono t)
 	for (size_t i = 0; i < s.n && s.c[i]->start <= t; i++) {
 		const struct contact *c = s.c[i];
 
-		if (c->to == n->self.node && t >= c->start + contact_owlt_us(n->plan, c, c->start) &&
+		if (c->to == n->self.node &&
+			t >= c->start + contact_owlt_us(n->plan, c, c->start) &&
 			t < mono_add(c->end, contact_owlt_us(n->plan, c, c->end)))
 			return true;
 	}
@@ -212,7 +218,8 @@ static void tell_edge(struct node *n, unsigned at, mono now, bool was_open)
 		trace_point(n->trace, now, link_open, at, l->peer, l->cue.rate_bps,
 			(uint64_t)l->cue.owlt_us, (uint64_t)l->cue.until);
 	else if (was_open) {
-		trace_point(n->trace, now, link_close, at, l->peer, agent_queued(n->agent, l->neighbour));
+		trace_point(n->trace, now, link_close, at, l->peer,
+			agent_queued(n->agent, l->neighbour));
 		tell_totals(n, at, now);
 	}
 	tell_neighbour(n, l->neighbour, now);
@@ -243,10 +250,12 @@ static void tell_neighbour(struct node *n, unsigned neighbour, mono now)
 	agent_contact(n->agent, now, neighbour, open, until);
 }
 
-/* Gives the layer the agent's next bundle that fits. False when there is none, or no room for its head. */
+/* Gives the layer the agent's next bundle that fits. False when there is none, or no room for its
+ * head. */
 static bool offer_next(struct node *n, mono now, struct node_link *l)
 {
-	struct agent_offer o = {.neighbour = l->neighbour, .room = &n->room,
+	struct agent_offer o = {.neighbour = l->neighbour,
+		.room = &n->room,
 		.max_ever = l->cl->ops->max_bundle(l->cl)};
 	struct cl_bundle b;
 
@@ -259,7 +268,10 @@ static bool offer_next(struct node *n, mono now, struct node_link *l)
 	}
 	if (!agent_next(n->agent, now, &o))
 		return false;
-	b = (struct cl_bundle){.id = o.id, .head = o.head, .tail = o.tail, .payload = o.payload,
+	b = (struct cl_bundle){.id = o.id,
+		.head = o.head,
+		.tail = o.tail,
+		.payload = o.payload,
 		.size_bytes = o.size_bytes};
 	if (l->cl->ops->send(l->cl, now, &b) == 0)
 		return true;
@@ -298,14 +310,18 @@ static void take_events(struct node *n, mono now, unsigned at)
 			l->stats.bundles_tx++;
 			l->stats.bytes_tx += ev.frame_bytes;
 			agent_sent(n->agent, now,
-				&(struct agent_sent){.id = ev.id, .link = at, .frame_bytes = ev.frame_bytes,
-					.tx_end = ev.tx_end, .owlt_us = owlt_now(n, l, now)});
+				&(struct agent_sent){.id = ev.id,
+					.link = at,
+					.frame_bytes = ev.frame_bytes,
+					.tx_end = ev.tx_end,
+					.owlt_us = owlt_now(n, l, now)});
 			break;
 		case CL_SEND_FAILED:
 			agent_send_failed(n->agent, now, ev.id);
 			break;
 		case CL_IGNORED:
-			trace_point(n->trace, now, frame_ignored, at, why_find(ev.why), ev.frame_bytes);
+			trace_point(
+				n->trace, now, frame_ignored, at, why_find(ev.why), ev.frame_bytes);
 			break;
 		case CL_KEEPALIVE:
 			break;

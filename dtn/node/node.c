@@ -1,6 +1,7 @@
 /*
- * node: wires agent, store, router and layers into one node with the five verbs. What is decided about
- * bundles is in dtn/agent; what is decided about links is in links.c; here is only who calls whom.
+ * node: wires agent, store, router and layers into one node with the five verbs. What is decided
+ * about bundles is in dtn/agent; what is decided about links is in links.c; here is only who calls
+ * whom.
  *
  * Start reading at node_new and node_tick.
  */
@@ -52,7 +53,8 @@ void node_free(struct node *n)
 		return;
 	if (n->is_running) {
 		links_totals(n);
-		trace_point(n->trace, n->last_now, node_stop, n->is_drained ? WHY_DRAINED : WHY_KILLED);
+		trace_point(
+			n->trace, n->last_now, node_stop, n->is_drained ? WHY_DRAINED : WHY_KILLED);
 	}
 	links_free(n);
 	if (n->agent)
@@ -85,25 +87,40 @@ void node_stored(struct node *n, mono now)
 bool node_event(struct node *n, struct node_event *ev)
 {
 	static const enum node_ev types[] = {[AGENT_ACCEPTED] = NODE_ACCEPTED,
-		[AGENT_REFUSED] = NODE_REFUSED, [AGENT_DELIVERY] = NODE_DELIVERY,
+		[AGENT_REFUSED] = NODE_REFUSED,
+		[AGENT_DELIVERY] = NODE_DELIVERY,
 		[AGENT_ACKED] = NODE_ACKED};
 	struct agent_event a;
 
 	if (!agent_event(n->agent, n->last_now, &a))
 		return false;
-	*ev = (struct node_event){.type = types[a.type], .request = a.request,
-		.registration = a.registration, .id = a.id, .err = a.err, .redelivered = a.redelivered,
-		.head = a.head, .payload = a.payload, .source = a.source, .created_ms = a.created_ms,
+	*ev = (struct node_event){.type = types[a.type],
+		.request = a.request,
+		.registration = a.registration,
+		.id = a.id,
+		.err = a.err,
+		.redelivered = a.redelivered,
+		.head = a.head,
+		.payload = a.payload,
+		.source = a.source,
+		.created_ms = a.created_ms,
 		.seq = a.seq};
 	return true;
 }
 
 int node_send(struct node *n, mono now, const struct node_send *s, uint64_t *request)
 {
-	struct agent_send a = {.source = s->source, .dest = s->dest, .report_to = s->report_to,
-		.flags = s->flags, .lifetime_ms = s->lifetime_ms, .priority = s->priority,
-		.custody = s->custody, .crc_type = s->crc_type, .payload = s->payload,
-		.n_payload = s->n_payload, .registration = s->registration};
+	struct agent_send a = {.source = s->source,
+		.dest = s->dest,
+		.report_to = s->report_to,
+		.flags = s->flags,
+		.lifetime_ms = s->lifetime_ms,
+		.priority = s->priority,
+		.custody = s->custody,
+		.crc_type = s->crc_type,
+		.payload = s->payload,
+		.n_payload = s->n_payload,
+		.registration = s->registration};
 
 	n->last_now = now;
 	return agent_send(n->agent, now, &a, request);
@@ -145,9 +162,12 @@ void node_stats(const struct node *n, struct node_stats *out)
 	struct agent_stats a;
 
 	agent_stats(n->agent, &a);
-	*out = (struct node_stats){.n_bundles = a.n_bundles, .n_queued = a.n_queued,
-		.n_waiting = a.n_waiting, .n_for_apps = a.n_for_apps,
-		.n_custody_held = a.n_custody_held, .n_custody_sent = a.n_custody_sent};
+	*out = (struct node_stats){.n_bundles = a.n_bundles,
+		.n_queued = a.n_queued,
+		.n_waiting = a.n_waiting,
+		.n_for_apps = a.n_for_apps,
+		.n_custody_held = a.n_custody_held,
+		.n_custody_sent = a.n_custody_sent};
 	store_stats(n->store, &out->store);
 }
 
@@ -167,10 +187,18 @@ bool node_next_bundle(const struct node *n, uint64_t *id, struct node_bundle *ou
 
 	if (!agent_next_bundle(n->agent, id, &b))
 		return false;
-	*out = (struct node_bundle){.id = *id, .source = b.source, .dest = b.dest,
-		.created_ms = b.created_ms, .seq = b.seq, .size_bytes = b.size_bytes,
-		.lifetime_ms = b.lifetime_ms, .next = b.next, .state = b.state, .custody = b.custody,
-		.custody_seq_id = b.custody_seq_id, .custody_seq_no = b.custody_seq_no};
+	*out = (struct node_bundle){.id = *id,
+		.source = b.source,
+		.dest = b.dest,
+		.created_ms = b.created_ms,
+		.seq = b.seq,
+		.size_bytes = b.size_bytes,
+		.lifetime_ms = b.lifetime_ms,
+		.next = b.next,
+		.state = b.state,
+		.custody = b.custody,
+		.custody_seq_id = b.custody_seq_id,
+		.custody_seq_no = b.custody_seq_no};
 	return true;
 }
 
@@ -225,10 +253,16 @@ static int parse_row(const struct node_route_cfg *cfg, struct static_row *row)
 
 static int make_agent(struct node *n, const struct node_cfg *cfg, mono now)
 {
-	struct agent_deps deps = {.store = n->store, .route = n->route, .trace = n->trace,
-		.seed = n->deps.seed, .self = n->self, .dtn_at_zero = n->deps.dtn_at_zero,
-		.plan_zero = n->deps.plan_zero, .clock_offset_ms = cfg->clock_offset_ms,
-		.clock_drift_ppm = cfg->clock_drift_ppm, .clock_is_accurate = cfg->clock_is_accurate};
+	struct agent_deps deps = {.store = n->store,
+		.route = n->route,
+		.trace = n->trace,
+		.seed = n->deps.seed,
+		.self = n->self,
+		.dtn_at_zero = n->deps.dtn_at_zero,
+		.plan_zero = n->deps.plan_zero,
+		.clock_offset_ms = cfg->clock_offset_ms,
+		.clock_drift_ppm = cfg->clock_drift_ppm,
+		.clock_is_accurate = cfg->clock_is_accurate};
 
 	return agent_new(&cfg->agent, &deps, now, &n->agent);
 }

@@ -156,7 +156,8 @@ bool side_out(struct side *s, node_id to, struct flight *f)
 	f->n = out.len;
 	f->id = o.id;
 	cr_assert_eq(out.len, o.size_bytes);
-	agent_sent(s->agent, s->now, &(struct agent_sent){.id = o.id, .frame_bytes = f->n + 42, .tx_end = s->now});
+	agent_sent(s->agent, s->now,
+		&(struct agent_sent){.id = o.id, .frame_bytes = f->n + 42, .tx_end = s->now});
 	return true;
 }
 
@@ -180,7 +181,8 @@ void signal_make(struct flight *f, node_id from, node_id to, bool accepted, uint
 {
 	struct custody_codes codes = custody_codes_ccsds();
 	struct range run;
-	struct ccs_sequence s = {.accepted = accepted, .seq_id = seq_id, .numbers = ranges_of(&run, 1)};
+	struct ccs_sequence s = {
+		.accepted = accepted, .seq_id = seq_id, .numbers = ranges_of(&run, 1)};
 	uint8_t room[256];
 	struct buf record = buf_of(room, sizeof room), out = buf_of(f->bytes, sizeof f->bytes);
 	struct bundle_spec spec = {.flags = BUNDLE_ADMIN,

@@ -1,6 +1,6 @@
 /*
- * kit: agents with memory stores and a wire of function calls, for the tests of this folder. Time is a number
- * that the test sets; nothing runs by itself.
+ * kit: agents with memory stores and a wire of function calls, for the tests of this folder. Time
+ * is a number that the test sets; nothing runs by itself.
  */
 #ifndef OWLT_TESTS_UNIT_AGENT_KIT_H
 #define OWLT_TESTS_UNIT_AGENT_KIT_H

@@ -274,7 +274,8 @@ Test(agent, hop_limit_ends_a_loop)
 		side_at(&a, a.now + 6 * SEC);
 		side_at(&b, a.now);
 	}
-	cr_assert_eq(count(&a, EV_bundle_deleted) + count(&b, EV_bundle_deleted), 1, "%u rounds", n);
+	cr_assert_eq(
+		count(&a, EV_bundle_deleted) + count(&b, EV_bundle_deleted), 1, "%u rounds", n);
 	side_fini(&a);
 	side_fini(&b);
 }
@@ -333,8 +334,13 @@ Test(agent, priority_then_age)
 	warm(&a);
 	for (unsigned i = 0; i < 4; i++) {
 		struct view p = view_text("x");
-		struct agent_send s = {.source = eid_ipn(1, 9), .dest = eid_ipn(2, 5), .report_to = eid_null(),
-			.lifetime_ms = HOUR_MS, .priority = priority[i], .crc_type = CRC_16, .payload = &p,
+		struct agent_send s = {.source = eid_ipn(1, 9),
+			.dest = eid_ipn(2, 5),
+			.report_to = eid_null(),
+			.lifetime_ms = HOUR_MS,
+			.priority = priority[i],
+			.crc_type = CRC_16,
+			.payload = &p,
 			.n_payload = 1};
 		uint64_t id = 0;
 		struct agent_bundle b;
@@ -392,9 +398,13 @@ Test(agent, echo)
 	for (size_t i = 0; i < 3; i++) {
 		struct flight f;
 		struct buf out = buf_of(f.bytes, sizeof f.bytes);
-		struct bundle_spec spec = {.crc_type = CRC_32C, .dest = eid_ipn(2, 7),
-			.source = eid_ipn(1, t[i].source), .report_to = eid_null(), .created_ms = KIT_DTN,
-			.seq = i, .lifetime_ms = HOUR_MS};
+		struct bundle_spec spec = {.crc_type = CRC_32C,
+			.dest = eid_ipn(2, 7),
+			.source = eid_ipn(1, t[i].source),
+			.report_to = eid_null(),
+			.created_ms = KIT_DTN,
+			.seq = i,
+			.lifetime_ms = HOUR_MS};
 		uint64_t before = count(&b, EV_echo_answered);
 
 		cr_assert_eq(bundle_build(&out, &spec, view_text("ping")), 0);
@@ -402,7 +412,8 @@ Test(agent, echo)
 		side_in(&b, 1, &f);
 		cr_assert_eq(count(&b, EV_echo_answered) - before, t[i].answers, "row %zu", i);
 		side_in(&b, 1, &f);
-		cr_assert_eq(count(&b, EV_echo_answered) - before, t[i].answers, "duplicate, row %zu", i);
+		cr_assert_eq(count(&b, EV_echo_answered) - before, t[i].answers,
+			"duplicate, row %zu", i);
 	}
 	side_fini(&b);
 }
@@ -420,10 +431,18 @@ Test(agent, unprocessable_blocks)
 		struct side b;
 		struct flight f;
 		struct buf out = buf_of(f.bytes, sizeof f.bytes);
-		struct block_spec k = {.type = 200, .number = 9, .flags = t[i].flags, .crc_type = CRC_16,
+		struct block_spec k = {.type = 200,
+			.number = 9,
+			.flags = t[i].flags,
+			.crc_type = CRC_16,
 			.data = view_text("?")};
-		struct bundle_spec spec = {.crc_type = CRC_32C, .dest = eid_ipn(3, 5), .source = eid_ipn(1, 9),
-			.report_to = eid_null(), .created_ms = KIT_DTN, .lifetime_ms = HOUR_MS, .block = &k,
+		struct bundle_spec spec = {.crc_type = CRC_32C,
+			.dest = eid_ipn(3, 5),
+			.source = eid_ipn(1, 9),
+			.report_to = eid_null(),
+			.created_ms = KIT_DTN,
+			.lifetime_ms = HOUR_MS,
+			.block = &k,
 			.n_blocks = 1};
 		struct bundle_rules rules = bundle_rules_default();
 		struct bundle_fault fault;
@@ -438,7 +457,8 @@ Test(agent, unprocessable_blocks)
 		if (!t[i].deleted) {
 			cr_assert(side_out(&b, 3, &f));
 			cr_assert_eq(bundle_read(&got, view_of(f.bytes, f.n), &rules, &fault), 0);
-			cr_assert_eq(bundle_block(&got, 200) != NULL, t[i].blocks_out, "row %zu", i);
+			cr_assert_eq(
+				bundle_block(&got, 200) != NULL, t[i].blocks_out, "row %zu", i);
 		}
 		side_fini(&b);
 	}
@@ -470,8 +490,14 @@ Test(agent, reports)
 	for (int on = 0; on < 2; on++) {
 		struct side a, b;
 		struct view p = view_text("x");
-		struct agent_send s = {.source = eid_ipn(1, 9), .dest = eid_ipn(2, 5), .report_to = eid_ipn(1, 0),
-			.lifetime_ms = HOUR_MS, .priority = 1, .crc_type = CRC_16, .payload = &p, .n_payload = 1,
+		struct agent_send s = {.source = eid_ipn(1, 9),
+			.dest = eid_ipn(2, 5),
+			.report_to = eid_ipn(1, 0),
+			.lifetime_ms = HOUR_MS,
+			.priority = 1,
+			.crc_type = CRC_16,
+			.payload = &p,
+			.n_payload = 1,
 			.flags = BUNDLE_REPORT_RECEPTION | BUNDLE_STATUS_TIME};
 
 		side_init(&a, 1, n2, 1, 2);
@@ -534,8 +560,8 @@ Test(agent, registrations)
 	side_fini(&a);
 }
 
-/* What is known is limited by kind: a flood that passes through costs no delivered bundle its tombstone, and
- * the tables never need more than their pools hold. */
+/* What is known is limited by kind: a flood that passes through costs no delivered bundle its
+ * tombstone, and the tables never need more than their pools hold. */
 Test(agent, tombstones_are_limited_by_kind)
 {
 	struct side a, b;

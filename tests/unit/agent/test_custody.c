@@ -1,4 +1,5 @@
-/* Custody, custody.md D.7: acceptance after commit, signals, retransmission, duplicates by pair, restarts. */
+/* Custody, custody.md D.7: acceptance after commit, signals, retransmission, duplicates by pair,
+ * restarts. */
 #include "dtn/agent/break.h"
 #include "tests/unit/agent/kit.h"
 
@@ -169,8 +170,11 @@ static void bring_to(struct chain *x, enum known_as as, struct flight *f)
 static void repair(struct flight *f, uint64_t seq_no)
 {
 	struct bundle_rules rules = bundle_rules_default();
-	struct bundle_edit edit = {.set_cteb = true, .cteb = {.seq_no = seq_no, .seq_id = 4},
-		.custody = rules.custody, .crc_type = CRC_32C, .set_hop = true};
+	struct bundle_edit edit = {.set_cteb = true,
+		.cteb = {.seq_no = seq_no, .seq_id = 4},
+		.custody = rules.custody,
+		.crc_type = CRC_32C,
+		.set_hop = true};
 	uint8_t room[4096];
 	struct buf out = buf_of(room, sizeof room);
 	struct bundle_fault fault;
@@ -192,7 +196,7 @@ Test(custody, duplicates_by_pair)
 		enum known_as as;
 		bool other_pair;
 		unsigned duplicates; /* told as duplicate */
-		unsigned taken;	     /* custody taken anew */
+		unsigned taken;      /* custody taken anew */
 		unsigned signalled;  /* CCS{1} */
 	} t[] = {
 		{HELD, false, 1, 0, 1},
@@ -220,11 +224,13 @@ Test(custody, duplicates_by_pair)
 			repair(&f, 17);
 		side_in(&x.b, t[i].other_pair ? 3 : 1, &f);
 		if (t[i].other_pair)
-			cr_assert_eq(count(&x.b, EV_custody_signalled), said + BREAK_SPEAK_EARLY, "row %zu: early", i);
+			cr_assert_eq(count(&x.b, EV_custody_signalled), said + BREAK_SPEAK_EARLY,
+				"row %zu: early", i);
 		settle(&x.b);
 		cr_assert_eq(count(&x.b, EV_bundle_duplicate) - dup, t[i].duplicates, "row %zu", i);
 		cr_assert_eq(count(&x.b, EV_custody_taken) - taken, t[i].taken, "row %zu", i);
-		cr_assert_eq(count(&x.b, EV_custody_signalled) - said, t[i].signalled, "row %zu", i);
+		cr_assert_eq(
+			count(&x.b, EV_custody_signalled) - said, t[i].signalled, "row %zu", i);
 		chain_fini(&x);
 	}
 }
@@ -280,7 +286,8 @@ Test(custody, delivered_here_and_another_pair)
 
 		side_in(c, 2, &f);
 		cr_assert_eq(count(c, EV_bundle_duplicate), 1);
-		cr_assert_eq(count(c, EV_custody_signalled), said, "our own pair is nobody's to answer");
+		cr_assert_eq(
+			count(c, EV_custody_signalled), said, "our own pair is nobody's to answer");
 	}
 	side_listen(&x.c);
 	cr_assert_eq(heard(&x.c, AGENT_DELIVERY), 1);
@@ -293,7 +300,8 @@ Test(custody, signals_that_are_not_believed)
 	static const struct {
 		uint64_t seq_id, first, n;
 		unsigned released;
-	} t[] = {{1, 1000, 5, 0}, {2, 0, UINT64_C(1) << 60, 0}, {0x77, 1, 1, 0}, {1, 0, UINT64_C(1) << 60, 1}};
+	} t[] = {{1, 1000, 5, 0}, {2, 0, UINT64_C(1) << 60, 0}, {0x77, 1, 1, 0},
+		{1, 0, UINT64_C(1) << 60, 1}};
 
 	for (size_t i = 0; i < 4; i++) {
 		struct side a;
@@ -349,7 +357,8 @@ Test(custody, full_store_and_failed_commit_refuse)
 			side_crash(&x.b, false, n13, 2);
 			while (side_send(&x.b, 2, 99, HOUR_MS, false) == 0)
 				;
-			cr_assert_eq(stats(&x.b).n_bundles, 15, "one in sixteen is kept for signals");
+			cr_assert_eq(
+				stats(&x.b).n_bundles, 15, "one in sixteen is kept for signals");
 		}
 		chain_send(&x);
 		side_pass(&x.a, &x.b);
@@ -394,7 +403,8 @@ Test(custody, signals_are_aggregated)
 	chain_fini(&x);
 }
 
-/* Numbers are never used twice, also not after a crash: a stale signal would release another bundle. */
+/* Numbers are never used twice, also not after a crash: a stale signal would release another
+ * bundle. */
 Test(custody, numbers_do_not_repeat)
 {
 	struct side a;

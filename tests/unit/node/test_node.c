@@ -1,4 +1,5 @@
-/* The node: links, cues, the five verbs; two and three nodes with memory stores on a perfect wire. */
+/* The node: links, cues, the five verbs; two and three nodes with memory stores on a perfect wire.
+ * */
 #include "bundle/events.h"
 #include "dtn/node/config.h"
 
@@ -55,7 +56,8 @@ static void world_init(struct world *w, unsigned n, const struct plan *plan)
 				continue;
 			snprintf(l->cl, sizeof l->cl, "udp");
 			snprintf(l->peer, sizeof l->peer, "ipn:%u.0", k + 1);
-			l->cl_cfg = (struct cl_cfg){.mtu_bytes = 65535, .guard_us = 1000, .burst_us = 5000};
+			l->cl_cfg = (struct cl_cfg){
+				.mtu_bytes = 65535, .guard_us = 1000, .burst_us = 5000};
 			x->peer[x->n_links++] = k;
 		}
 		x->cfg->n_links = x->n_links;
@@ -72,8 +74,11 @@ static void world_init(struct world *w, unsigned n, const struct plan *plan)
 static void box_start(struct world *w, unsigned i)
 {
 	struct box *x = &w->box[i];
-	struct node_deps deps = {
-		.store = x->store, .plan = w->plan, .trace = &x->trace, .seed = i + 1, .dtn_at_zero = DTN};
+	struct node_deps deps = {.store = x->store,
+		.plan = w->plan,
+		.trace = &x->trace,
+		.seed = i + 1,
+		.dtn_at_zero = DTN};
 
 	cr_assert_eq(node_new(x->cfg, &deps, w->now, &x->node), 0);
 }
@@ -144,7 +149,8 @@ static uint64_t world_turn(struct world *w)
 						continue;
 					for (unsigned j = 0; j < y->n_links; j++)
 						if (y->peer[j] == i)
-							node_input(y->node, w->now, j, buf_view(&out));
+							node_input(
+								y->node, w->now, j, buf_view(&out));
 				}
 			box_events(w, x);
 			b = store_commit_begin(x->store);
@@ -169,8 +175,14 @@ static int box_send(struct world *w, unsigned from, unsigned to, size_t size, bo
 {
 	static uint8_t zero[60000];
 	struct view p = view_of(zero, size);
-	struct node_send s = {.source = eid_ipn(from + 1, 9), .dest = eid_ipn(to + 1, 5), .report_to = eid_null(),
-		.lifetime_ms = 3600000, .priority = 1, .custody = custody, .crc_type = CRC_32C, .payload = &p,
+	struct node_send s = {.source = eid_ipn(from + 1, 9),
+		.dest = eid_ipn(to + 1, 5),
+		.report_to = eid_null(),
+		.lifetime_ms = 3600000,
+		.priority = 1,
+		.custody = custody,
+		.crc_type = CRC_32C,
+		.payload = &p,
 		.n_payload = 1};
 	uint64_t request;
 
@@ -200,7 +212,8 @@ Test(node, two_and_three_nodes)
 		unsigned n;
 		bool custody;
 		size_t size;
-	} t[] = {{2, false, 0}, {2, false, 60000}, {2, true, 100}, {3, false, 100}, {3, true, 60000}};
+	} t[] = {{2, false, 0}, {2, false, 60000}, {2, true, 100}, {3, false, 100},
+		{3, true, 60000}};
 
 	for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
 		struct world w;
@@ -213,7 +226,8 @@ Test(node, two_and_three_nodes)
 		world_turn(&w);
 		world_at(&w, 2 * SEC);
 		cr_assert_eq(w.box[0].accepted, 10, "row %zu", i);
-		cr_assert_eq(w.box[t[i].n - 1].acked, 10, "row %zu: %" PRIu64, i, w.box[t[i].n - 1].acked);
+		cr_assert_eq(w.box[t[i].n - 1].acked, 10, "row %zu: %" PRIu64, i,
+			w.box[t[i].n - 1].acked);
 		for (unsigned k = 0; k < t[i].n; k++)
 			cr_assert_eq(box_stats(&w, k).n_bundles, 0, "row %zu box %u", i, k);
 		world_fini(&w);
@@ -240,7 +254,8 @@ Test(node, custody_over_a_lossy_wire)
 		world_at(&w, k * 61 * SEC);
 	cr_assert_eq(w.box[2].acked, 10);
 	cr_assert_eq(w.box[2].delivered, 10, "nothing twice");
-	cr_assert_gt(w.box[0].trace.count[EV_custody_retx] + w.box[1].trace.count[EV_custody_retx], 0);
+	cr_assert_gt(
+		w.box[0].trace.count[EV_custody_retx] + w.box[1].trace.count[EV_custody_retx], 0);
 	for (unsigned k = 0; k < 3; k++)
 		cr_assert_eq(box_stats(&w, k).n_bundles, 0);
 	world_fini(&w);
@@ -273,16 +288,18 @@ Test(node, killed_relay_comes_back)
 /* 1 -> 2 open 10 s to 20 s with 4 s of light time, 2 -> 1 from 12 s to 22 s. */
 static struct plan *plan_make(void)
 {
-	static const char text[] = "{\"contacts\":["
-				   "{\"from\":\"ipn:1.0\",\"to\":\"ipn:2.0\",\"start\":\"10s\",\"end\":\"20s\","
-				   "\"rate\":\"8M\",\"owlt\":\"4s\"},"
-				   "{\"from\":\"ipn:2.0\",\"to\":\"ipn:1.0\",\"start\":\"12s\",\"end\":\"22s\","
-				   "\"rate\":\"8M\",\"owlt\":\"4s\"}]}";
+	static const char text[] =
+		"{\"contacts\":["
+		"{\"from\":\"ipn:1.0\",\"to\":\"ipn:2.0\",\"start\":\"10s\",\"end\":\"20s\","
+		"\"rate\":\"8M\",\"owlt\":\"4s\"},"
+		"{\"from\":\"ipn:2.0\",\"to\":\"ipn:1.0\",\"start\":\"12s\",\"end\":\"22s\","
+		"\"rate\":\"8M\",\"owlt\":\"4s\"}]}";
 	struct plan_note note[4];
 	struct plan_notes notes = {.note = note, .cap = 4};
 	struct plan *p;
 
-	cr_assert_eq(plan_read(view_text(text), PLAN_OWLT, &p, &notes), 0, "%s", notes.n ? note[0].text : "");
+	cr_assert_eq(plan_read(view_text(text), PLAN_OWLT, &p, &notes), 0, "%s",
+		notes.n ? note[0].text : "");
 	return p;
 }
 
@@ -291,8 +308,8 @@ Test(node, plan_becomes_cues)
 	static const struct {
 		mono at;
 		bool tx, rx;
-	} t[] = {{0, 0, 0}, {10 * SEC - 1, 0, 0}, {10 * SEC, 1, 0}, {16 * SEC, 1, 1}, {20 * SEC - 1, 1, 1},
-		{20 * SEC, 0, 1}, {26 * SEC - 1, 0, 1}, {26 * SEC, 0, 0}};
+	} t[] = {{0, 0, 0}, {10 * SEC - 1, 0, 0}, {10 * SEC, 1, 0}, {16 * SEC, 1, 1},
+		{20 * SEC - 1, 1, 1}, {20 * SEC, 0, 1}, {26 * SEC - 1, 0, 1}, {26 * SEC, 0, 0}};
 	struct plan *plan = plan_make();
 	struct world w;
 
@@ -387,8 +404,8 @@ Test(node, configuration_is_checked)
 {
 	static const struct {
 		const char *id, *cl, *peer;
-	} t[] = {{"ipn:0.0", "udp", "ipn:2.0"}, {"nonsense", "udp", "ipn:2.0"}, {"ipn:1.0", "pigeon", "ipn:2.0"},
-		{"ipn:1.0", "udp", "dtn:none"}};
+	} t[] = {{"ipn:0.0", "udp", "ipn:2.0"}, {"nonsense", "udp", "ipn:2.0"},
+		{"ipn:1.0", "pigeon", "ipn:2.0"}, {"ipn:1.0", "udp", "dtn:none"}};
 
 	for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
 		struct world w;
@@ -398,8 +415,10 @@ Test(node, configuration_is_checked)
 		deps = (struct node_deps){.store = w.box[0].store, .dtn_at_zero = DTN};
 		snprintf(w.box[0].cfg->id, sizeof w.box[0].cfg->id, "%s", t[i].id);
 		snprintf(w.box[0].cfg->link[0].cl, sizeof w.box[0].cfg->link[0].cl, "%s", t[i].cl);
-		snprintf(w.box[0].cfg->link[0].peer, sizeof w.box[0].cfg->link[0].peer, "%s", t[i].peer);
-		cr_assert_eq(node_new(w.box[0].cfg, &deps, 0, &w.box[0].node), -E_CONFIG, "row %zu", i);
+		snprintf(w.box[0].cfg->link[0].peer, sizeof w.box[0].cfg->link[0].peer, "%s",
+			t[i].peer);
+		cr_assert_eq(
+			node_new(w.box[0].cfg, &deps, 0, &w.box[0].node), -E_CONFIG, "row %zu", i);
 		world_fini(&w);
 	}
 }
