@@ -320,9 +320,7 @@ void block_crc_write(struct buf *b, size_t from, enum crc_type type)
 	value = buf_grow(b, n);
 	if (!value)
 		return;
-	/* RFC 9171 4.2.1: over the whole block, the value itself being zero */
-	memset(value, 0, n);
-	uint32_t crc = crc_update(type, 0, view_of(b->p + from, b->len - from));
+	uint32_t crc = crc_block(type, view_of(b->p + from, b->len - n - from));
 	if (type == CRC_16)
 		be16_put(value, (uint16_t)crc);
 	else

@@ -26,6 +26,12 @@ static uint64_t le64_get(const uint8_t *p);
 
 #if HAVE_CRC32_INSTRUCTION
 static uint32_t crc32c_sse42(uint32_t before, struct view v);
+static uint32_t crc32c_zero4(uint32_t before);
+
+static bool has_instruction(void)
+{
+	return __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("pclmul");
+}
 #endif
 
 uint32_t crc_update(enum crc_type type, uint32_t before, struct view v)
@@ -40,6 +46,17 @@ uint32_t crc_update(enum crc_type type, uint32_t before, struct view v)
 	}
 }
 
+uint32_t crc_block(enum crc_type type, struct view v)
+{
+	static const uint8_t zero[4];
+
+#if HAVE_CRC32_INSTRUCTION
+	if (type == CRC_32C && has_instruction())
+		return crc32c_zero4(crc32c_sse42(0, v));
+#endif
+	return crc_update(type, crc_update(type, 0, v), view_of(zero, crc_size(type)));
+}
+
 size_t crc_size(enum crc_type type)
 {
 	return type == CRC_32C ? 4 : type == CRC_16 ? 2 : 0;
@@ -48,7 +65,7 @@ size_t crc_size(enum crc_type type)
 uint32_t crc32c(uint32_t before, struct view v)
 {
 #if HAVE_CRC32_INSTRUCTION
-	if (__builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("pclmul"))
+	if (has_instruction())
 		return crc32c_sse42(before, v);
 #endif
 	return crc32c_table(before, v);
@@ -134,6 +151,12 @@ __attribute__((target("sse4.2,pclmul"))) static uint32_t three(uint32_t crc, con
 		c = _mm_crc32_u64(c, le64_get(p + 2 * STREAM + i));
 	}
 	return shift((uint32_t)a, SHIFT_2_STREAMS) ^ shift((uint32_t)b, SHIFT_STREAM) ^ (uint32_t)c;
+}
+
+/* Four zero bytes more. */
+__attribute__((target("sse4.2"))) static uint32_t crc32c_zero4(uint32_t before)
+{
+	return ~_mm_crc32_u32(~before, 0);
 }
 
 static uint32_t crc32c_sse42(uint32_t before, struct view v)
