@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #define WINDOW 32
-#define STDIN_MAX (UINT64_C(1) << 30)
+#define STREAM_MAX (UINT64_C(1) << 30)
 
 int cmd_send(int argc, char **argv);
 
@@ -158,20 +158,20 @@ static int read_words(const struct args *a, struct owlt_send *s)
 	return read_reports(a->report, &s->flags);
 }
 
-static int load_stdin(struct view *v)
+static int load_stream(int fd, const char *name, struct view *v)
 {
 	size_t cap = 65536, n = 0;
 	uint8_t *p = malloc(cap);
 	ssize_t got = 1;
 
-	while (p && got > 0 && n < STDIN_MAX) {
+	while (p && got > 0 && n < STREAM_MAX) {
 		if (n == cap)
-			p = realloc(p, cap *= 2);
-		got = p ? read(0, p + n, cap - n) : 0;
+			p = realloc(p, cap *= 2); /* on failure the program ends */
+		got = p ? read(fd, p + n, cap - n) : 0;
 		n += got > 0 ? (size_t)got : 0;
 	}
 	if (!p || got != 0)
-		return out_fail("send: standard input: %s", n >= STDIN_MAX ? "larger than 1 GiB" : "cannot be read");
+		return out_fail("send: %s: %s", name, n >= STREAM_MAX ? "larger than 1 GiB" : "cannot be read");
 	*v = view_of(p, n);
 	return 0;
 }
@@ -184,12 +184,12 @@ static int load(const char *name, struct view *v)
 
 	*v = (struct view){0};
 	if (strcmp(name, "-") == 0)
-		return load_stdin(v);
+		return load_stream(0, "standard input", v);
 	fd = open(name, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st))
 		return out_fail("send: %s: %s", name, owlt_error_text(-errno));
 	if (!S_ISREG(st.st_mode))
-		return out_fail("send: %s: not a regular file; use - for standard input", name);
+		return load_stream(fd, name, v);
 	if (st.st_size > 0) {
 		at = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 		if (at == MAP_FAILED)

@@ -13,7 +13,7 @@
 
 #define LINE_MAX_BYTES 8192u
 #define LINES_PER_S 2000
-#define RING_RECORDS 32768
+#define RING_RECORDS 16384
 
 static enum log_level level_of(const struct trace_rec *r);
 static void print_line(struct daemon *d, enum log_level level, const char *area, struct view json);
@@ -25,9 +25,12 @@ int eventlog_open(struct daemon *d)
 
 	d->log.file.fd = -1;
 	d->log.buf = malloc(LOG_BUFFER);
-	if (!d->log.buf)
+	if (err || !d->log.buf)
 		return -ENOMEM;
-	if (!err && *d->cfg.events)
+	/* Touched now, so that memory in use does not grow with the first flood. */
+	memset(d->trace.ring, 0, d->trace.cap * sizeof d->trace.ring[0]);
+	memset(d->log.buf, 0, LOG_BUFFER);
+	if (*d->cfg.events)
 		err = file_log_open(&d->log.file, d->cfg.events, d->cfg.events_max_bytes,
 			(unsigned)d->cfg.events_keep);
 	return err;

@@ -103,13 +103,30 @@ static int read_args(int argc, char **argv, struct args *a)
 	return a->help_config ? print_help(a->roff) : -1;
 }
 
+static const char page_head[] =
+	".TH OWLTD.CONF 5 \"\" \"Owlt " OWLT_VERSION "\" \"Owlt\"\n"
+	".SH NAME\nowltd.conf \\- settings of owltd\n"
+	".SH DESCRIPTION\n"
+	"One JSON object; a dot in a name below is a level of nesting, [] an element of a list.\n"
+	"Unknown names are errors; owltd \\-\\-check\\-config tells FILE:LINE: path: what is wrong.\n"
+	"Durations are 250ms, 10s, 5m, 1h, 2d (a bare number is seconds), sizes 64Ki or 1M, rates 256k or\n"
+	"10M bits per second. Every setting can be given by environment too, which wins over the file:\n"
+	"OWLT_STORE__PATH, OWLT_LINKS__0__REMOTE; an OWLT_ variable that names no setting is an error.\n"
+	".SH EXAMPLE\n.nf\n"
+	"{\"node\": {\"id\": \"ipn:1.0\"}, \"store\": {\"path\": \"/var/lib/owlt\"},\n"
+	" \"links\": [{\"name\": \"b\", \"cl\": \"udp\", \"peer\": \"ipn:2.0\",\n"
+	"   \"local\": \"192.0.2.1:4556\", \"remote\": \"192.0.2.2:4556\"}]}\n"
+	".fi\n.SH SETTINGS\n";
+
 static int print_help(bool roff)
 {
 	struct buf b = buf_of(malloc(HELP_BYTES), HELP_BYTES);
 
 	if (!b.p)
 		return EXIT_USAGE;
+	buf_text(&b, roff ? page_head : "");
 	schema_help(daemon_parts, roff, &b);
+	buf_text(&b, roff ? ".SH SEE ALSO\n.BR owltd (8)\n" : "");
 	fwrite(b.p, 1, buf_fits(&b) ? b.len : 0, stdout);
 	free(b.p);
 	return 0;

@@ -1,8 +1,7 @@
 /*
  * udp: recvmmsg and sendmmsg (udp.h). The sockets are not connected: an ICMP error of one datagram
  * must not fail the next, and datagrams of strangers shall be counted rather than vanish.
- * The receive buffers are one block of 64 x 64 KiB for the whole loop, touched only as far as
- * datagrams fill them.
+ * The receive buffers are one block of 64 x 64 KiB for the whole loop.
  */
 #include "dtn/io/udp.h"
 
@@ -102,6 +101,7 @@ struct udp_rx *udp_rx_new(void)
 		free(rx);
 		return NULL;
 	}
+	memset(rx->bytes, 0, (size_t)UDP_BATCH * UDP_DATAGRAM_MAX); /* ours from the start: no growth later */
 	for (int i = 0; i < UDP_BATCH; i++) {
 		rx->iov[i] = (struct iovec){rx->bytes + (size_t)i * UDP_DATAGRAM_MAX, UDP_DATAGRAM_MAX};
 		rx->msg[i].msg_hdr.msg_iov = &rx->iov[i];

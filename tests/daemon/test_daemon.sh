@@ -1,0 +1,152 @@
+#!/bin/bash
+# Two owltd on 127.0.0.1 with the smallest configuration of cli.md, and every program that talks to them.
+# Waits are for events (a line "ready", an exit), never for a time.
+set -u
+cd "$(dirname "$0")/../.." || exit 2
+PATH="$PWD/build/bin:$PATH"
+unset OWLT_SOCKET
+T=$(mktemp -d /tmp/owlt-daemon-XXXXXX)
+port=$((20000 + $$ % 20000))
+declare -A pid
+bad=0
+
+ok() { echo "ok $1"; }
+not_ok() { echo "not ok $1"; bad=1; }
+check() { local name=$1; shift; if "$@" >"$T/check.log" 2>&1; then ok "$name"; else not_ok "$name"; sed 's/^/# /' "$T/check.log" | tail -5; fi; }
+# rc NAME WANT COMMAND...: the exit code is WANT
+rc() { local name=$1 want=$2 got; shift 2; "$@" >"$T/rc.out" 2>"$T/rc.err"; got=$?
+	if [ $got -eq "$want" ]; then ok "$name"; else not_ok "$name"; echo "# exit $got, not $want: $(tail -n 2 "$T/rc.err")"; fi; }
+cleanup() { for p in "${pid[@]}"; do kill -9 "$p" 2>/dev/null; done; rm -rf "$T"; }
+trap cleanup EXIT
+
+start() { # NAME: waits for its "ready"
+	local line
+	[ -p "$T/$1.fifo" ] || mkfifo "$T/$1.fifo"
+	owltd -c "$T/$1.json" >"$T/$1.fifo" 2>>"$T/$1.log" &
+	pid[$1]=$!
+	read -r -t 20 line <"$T/$1.fifo" && [ "$line" = ready ] && return 0
+	not_ok "start_$1"; cat "$T/$1.log"; return 1
+}
+stop() { kill -TERM "${pid[$1]}"; wait "${pid[$1]}" 2>/dev/null; }
+
+config() { # NAME ID LOCAL REMOTE PEER
+	cat >"$T/$1.json" <<END
+{"node":{"id":"$2"},"store":{"path":"$T/$1.store"},"control":{"socket":"$T/$1.sock"},
+ "agent":{"reports":true,"reports_per_s":1000},"custody":{"signal_delay":"100ms","interval":"2s"},
+ "log":{"events":"$T/$1.jsonl","level":"warn"},
+ "links":[{"name":"to-$5","cl":"udp","local":"127.0.0.1:$3","remote":"127.0.0.1:$4","peer":"ipn:$5.0"}]}
+END
+}
+config a ipn:1.0 "$port" $((port + 1)) 2
+config b ipn:2.0 $((port + 1)) "$port" 1
+A=(--socket "$T/a.sock") B=(--socket "$T/b.sock")
+rc no_node_is_2 2 owlt status "${A[@]}"
+rc help_config 0 owltd --help-config
+start a || exit 1
+start b || exit 1
+ok start
+
+# -- ping, status
+rc ping 0 timeout 20 owlt ping "${A[@]}" ipn:2.0 -c 2 -i 0.1
+check ping_summary grep -q '^2 packets transmitted, 2 received, 0% packet loss' "$T/rc.out"
+rc ping_nobody_is_1 1 timeout 20 owlt ping "${A[@]}" ipn:2.99 -c 1 -W 0.2
+rc health 0 owlt status "${A[@]}" --health
+rc status_links 0 owlt status "${A[@]}" links --json
+check status_links_json grep -q '"name":"to-2"' "$T/rc.out"
+rc status_unknown_is_2 2 owlt status "${A[@]}" nonsense
+rc bad_dest_is_2 2 owlt send "${A[@]}" nonsense /dev/null
+rc foreign_source_is_1 1 owlt send "${A[@]}" --source ipn:9.1 ipn:2.5 "$T/a.json"
+
+# -- send and receive
+echo hello >"$T/hello"
+rc send 0 owlt send "${A[@]}" ipn:2.5 "$T/hello"
+check send_prints_id grep -Eq '^ipn:1\.[0-9]+ [0-9]+ [0-9]+$' "$T/rc.out"
+rc recv_stdout 0 timeout 20 owlt recv "${B[@]}" ipn:2.5 -n 1 --timeout 10
+check recv_same cmp "$T/hello" "$T/rc.out"
+rc send_empty 0 owlt send "${A[@]}" ipn:2.5 /dev/null
+rc send_stdin 0 bash -c "echo two | owlt send --socket $T/a.sock --json ipn:2.5"
+check send_json grep -q '"bundle_id":"ipn:1' "$T/rc.out"
+rc recv_files 0 timeout 20 owlt recv "${B[@]}" ipn:2.5 -n 2 -o "$T/in" --timeout 10
+check recv_file_names bash -c "ls $T/in | grep -Eq '^ipn%3A1\.[0-9]+-[0-9]+-[0-9]+\.bin$' && [ \$(ls $T/in | wc -l) = 2 ]"
+rc recv_timeout_is_1 1 timeout 20 owlt recv "${B[@]}" ipn:2.5 -n 1 --timeout 0.2
+rc recv_needs_o_is_2 2 owlt recv "${B[@]}" ipn:2.5
+
+# -- custody, --wait
+timeout 20 owlt recv "${B[@]}" ipn:2.6 -n 1 --timeout 15 >"$T/waited" &
+receiver=$!
+rc send_custody_wait 0 timeout 20 owlt send "${A[@]}" --custody --wait ipn:2.6 "$T/hello"
+wait $receiver
+check custody_arrived cmp "$T/hello" "$T/waited"
+
+# -- a file in chunks; the receiver is killed once and goes on
+head -c 1048576 /dev/urandom >"$T/file"
+rc send_chunks 0 owlt send "${A[@]}" --custody --chunk 20000 ipn:2.8 "$T/file"
+owlt recv "${B[@]}" ipn:2.8 -n 1 -o "$T/chunks" --timeout 15 >"$T/chunks.out" &
+receiver=$!
+until ls "$T"/chunks/.file-*.have >/dev/null 2>&1 || ! kill -0 $receiver 2>/dev/null; do :; done
+kill -9 $receiver 2>/dev/null; wait $receiver 2>/dev/null
+[ -e "$T/chunks/file" ] || rc recv_chunks 0 timeout 30 owlt recv "${B[@]}" ipn:2.8 -n 1 -o "$T/chunks" --timeout 25
+check chunks_joined cmp "$T/file" "$T/chunks/file"
+
+# -- kill -9 of the receiver's node with bundles stored
+for i in 1 2 3 4 5 6 7 8 9 10; do echo "kept $i" | owlt send "${A[@]}" --custody ipn:2.9 >/dev/null || not_ok "send_kept_$i"; done
+kill -9 "${pid[b]}"; wait "${pid[b]}" 2>/dev/null
+start b || exit 1
+rc recv_after_kill 0 timeout 60 owlt recv "${B[@]}" ipn:2.9 -n 10 -o "$T/kept" --timeout 50
+check nothing_lost bash -c "cat $T/kept/*.bin | sort -k2n | diff - <(for i in 1 2 3 4 5 6 7 8 9 10; do echo kept \$i; done)"
+
+# -- a client in Python, written from the protocol's page
+if /usr/bin/python3 -c 'import cbor2' 2>/dev/null; then
+	timeout 60 /usr/bin/python3 tests/daemon/client.py "$T/a.sock" "$T/b.sock" ipn:2.20 || bad=1
+else
+	echo "skip python_client: python3-cbor2 is not installed"
+fi
+
+# -- configurations that are wrong: FILE:LINE: path: text, exit 2
+wrong() { # NAME JSON PATTERN
+	printf '%b' "$2" >"$T/wrong.json"
+	rc "config_$1_is_2" 2 owltd -c "$T/wrong.json" --check-config
+	check "config_$1_message" grep -Eq "$3" "$T/rc.err"
+}
+rc config_good 0 owltd -c "$T/a.json" --check-config
+wrong syntax '{\n"node": }' 'wrong.json:2: not valid JSON'
+wrong unknown '{"node":{"id":"ipn:1.0"},\n"stor":{}}' 'wrong.json:2: stor: no such setting'
+wrong range '{"node":{"id":"ipn:1.0"},\n"links":[{"name":"x",\n"mtu":5}]}' 'wrong.json:3: links\[0\]\.mtu: at least 576'
+wrong eid '{"node":\n{"id":"earth"}}' 'wrong.json:2: node.id: "earth"'
+wrong required '{}' 'node.id: is required'
+rc config_no_file_is_2 2 owltd -c "$T/nowhere.json"
+rc env_unknown_is_2 2 env OWLT_STOR__PATH=x owltd -c "$T/a.json" --check-config
+check env_unknown_message grep -q 'OWLT_STOR__PATH: no such setting' "$T/rc.err"
+rc env_overrides 0 env OWLT_STORE__PATH=x OWLT_LINKS__0__REMOTE=127.0.0.1:1 owltd -c "$T/a.json" --check-config
+
+# -- a flood beside a custody bundle: memory stays, every datagram is counted
+counters() { owlt status "${B[@]}" --json | /usr/bin/python3 -c 'import json,sys; c=json.load(sys.stdin)["counters"]; print(sum(c[k] for k in ("bundle_rejected","frame_ignored","bundle_refused","bundle_duplicate")) + c["bundle_received"])'; }
+rss() { awk '/^VmRSS/ {print $2}' "/proc/${pid[b]}/status"; }
+echo warm >"$T/warm"
+# the flood comes from a third port: what is not from the peer is counted apart, so a takes part by its own
+stop a
+/usr/bin/python3 tests/daemon/flood.py "$port" $((port + 1)) 5000 1 >/dev/null
+before=$(counters) rss_before=$(rss)
+/usr/bin/python3 tests/daemon/flood.py "$port" $((port + 1)) 50000 2 >/dev/null
+after=$(counters) rss_after=$(rss)
+[ $((rss_after - rss_before)) -le 1024 ] && ok flood_memory || { not_ok flood_memory; echo "# $rss_before to $rss_after KiB"; }
+[ $((after - before)) -eq 50000 ] && ok flood_counted || { not_ok flood_counted; echo "# $((after - before)) of 50000"; }
+start a || exit 1
+/usr/bin/python3 tests/daemon/flood.py $((port + 2)) $((port + 1)) 20000 3 >/dev/null &
+flood=$!
+timeout 20 owlt recv "${B[@]}" ipn:2.30 -n 1 --timeout 15 >"$T/beside" &
+receiver=$!
+rc send_beside_flood 0 timeout 20 owlt send "${A[@]}" --custody --wait ipn:2.30 "$T/hello"
+wait $receiver $flood
+check custody_beside_flood cmp "$T/hello" "$T/beside"
+
+# -- the end: SIGTERM drains, the socket is gone, the event log is whole
+stop a; [ $? -eq 0 ] && ok sigterm_a || not_ok sigterm_a
+stop b; [ $? -eq 0 ] && ok sigterm_b || not_ok sigterm_b
+check socket_gone [ ! -e "$T/a.sock" ]
+check events_are_json /usr/bin/python3 -c "
+import json,sys
+for f in ('$T/a.jsonl','$T/b.jsonl'):
+    seen = {json.loads(l)['ev'] for l in open(f)}
+    assert 'bundle_forwarded' in seen and 'node_stop' in seen, seen"
+exit $bad
