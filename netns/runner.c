@@ -300,7 +300,9 @@ static int start_nodes(struct runner *r)
 		err = daemon_start(l, k);
 	if (!err)
 		err = rundir_write_run(l);
-	while (!err && !r->is_stopping && !daemons_ready(l)) {
+	/* Nobody is told before lab time 0, so that users see no negative times. */
+	while (!err && !r->is_stopping &&
+		(!daemons_ready(l) || clock_now_ns(CLOCK_MONOTONIC) < l->clock.mono0_ns)) {
 		turn(r);
 		if (r->has_failed)
 			err = -ECHILD;
@@ -324,7 +326,7 @@ static void announce(const struct runner *r)
 	printf("%s: %zu nodes ready, %zu links, speed %g, runs %s%s\n", l->topo->name, l->topo->n_nodes,
 		l->topo->n_links, l->speed, r->until == MONO_NEVER ? "until it is stopped" : "for ",
 		r->until == MONO_NEVER ? "" : text);
-	if (now > 0)
+	if ((double)now > 0.1 * l->speed * (double)US_PER_S)
 		printf("note: the nodes were ready %.3f s of lab time after the start\n", (double)now / 1e6);
 	fflush(stdout);
 }
@@ -337,6 +339,8 @@ static void turn(struct runner *r)
 	struct pollfd p[2 + TOPO_NODES_MAX];
 	int64_t now = clock_now_ns(CLOCK_MONOTONIC), left = NS_PER_S / 4;
 
+	if (now < l->clock.mono0_ns && l->clock.mono0_ns - now < left)
+		left = l->clock.mono0_ns - now;
 	if (r->until != MONO_NEVER) {
 		int64_t end = lab_clock_mono_ns(&l->clock, r->until);
 
