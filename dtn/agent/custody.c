@@ -74,13 +74,13 @@ void custody_sent(struct agent *a, mono now, struct bundle_entry *e, const struc
 void custody_due(struct agent *a, mono now, struct bundle_entry *e)
 {
 	enum why why = e->state == ENTRY_AWAIT ? WHY_SIGNAL_LATE : WHY_SIGNAL_REFUSED;
+	node_id last = e->neighbour == NO_NEIGHBOUR ? NODE_NONE : a->neighbour[e->neighbour].node;
 
 	entry_set_due(a, e, MONO_NEVER);
 	if (e->state != ENTRY_AWAIT && e->state != ENTRY_WAITING)
 		return;
-	trace_point(a->trace, now, custody_retx, entry_id(e),
-		e->neighbour == NO_NEIGHBOUR ? NODE_NONE : a->neighbour[e->neighbour].node,
-		e->n_sent, why);
+	if (e->flags & E_SENT)
+		trace_point(a->trace, now, custody_retx, entry_id(e), last, e->n_sent, why);
 	forward_entry(a, now, e, NODE_NONE);
 }
 

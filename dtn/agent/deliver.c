@@ -164,6 +164,17 @@ bool deliver_claim(struct agent *a, const struct eid *dest, unsigned *registrati
 	return true;
 }
 
+/* It is claimed from its arrival on, and waits for its commit. */
+void deliver_staged(struct agent *a, struct bundle_entry *e, unsigned registration)
+{
+	struct registration *r = &a->registration[registration];
+
+	e->registration = (uint16_t)registration;
+	e->flags |= E_CLAIMED;
+	r->n_claimed++;
+	list_push_back(&r->handed, &e->link);
+}
+
 /* A bundle for this node may move. */
 void deliver_arrived(struct agent *a, mono now, struct bundle_entry *e)
 {
@@ -308,10 +319,12 @@ static void leave(struct agent *a, struct bundle_entry *e)
 {
 	unclaim(a, e);
 	e->registration = NO_REGISTRATION;
-	if (e->state == ENTRY_ACKED) {
-		list_remove(&e->link);
+	if (e->state == ENTRY_ACKED || e->state == ENTRY_STAGED) {
+		list_remove(&e->link); /* its commit decides what comes next */
 		return;
 	}
+	if (e->state == ENTRY_HANDING)
+		e->flags &= (uint8_t)~E_HANDED; /* not durable yet: written again for the next one */
 	entry_set_state(a, e, ENTRY_FOR_APP);
 	list_push_back(&a->unclaimed, &e->link);
 }

@@ -166,7 +166,8 @@ void agent_send_failed(struct agent *a, mono now, uint64_t id)
 		return;
 	trace_point(a->trace, now, bundle_rerouted, id, a->neighbour[e->neighbour].node,
 		WHY_SEND_FAILED);
-	forward_entry(a, now, e, NODE_NONE);
+	wait_for(a, now, e, WHY_LINK_CLOSED);
+	entry_set_due(a, e, mono_add(now, RETRY_US)); /* a link that goes on failing must not spin */
 }
 
 /* Back to its place after a layer did not take it. */

@@ -195,14 +195,11 @@ static void take(struct agent *a, mono now, struct arrival *in)
 	}
 	e = entry_add(a, id, &r);
 	assert(e);
-	if (r.flags & RECORD_HANDED) {
-		e->registration = (uint16_t)reg;
-		e->flags |= E_CLAIMED;
-		a->registration[reg].n_claimed++;
-	}
 	seen_emit(a, now, id, b, e->priority, in->size);
 	received(a, now, in, id);
 	promise_arrival(a, now, in, e, number_seq);
+	if (r.flags & RECORD_HANDED)
+		deliver_staged(a, e, reg);
 }
 
 /* Stages the bundle: head, then payload and tail as one. */

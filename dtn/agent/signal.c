@@ -12,8 +12,6 @@
 
 #include <stdlib.h>
 
-#define RETRY_US US_PER_S /* for a signal that the store could not take */
-
 static struct pending *pending_for(struct agent *a, mono now, const struct kept_eid *custodian);
 static mono flush_time(const struct agent *a, mono now, node_id custodian);
 static void flush(struct agent *a, mono now, struct pending *p);

@@ -29,6 +29,7 @@
 #define PROMISES_MAX 16384u
 #define PENDING_MAX 32u     /* custodians with a signal in the making */
 #define HEAD_MADE_MAX 8192u /* head of a bundle made here */
+#define RETRY_US US_PER_S /* after something of our own could not be done */
 #define NO_NEIGHBOUR UINT16_MAX
 #define NO_REGISTRATION UINT16_MAX
 /* Ids of bundles that were never stored (rejected on arrival, signals to us, echoes): told apart
@@ -283,6 +284,7 @@ mono route_earliest(const struct agent *a, node_id from, node_id to, mono at);
 
 /* -- deliver.c */
 bool deliver_claim(struct agent *a, const struct eid *dest, unsigned *registration);
+void deliver_staged(struct agent *a, struct bundle_entry *e, unsigned registration);
 void deliver_arrived(struct agent *a, mono now, struct bundle_entry *e);
 void deliver_committed(struct agent *a, mono now, const struct promise *p);
 void deliver_acked(struct agent *a, mono now, struct promise *p);

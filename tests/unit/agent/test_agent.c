@@ -606,3 +606,89 @@ Test(agent, tombstones_are_limited_by_kind)
 	side_fini(&a);
 	side_fini(&b);
 }
+
+/* The application goes between arrival and commit, and another endpoint gets its place in the table. */
+Test(agent, unregister_before_the_commit)
+{
+	struct side a, b;
+	uint32_t r;
+
+	pair_init(&a, &b);
+	warm(&a);
+	r = side_register(&b, 5, 4);
+	cr_assert_eq(side_send(&a, 2, 5, HOUR_MS, false), 0);
+	side_pass(&a, &b);
+	agent_unregister(b.agent, b.now, r);
+	(void)side_register(&b, 6, 4);
+	side_commit(&b, 0);
+	side_listen(&b);
+	cr_assert_eq(heard(&b, AGENT_DELIVERY), 0, "not for service 6");
+	r = side_register(&b, 5, 4);
+	side_commit(&b, 0);
+	side_listen(&b);
+	cr_assert_eq(heard(&b, AGENT_DELIVERY), 1);
+	cr_assert_eq(agent_ack(b.agent, b.now, r, b.last_id), 0);
+	/* And between credit and the commit of "handed". */
+	cr_assert_eq(side_send(&a, 2, 7777, HOUR_MS, false), 0);
+	side_pass(&a, &b);
+	side_commit(&b, 0);
+	r = side_register(&b, 7777, 1);
+	agent_unregister(b.agent, b.now, r);
+	r = side_register(&b, 7777, 1);
+	side_listen(&b);
+	cr_assert_eq(heard(&b, AGENT_DELIVERY), 1);
+	side_commit(&b, 0);
+	side_listen(&b);
+	cr_assert_eq(heard(&b, AGENT_DELIVERY), 2);
+	side_fini(&a);
+	side_fini(&b);
+}
+
+/* A layer that can't send: tried again after a second, not in a loop. */
+Test(agent, failed_transmission_waits)
+{
+	struct side a;
+	uint8_t room[1024];
+	struct buf b = buf_of(room, sizeof room);
+	struct agent_offer o = {.max_bytes = 1024, .max_ever = 1024, .room = &b};
+
+	side_init(&a, 1, n2, 1, 2);
+	side_start(&a, n2, 1);
+	warm(&a);
+	cr_assert_eq(side_send(&a, 2, 5, HOUR_MS, false), 0);
+	cr_assert(agent_next(a.agent, a.now, &o));
+	agent_send_failed(a.agent, a.now, o.id);
+	cr_assert_not(agent_next(a.agent, a.now, &o));
+	cr_assert_eq(agent_deadline(a.agent), a.now + SEC);
+	side_at(&a, a.now + SEC);
+	cr_assert(agent_next(a.agent, a.now, &o));
+	cr_assert_eq(count(&a, EV_custody_retx), 0);
+	side_fini(&a);
+}
+
+/* Any octet changed: refused or taken, never a crash, and nothing is kept beyond the limits. */
+Test(agent, mutations)
+{
+	struct side a, b;
+	struct flight f, m;
+
+	pair_init(&a, &b);
+	warm(&a);
+	for (int custody = 0; custody < 2; custody++) {
+		cr_assert_eq(side_send(&a, 2, 7, HOUR_MS, custody), 0);
+		side_commit(&a, 0);
+		cr_assert(side_out(&a, 2, &f));
+		for (size_t i = 0; i < f.n; i++)
+			for (unsigned bit = 0; bit < 8; bit++) {
+				m = f;
+				m.bytes[i] ^= (uint8_t)(1u << bit);
+				side_in(&b, 1, &m);
+			}
+	}
+	side_commit(&b, 0);
+	side_commit(&b, 0);
+	cr_assert_gt(count(&b, EV_bundle_rejected), 1000);
+	cr_assert_leq(stats(&b).n_bundles, 64);
+	side_fini(&a);
+	side_fini(&b);
+}
