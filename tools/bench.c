@@ -29,10 +29,13 @@ static const struct row rows[] = {
 	{"codec", bench_codec, "read, forward and build bundles of 1 kB; CRC and copy as the machine's limits"},
 	{"emulator", bench_emulator, "the lab's link emulator: frames/s, added delay, clock error at 60 s of light time"},
 	{"store", bench_store, "durable commits of bundles of 1 kB, beside a bare pwrite and fdatasync"},
+	{"instructions", bench_instructions, "instructions of the same operations, counted by callgrind"},
 	{0}};
 
 struct args {
 	bool json;
+	const char *loop;
+	uint64_t count;
 };
 
 static int lock_take(void);
@@ -43,16 +46,21 @@ int cmd_bench(int argc, char **argv);
 int cmd_bench(int argc, char **argv)
 {
 	static const struct opt opts[] = {
-		{"json", 0, OPT_FLAG, offsetof(struct args, json), NULL, "one JSON line a figure", NULL}, {0}};
+		{"json", 0, OPT_FLAG, offsetof(struct args, json), NULL, "one JSON line a figure", NULL},
+		{"loop", 0, OPT_TEXT, offsetof(struct args, loop), "OPERATION",
+			"for profilers: parse, head, forward or build, COUNT times and nothing else", NULL},
+		{"count", 0, OPT_U64, offsetof(struct args, count), "COUNT", "how often; default 1000", NULL}, {0}};
 	static const struct opt_command cmd = {"bench", "[NAME]", "Measures what things cost here, beside the machine's limits",
 		opts, "Names: codec and what `owlt bench` alone lists as it runs. Exit status: 0 done, 2 usage."};
-	struct args a = {0};
+	struct args a = {.count = 1000};
 	struct opt_rest rest = opt_read(&cmd, argc, argv, &a, 0, 1);
 	struct out o;
 	int code, end;
 
 	if (rest.done)
 		return rest.code;
+	if (a.loop)
+		return bench_codec_loop(a.loop, (size_t)a.count);
 	int lock = lock_take();
 	if (lock < 0)
 		return EXIT_USAGE;

@@ -12,6 +12,8 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #define N_BUNDLES 4096u
 #define PAYLOAD 1024u
@@ -144,14 +146,15 @@ static const struct codec_row {
 	const char *name;
 	void (*run)(void *arg, size_t n);
 	const char *note;
-} rows[] = {{"parse, all CRCs", run_parse, "five blocks"},
-	{"read a stored head", run_head, "no CRCs"},
-	{"forward: parse, head with 3 blocks changed", run_forward, ""},
-	{"forward, rendered into one buffer", run_render, ""},
-	{"build and serialise", run_build, ""},
-	{"limit: CRC-32C of the bytes", run_crc, "the instruction, three streams"},
-	{"limit: CRC-32C by tables", run_crc_table, ""},
-	{"limit: copy of the bytes", run_copy, ""}};
+	const char *loop; /* its name for --loop, or NULL */
+} rows[] = {{"parse, all CRCs", run_parse, "five blocks", "parse"},
+	{"read a stored head", run_head, "no CRCs", "head"},
+	{"forward: parse, 3 blocks changed", run_forward, "payload not copied", "forward"},
+	{"forward, rendered into one buffer", run_render, "", NULL},
+	{"build and serialise", run_build, "", "build"},
+	{"limit: CRC-32C of the bytes", run_crc, "the instruction, three streams", NULL},
+	{"limit: CRC-32C by tables", run_crc_table, "", NULL},
+	{"limit: copy of the bytes", run_copy, "", NULL}};
 
 static int bundles_make(struct codec *x)
 {
@@ -170,24 +173,96 @@ static int bundles_make(struct codec *x)
 	return 0;
 }
 
-int bench_codec(struct out *o)
+static struct codec *codec_new(void)
 {
 	struct codec *x = calloc(1, sizeof *x);
-	char name[64];
 
 	if (!x || bundles_make(x)) {
+		out_fail("bench: no memory for %u bundles", N_BUNDLES);
 		free(x);
-		return out_fail("bench: no memory for %u bundles", N_BUNDLES);
+		return NULL;
 	}
 	x->rules = bundle_rules_default();
+	return x;
+}
+
+static void codec_free(struct codec *x)
+{
+	free(x->bytes);
+	free(x);
+}
+
+int bench_codec(struct out *o)
+{
+	struct codec *x = codec_new();
+	char name[64];
+
+	if (!x)
+		return EXIT_USAGE;
 	for (unsigned cold = 0; cold < 2; cold++) {
 		x->mask = cold ? N_BUNDLES - 1 : 0;
 		for (size_t k = 0; k < sizeof rows / sizeof rows[0]; k++) {
 			snprintf(name, sizeof name, "%s%s", rows[k].name, cold ? "" : ", hot");
-			bench_figure(o, name, bench_least_ns(rows[k].run, x), "ns", cold ? "4096 bundles in turn" : rows[k].note);
+			bench_figure(o, name, bench_least_ns(rows[k].run, x), "ns",
+				cold ? "4096 bundles in turn" : rows[k].note);
 		}
 	}
-	free(x->bytes);
-	free(x);
+	codec_free(x);
+	return 0;
+}
+
+int bench_codec_loop(const char *operation, size_t n)
+{
+	for (size_t k = 0; k < sizeof rows / sizeof rows[0]; k++) {
+		if (!rows[k].loop || strcmp(rows[k].loop, operation) != 0)
+			continue;
+		struct codec *x = codec_new();
+		if (!x)
+			return EXIT_USAGE;
+		rows[k].run(x, n);
+		codec_free(x);
+		return 0;
+	}
+	return out_fail("bench: --loop %s: parse, head, forward or build", operation);
+}
+
+/* Instructions of a whole run of this program under callgrind; negative when there are none to be had. */
+static double counted(const char *self, const char *operation, unsigned n)
+{
+	char command[4352], line[256];
+	double instructions = -1;
+
+	snprintf(command, sizeof command,
+		"valgrind --tool=callgrind --callgrind-out-file=/dev/null '%s' bench --loop %s --count %u 2>&1", self,
+		operation, n);
+	FILE *f = popen(command, "r");
+	if (!f)
+		return -1;
+	while (fgets(line, sizeof line, f)) {
+		const char *at = strstr(line, "Collected : ");
+		if (at)
+			instructions = strtod(at + strlen("Collected : "), NULL);
+	}
+	return pclose(f) == 0 ? instructions : -1;
+}
+
+int bench_instructions(struct out *o)
+{
+	char self[4096];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+
+	if (n < 0 || memchr(self, '\'', (size_t)n))
+		return out_fail("bench: this program does not know its own path");
+	self[n] = 0;
+	for (size_t k = 0; k < sizeof rows / sizeof rows[0]; k++) {
+		if (!rows[k].loop)
+			continue;
+		double once = counted(self, rows[k].loop, 1000), twice = counted(self, rows[k].loop, 2000);
+		if (once < 0 || twice < 0) {
+			out_text(o, "  not counted: valgrind is not there, or failed\n");
+			return 0;
+		}
+		bench_figure(o, rows[k].name, (twice - once) / 1000, "instr", "");
+	}
 	return 0;
 }

@@ -8,8 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define OWLT_VERSION "0.2.0"
-
 #define COMMANDS(X) \
 	X(send, "send a file or standard input as bundles") \
 	X(recv, "receive bundles for an endpoint") \

@@ -188,6 +188,8 @@ static bool help_wanted(const struct opt_command *cmd, const char *arg)
 {
 	if (strcmp(arg, "--help") == 0) {
 		help_print(cmd);
+	} else if (strcmp(arg, "--version") == 0) {
+		puts("owlt " OWLT_VERSION);
 	} else if (strcmp(arg, "--help-man") == 0) {
 		man_print(cmd);
 	} else if (strcmp(arg, "--help-words") == 0) {
@@ -229,6 +231,10 @@ int opt_dispatch(const char *title, const struct subcommand *table, int argc, ch
 			return s->run(argc - 1, argv + 1);
 	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
 		subcommands_print(title, table);
+		return EXIT_YES;
+	}
+	if (strcmp(name, "--version") == 0) {
+		puts("owlt " OWLT_VERSION);
 		return EXIT_YES;
 	}
 	if (strcmp(name, "--help-words") == 0) {

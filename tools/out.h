@@ -10,6 +10,8 @@
 
 #include <stdbool.h>
 
+#define OWLT_VERSION "0.2.0"
+
 #define EXIT_YES 0
 #define EXIT_NO 1    /* the answer is no */
 #define EXIT_USAGE 2 /* usage or environment */
