@@ -17,6 +17,7 @@
 #define PLACES 3u
 
 static bool place(unsigned k, char dir[LAB_PATH_MAX]);
+static int name_of_topology(const char *file, char name[TOPO_NAME_MAX]);
 static bool is_file(const char *path);
 static int registry(char dir[LAB_PATH_MAX]);
 static int read_plan(const struct json *doc, const char *path, struct view *plan);
@@ -87,17 +88,44 @@ int lab_load(const char *path, struct topo **out, struct view *text)
 
 int lab_locate(const char *lab, char dir[LAB_PATH_MAX])
 {
+	char name[TOPO_NAME_MAX];
 	char reg[LAB_PATH_MAX], path[LAB_PATH_MAX], found[PATH_MAX];
 
 	if (strchr(lab, '/') || access(lab, F_OK) == 0) {
 		if (realpath(lab, found) && join(path, found, "/", "run.json") && is_file(path))
 			return join(dir, found, "", "") ? 0 : -ENAMETOOLONG;
 	}
+	if (is_file(lab) && name_of_topology(lab, name) == 0)
+		lab = name;
 	if (strchr(lab, '/') || registry(reg) != 0 || !join(path, reg, "/", lab))
 		return -ENOENT;
 	if (!realpath(path, found) || !join(path, found, "/", "run.json") || !is_file(path))
 		return -ENOENT;
 	return join(dir, found, "", "") ? 0 : -ENAMETOOLONG;
+}
+
+/* A topology file stands for the running lab of its name. */
+static int name_of_topology(const char *file, char name[TOPO_NAME_MAX])
+{
+	struct view text;
+	struct json *doc;
+	unsigned line;
+	int err = lab_read_file(file, &text);
+	const char *its;
+
+	if (err)
+		return err;
+	err = json_parse(text, &doc, &line);
+	free((void *)(uintptr_t)text.p);
+	if (err)
+		return err;
+	its = json_text(json_get(doc, "name"));
+	if (its && strlen(its) < TOPO_NAME_MAX)
+		strcpy(name, its);
+	else
+		err = -ENOENT;
+	json_free(doc);
+	return err;
 }
 
 int lab_register(const struct lab *l)

@@ -21,6 +21,7 @@
 static int connect_to(const char *path);
 static void become_program(const struct run_info *r, const struct json *node, char **argv,
 	pid_t parent);
+static void put_own_folder_first(void);
 static int watch(pid_t program, pid_t runner);
 
 int run_info_open(struct run_info *r, const char *lab)
@@ -162,11 +163,29 @@ static void become_program(const struct run_info *r, const struct json *node, ch
 		_exit(2);
 	if (sock)
 		setenv("OWLT_SOCKET", sock, 1);
-	if (strcmp(argv[0], "owlt") == 0)
-		execv("/proc/self/exe", argv); /* this one, wherever it lies */
+	put_own_folder_first();
 	execvp(argv[0], argv);
 	fprintf(stderr, "owlt lab: %s: %s\n", argv[0], strerror(errno));
 	_exit(errno == ENOENT ? 127 : 126);
+}
+
+/* `owlt` in a lab is the one that runs the lab, installed or not. */
+static void put_own_folder_first(void)
+{
+	const char *path = getenv("PATH");
+	char self[4096], all[8192];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+	char *slash;
+
+	if (n <= 0)
+		return;
+	self[n] = 0;
+	slash = strrchr(self, '/');
+	if (!slash)
+		return;
+	*slash = 0;
+	if ((size_t)snprintf(all, sizeof all, "%s:%s", self, path ? path : "/usr/bin:/bin") < sizeof all)
+		setenv("PATH", all, 1);
 }
 
 static int watch(pid_t program, pid_t runner)
