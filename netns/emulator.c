@@ -100,7 +100,7 @@ static int set_up(struct emulator *e, struct loop *l)
 		return err;
 	cfg->shared->capacity = capacity;
 	cfg->shared->is_balanced = true;
-	err = wire_open(&e->wire, 0);
+	err = wire_open(&e->wire, 0, WIRE_LARGE);
 	if (!err)
 		err = set_up_dirs(e);
 	if (!err)

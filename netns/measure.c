@@ -33,9 +33,9 @@ int measure_capacity(int ns_fd, uint64_t *frames_per_s)
 	int back, err = own < 0 ? own : set_up_pair(&ifindex[0], &ifindex[1]);
 
 	if (!err)
-		err = wire_open(&node, ifindex[0]);
+		err = wire_open(&node, ifindex[0], WIRE_SMALL);
 	if (!err)
-		err = wire_open(&emulator, ifindex[1]);
+		err = wire_open(&emulator, ifindex[1], WIRE_LARGE);
 	if (!err)
 		err = trial(node, emulator, ifindex, frames_per_s);
 	wire_close(node);

@@ -31,7 +31,7 @@ int probe_links(struct lab *l)
 	int err = space_enter_net(l->links_ns);
 
 	if (!err)
-		err = wire_open(&far, 0);
+		err = wire_open(&far, 0, WIRE_SMALL);
 	for (size_t k = 0; !err && k < l->topo->n_nodes; k++)
 		err = probe_node(l, k, far);
 	wire_close(far);
@@ -46,7 +46,7 @@ static int probe_node(struct lab *l, size_t node, struct wire *far)
 	int err = pair ? space_enter_net(l->node[node].ns_fd) : -ENOMEM;
 
 	if (!err)
-		err = wire_open(&near, 0);
+		err = wire_open(&near, 0, WIRE_SMALL);
 	for (unsigned k = 0; !err && k < 2 * l->topo->n_links; k++) {
 		const struct topo_link *t = &l->topo->link[k / 2];
 		char name[IFNAMSIZ];

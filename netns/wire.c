@@ -4,6 +4,10 @@
  * difference of the two clocks read beside each batch. A stamp in the future, or more than a second old
  * (someone set the clock), is replaced by "now".
  *
+ * Where we may not have a large socket buffer (SO_RCVBUFFORCE asks for CAP_NET_ADMIN outside any user namespace; the
+ * system's limit of some 200 KiB is three large frames), frames come through a ring in memory of our own
+ * instead (PACKET_RX_RING, TPACKET_V2: one slot a frame, no delay), which the limit does not count.
+ *
  * A full send queue is waited for; any other error costs the frame it belongs to.
  */
 #include "netns/wire.h"
@@ -14,6 +18,7 @@
 #include <linux/if_packet.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -21,6 +26,10 @@
 #define PACKET_IGNORE_OUTGOING 23
 #endif
 #define SOCKET_BYTES (64 << 20)
+#define RING_SLOT_BYTES (128u << 10)
+#define RING_SLOTS 256u
+/* Where a slot tells the interface: behind its header, aligned (TPACKET_ALIGN mixes signs). */
+#define SLOT_ADDRESS ((sizeof(struct tpacket2_hdr) + TPACKET_ALIGNMENT - 1) / TPACKET_ALIGNMENT * TPACKET_ALIGNMENT)
 #define SEND_PATIENCE 100 /* polls of 1 ms for a full queue */
 
 struct slot {
@@ -32,17 +41,22 @@ struct slot {
 
 struct wire {
 	int fd;
+	uint8_t *ring;	   /* NULL: frames are received by recvmmsg */
+	unsigned next, n_lent; /* slots: the next to look at; lent to the caller before it */
 	struct mmsghdr msg[WIRE_BATCH];
 	struct slot slot[WIRE_BATCH];
 };
 
-static int set_options(int fd);
+static int set_options(struct wire *w, enum wire_room room);
+static int set_ring(struct wire *w);
+static int receive_ring(struct wire *w, struct wire_frame *f);
+static int64_t plausible(int64_t at, int64_t now);
 static void arm(struct wire *w, unsigned k);
 static int64_t stamp_of(struct msghdr *h, int64_t real_minus_mono, int64_t now);
 static void fill(struct mmsghdr *m, struct sockaddr_ll *to, struct iovec *iov,
 	const struct wire_frame *f);
 
-int wire_open(struct wire **out, int ifindex)
+int wire_open(struct wire **out, int ifindex, enum wire_room room)
 {
 	struct sockaddr_ll at = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL)};
 	struct wire *w = calloc(1, sizeof *w);
@@ -55,7 +69,7 @@ int wire_open(struct wire **out, int ifindex)
 	if (w->fd < 0)
 		err = -errno;
 	if (!err)
-		err = set_options(w->fd);
+		err = set_options(w, room);
 	at.sll_ifindex = ifindex;
 	if (!err && bind(w->fd, (struct sockaddr *)&at, sizeof at) < 0)
 		err = -errno;
@@ -71,6 +85,8 @@ void wire_close(struct wire *w)
 {
 	if (!w)
 		return;
+	if (w->ring)
+		munmap(w->ring, (size_t)RING_SLOT_BYTES * RING_SLOTS);
 	if (w->fd >= 0)
 		close(w->fd);
 	free(w);
@@ -86,6 +102,8 @@ int wire_receive(struct wire *w, struct wire_frame *f)
 	int64_t now, offset;
 	int n;
 
+	if (w->ring)
+		return receive_ring(w, f);
 	for (unsigned k = 0; k < WIRE_BATCH; k++)
 		arm(w, k);
 	n = recvmmsg(w->fd, w->msg, WIRE_BATCH, MSG_DONTWAIT, NULL);
@@ -132,20 +150,72 @@ uint64_t wire_overrun(struct wire *w)
 	return getsockopt(w->fd, SOL_PACKET, PACKET_STATISTICS, &s, &n) < 0 ? 0 : s.tp_drops;
 }
 
-static int set_options(int fd)
+static int set_options(struct wire *w, enum wire_room room)
 {
 	const int on = 1, bytes = SOCKET_BYTES;
+	int fd = w->fd;
 
 	if (setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof on) < 0)
 		return -errno;
 	if (setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on) < 0)
 		return -errno;
-	/* Beyond the system's limit where we may; a small buffer shows in wire_overrun(). */
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes) < 0)
-		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+	if (room == WIRE_SMALL)
+		return 0;
 	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes) < 0)
 		(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+	return setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes) < 0 ? set_ring(w) : 0;
+}
+
+static int set_ring(struct wire *w)
+{
+	const int version = TPACKET_V2;
+	const struct tpacket_req req = {.tp_block_size = RING_SLOT_BYTES,
+		.tp_block_nr = RING_SLOTS,
+		.tp_frame_size = RING_SLOT_BYTES,
+		.tp_frame_nr = RING_SLOTS};
+	void *p;
+
+	if (setsockopt(w->fd, SOL_PACKET, PACKET_VERSION, &version, sizeof version) < 0)
+		return -errno;
+	if (setsockopt(w->fd, SOL_PACKET, PACKET_RX_RING, &req, sizeof req) < 0)
+		return -errno;
+	p = mmap(NULL, (size_t)RING_SLOT_BYTES * RING_SLOTS, PROT_READ | PROT_WRITE, MAP_SHARED, w->fd, 0);
+	if (p == MAP_FAILED)
+		return -errno;
+	w->ring = p;
 	return 0;
+}
+
+/* Slots lent by the last call go back to the kernel first. */
+static int receive_ring(struct wire *w, struct wire_frame *f)
+{
+	int64_t now = clock_now_ns(CLOCK_MONOTONIC), offset = clock_now_ns(CLOCK_REALTIME) - now;
+	unsigned n = 0;
+
+	for (unsigned k = w->n_lent; k > 0; k--) {
+		unsigned slot = (w->next + RING_SLOTS - k) % RING_SLOTS;
+		struct tpacket2_hdr *h = (void *)(w->ring + (size_t)slot * RING_SLOT_BYTES);
+
+		__atomic_store_n(&h->tp_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
+	}
+	for (; n < WIRE_BATCH; n++) {
+		struct tpacket2_hdr *h = (void *)(w->ring + (size_t)w->next * RING_SLOT_BYTES);
+		const struct sockaddr_ll *from = (const void *)((uint8_t *)h + SLOT_ADDRESS);
+
+		if (!(__atomic_load_n(&h->tp_status, __ATOMIC_ACQUIRE) & TP_STATUS_USER))
+			break;
+		f[n].ifindex = from->sll_ifindex;
+		f[n].mono_ns = plausible((int64_t)h->tp_sec * NS_PER_S + h->tp_nsec - offset, now);
+		f[n].bytes = view_of((uint8_t *)h + h->tp_mac, h->tp_snaplen);
+		w->next = (w->next + 1) % RING_SLOTS;
+	}
+	w->n_lent = n;
+	return (int)n;
+}
+
+static int64_t plausible(int64_t at, int64_t now)
+{
+	return at <= now && at > now - NS_PER_S ? at : now;
 }
 
 static void arm(struct wire *w, unsigned k)
@@ -166,11 +236,9 @@ static int64_t stamp_of(struct msghdr *h, int64_t real_minus_mono, int64_t now)
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(h); c; c = CMSG_NXTHDR(h, c))
 		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_TIMESTAMPNS) {
 			struct timespec ts;
-			int64_t at;
 
 			memcpy(&ts, CMSG_DATA(c), sizeof ts);
-			at = ts.tv_sec * NS_PER_S + ts.tv_nsec - real_minus_mono;
-			return at <= now && at > now - NS_PER_S ? at : now;
+			return plausible(ts.tv_sec * NS_PER_S + ts.tv_nsec - real_minus_mono, now);
 		}
 	return now;
 }

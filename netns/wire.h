@@ -19,8 +19,11 @@ struct wire_frame {
 	struct view bytes; /* receiving: until the next wire_receive() */
 };
 
+/* WIRE_LARGE: room for many frames that wait to be received. */
+enum wire_room { WIRE_SMALL, WIRE_LARGE };
+
 /* In the namespace the process is in; ifindex 0 = all interfaces. 0 or -errno. */
-int wire_open(struct wire **out, int ifindex) MUST_USE;
+int wire_open(struct wire **out, int ifindex, enum wire_room room) MUST_USE;
 void wire_close(struct wire *w);
 int wire_fd(const struct wire *w);
 /* Frames that are there now, at most WIRE_BATCH; 0 when none; -errno. */
