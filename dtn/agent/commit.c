@@ -85,6 +85,9 @@ void promise_settle(struct agent *a, mono now)
 
 	if (list_empty(&a->promised) || store_is_dirty(a->store))
 		return;
+	/* In order of their batches: mostly the last one tells that all wait for one that runs. */
+	if (container_of(a->promised.prev, struct promise, link)->seq < store_seq(a->store))
+		return;
 	for (; n != &a->promised; n = next) {
 		struct promise *p = container_of(n, struct promise, link);
 

@@ -174,6 +174,10 @@ static void take(struct agent *a, mono now, struct arrival *in)
 			signal_add(a, now, &in->pair, false, id);
 		return;
 	}
+	if (in->is_local && b->flags & BUNDLE_FRAGMENT) {
+		refuse(a, now, in, WHY_POLICY); /* RFC 9171 5.9: no reassembly yet */
+		return;
+	}
 	if (!entry_room(a, b->flags & BUNDLE_ADMIN)) {
 		refuse(a, now, in, WHY_TABLE_FULL);
 		return;

@@ -49,7 +49,7 @@ static void send_report(
 	uint8_t room[2048];
 	struct buf record = buf_of(room, sizeof room);
 	struct view payload;
-	struct own_bundle o = {0};
+	struct own_bundle o = {.after_commit = true}; /* it tells what the same batch makes true */
 	uint64_t report;
 
 	status_report_write(&record, r);

@@ -84,7 +84,7 @@ int send_own(struct agent *a, mono now, const struct own_bundle *o, uint64_t *id
 	if (!eid_keep(&p->source, &m.spec.source) && !eid_is_null(&m.spec.source))
 		m.needs_commit = true; /* a long name: known only while the bundle is here */
 	entry_set_state(a, e, ENTRY_STAGED);
-	if (!m.needs_commit)
+	if (!m.needs_commit && !o->after_commit)
 		forward_entry(a, now, e, NODE_NONE);
 	return 0;
 }

@@ -271,8 +271,9 @@ void expire_tick(struct agent *a, mono now);
 /* -- send.c */
 struct own_bundle {
 	struct agent_send s;
-	bool urgent;      /* may use the store's reserve */
-	uint64_t request; /* 0: nobody waits for an answer */
+	bool urgent;	   /* may use the store's reserve */
+	bool after_commit; /* leaves only when it, and all staged before it, is durable */
+	uint64_t request;  /* 0: nobody waits for an answer */
 };
 int send_own(struct agent *a, mono now, const struct own_bundle *o, uint64_t *id) MUST_USE;
 

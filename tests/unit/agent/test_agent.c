@@ -512,6 +512,8 @@ Test(agent, reports)
 		cr_assert_eq(count(&b, EV_report_tx), 0, "not before the commit");
 		side_commit(&b, 0);
 		cr_assert_eq(count(&b, EV_report_tx), on);
+		cr_assert_eq(side_pass(&b, &a), 0, "nor the report before its own");
+		side_commit(&b, 0);
 		side_pass(&b, &a);
 		cr_assert_eq(count(&a, EV_report_rx), on);
 		side_fini(&a);
@@ -690,5 +692,35 @@ Test(agent, mutations)
 	cr_assert_gt(count(&b, EV_bundle_rejected), 1000);
 	cr_assert_leq(stats(&b).n_bundles, 64);
 	side_fini(&a);
+	side_fini(&b);
+}
+
+/* RFC 9171 5.9 is not here yet: a fragment for this node is refused, one for others passes. */
+Test(agent, fragments)
+{
+	struct side b;
+
+	side_init(&b, 2, n13, 2, NODE_NONE);
+	side_start(&b, n13, 2);
+	for (node_id to = 2; to <= 3; to++) {
+		struct flight f;
+		struct buf out = buf_of(f.bytes, sizeof f.bytes);
+		struct bundle_spec spec = {.flags = BUNDLE_FRAGMENT,
+			.crc_type = CRC_32C,
+			.dest = eid_ipn(to, 5),
+			.source = eid_ipn(1, 9),
+			.report_to = eid_null(),
+			.created_ms = KIT_DTN,
+			.lifetime_ms = HOUR_MS,
+			.frag_off = 10,
+			.total_len = 100};
+
+		cr_assert_eq(bundle_build(&out, &spec, view_text("part")), 0);
+		f.n = out.len;
+		side_in(&b, 1, &f);
+		cr_assert_eq(side_out(&b, 3, &f), to == 3);
+	}
+	cr_assert_eq(count(&b, EV_bundle_refused), 1);
+	cr_assert_eq(count(&b, EV_bundle_fragment), 1);
 	side_fini(&b);
 }

@@ -465,3 +465,21 @@ Test(custody, by_destination)
 	cr_assert_eq(count(&x.a, EV_custody_released), 1);
 	chain_fini(&x);
 }
+
+/* A signal leaves before the contact to its custodian closes, not at the end of its delay. */
+Test(custody, signal_before_the_contact_closes)
+{
+	struct chain x;
+
+	chain_init(&x);
+	x.b.cfg.signal_count = 10;
+	side_crash(&x.b, false, n13, 2);
+	agent_contact(x.b.agent, x.b.now, (unsigned)agent_neighbour(x.b.agent, 1), true, 5 * SEC);
+	chain_send(&x);
+	side_pass(&x.a, &x.b);
+	settle(&x.b);
+	cr_assert_eq(agent_deadline(x.b.agent), 3 * SEC, "margin of 2 s before the end");
+	side_at(&x.b, 3 * SEC);
+	cr_assert_eq(count(&x.b, EV_custody_signal_tx), 1);
+	chain_fini(&x);
+}
