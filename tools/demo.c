@@ -3,7 +3,7 @@
  * time, open contacts, bundles on the way, custody by node, deliveries. tools/demo.sh runs it between
  * its steps; --until tells when a step is over.
  *
- * Custody of a node is counted from its events: custody_taken adds, a release of what it holds takes
+ * Custody of a node is counted from its events: what it sources or takes adds, a release of what it holds takes
  * away, and node_start tells the number anew, because a killed node may not have written its last
  * lines. Start reading at cmd_demo.
  */
@@ -84,7 +84,7 @@ static void read_logs(struct watch *w);
 static void read_log(struct watch *w, struct watched *n, char *buffer);
 static void take_line(struct watch *w, struct watched *n, struct view text);
 static void take_forward(struct watch *w, const struct line *l);
-static void set_add(struct hash_table *t, uint64_t id);
+static bool set_add(struct hash_table *t, uint64_t id);
 static bool set_take(struct hash_table *t, uint64_t id);
 static void set_clear(struct hash_table *t);
 static bool is_reached(const struct watch *w, const struct options *o);
@@ -213,9 +213,9 @@ static void take_line(struct watch *w, struct watched *n, struct view text)
 	line_u64(&l, "id", &id);
 	if (line_is(&l, "ev", "bundle_sourced") && line_flag(&l, "custody")) {
 		w->n_sourced++;
+		n->n_custody += set_add(&n->held, id); /* a source has custody from the start */
 	} else if (line_is(&l, "ev", "custody_taken")) {
-		n->n_custody++;
-		set_add(&n->held, id);
+		n->n_custody += set_add(&n->held, id);
 	} else if (line_is(&l, "ev", "bundle_released")) {
 		bool had = set_take(&n->held, id);
 
@@ -223,9 +223,7 @@ static void take_line(struct watch *w, struct watched *n, struct view text)
 	} else if (line_is(&l, "ev", "bundle_deleted")) {
 		n->n_custody -= set_take(&n->held, id);
 	} else if (line_is(&l, "ev", "bundle_delivered")) {
-		if (!set_take(&n->delivered, id))
-			w->n_delivered++;
-		set_add(&n->delivered, id);
+		w->n_delivered += set_add(&n->delivered, id);
 	} else if (line_is(&l, "ev", "node_start")) {
 		set_clear(&n->held);
 		n->n_custody = line_u64(&l, "n_custody", &u) ? (int64_t)u : 0;
@@ -271,15 +269,18 @@ static bool equal_id(const struct hash_node *n, const void *key)
 	return n->hash == *(const uint64_t *)key;
 }
 
-static void set_add(struct hash_table *t, uint64_t id)
+/* False when it was in. */
+static bool set_add(struct hash_table *t, uint64_t id)
 {
 	uint64_t hash = hash_mix(id);
 	struct held *h;
 
 	if (hash_find(t, hash, equal_id, &hash) || !(h = calloc(1, sizeof *h)))
-		return;
-	if (hash_insert(t, &h->in_table, hash) < 0)
-		free(h);
+		return false;
+	if (hash_insert(t, &h->in_table, hash) == 0)
+		return true;
+	free(h);
+	return false;
 }
 
 static bool set_take(struct hash_table *t, uint64_t id)
@@ -341,7 +342,8 @@ static void show(struct watch *w, const struct options *o, bool is_last)
 		return;
 	memcpy(w->last, line, sizeof line);
 	w->last_print_ns = real_now();
-	units_print_duration(now / US_PER_S * US_PER_S, when, sizeof when);
+	when[0] = '-'; /* the lab's clock starts a little before its time 0 */
+	units_print_duration(llabs(now) / US_PER_S * US_PER_S, when + (now < 0), sizeof when - 1);
 	if (o->json)
 		print_json(w, o, now);
 	else if (w->is_terminal)

@@ -47,7 +47,9 @@ int dataset_new(struct dataset **out, const struct topo *topo, const char *run_i
 	d->rules.allow_no_primary_crc = d->rules.allow_no_age = d->rules.allow_definite =
 		d->rules.allow_short_dtn = true;
 	snprintf(d->run_id, sizeof d->run_id, "%s", run_id);
-	d->base_ns = base_ms && base_ms < TIME_MAX / 1000000 - DTN_EPOCH_UNIX_S * 1000 ? (int64_t)base_ms * 1000000 + DTN_EPOCH_UNIX_S * 1000000000 : NO_TIME;
+	d->base_ns = NO_TIME;
+	if (base_ms && base_ms < TIME_MAX / 1000000 - DTN_EPOCH_UNIX_S * 1000)
+		d->base_ns = (int64_t)base_ms * 1000000 + DTN_EPOCH_UNIX_S * 1000000000;
 	d->first_ns = d->last_ns = NO_TIME;
 	d->contact = calloc(n_contacts + 1, sizeof *d->contact);
 	d->direction = calloc(2 * topo->n_links + 1, sizeof *d->direction);

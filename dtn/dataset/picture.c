@@ -55,6 +55,7 @@ static void draw_bars(struct picture *p, const struct topo_link *l, bool back, d
 static void draw_bar(struct picture *p, mono from, mono to, double y, const char *what);
 static void draw_bundle(struct picture *p, const struct ds_bundle *b);
 static void draw_hop(struct picture *p, const struct ds_bundle *b, const struct ds_hop *h);
+static int64_t arrival(const struct picture *p, const struct ds_hop *h);
 static void draw_wait(struct picture *p, const struct ds_bundle *b, node_id node, int64_t from, int64_t to);
 static void draw_marks(struct picture *p);
 static void draw_legend(struct picture *p, double y);
@@ -293,7 +294,13 @@ static void draw_hop(struct picture *p, const struct ds_bundle *b, const struct 
 	if (y0 < 0 || y1 < 0)
 		return;
 	dataset_print_eid(eid, sizeof eid, b->src_text, b->src_node, b->src_service);
-	if (h->rx == NO_INDEX) { /* what did not come in: a stub with a cross */
+	if (h->rx == NO_INDEX && arrival(p, h) > p->t1) { /* still on its way at the end */
+		double part = (double)(p->t1 - tx->t) / (double)(arrival(p, h) - tx->t);
+
+		colour_of(p, b, colour);
+		put(p, "<path d=\"M%.1f %.1fL%.1f %.1f\" stroke=\"%s\"%s><title>", x0, y0, x_of(p, p->t1),
+			y0 + (y1 - y0) * part, colour, is_signal(b) ? " stroke-dasharray=\"2 3\"" : "");
+	} else if (h->rx == NO_INDEX) { /* what did not come in: a stub with a cross */
 		double dy = y1 > y0 ? 16 : -16, edge = lane_of(p, tx->sender) + (y1 > y0 ? LANE : 0) + dy * 1.4;
 
 		p->n_lost++;
@@ -308,6 +315,17 @@ static void draw_hop(struct picture *p, const struct ds_bundle *b, const struct 
 	put_text(p, eid);
 	put(p, " %llu, attempt %u%s</title></path>\n", (unsigned long long)b->seq, h->attempt_no,
 		h->rx == NO_INDEX ? ", did not come in" : "");
+}
+
+/* When a hop should come in, by light time. */
+static int64_t arrival(const struct picture *p, const struct ds_hop *h)
+{
+	const struct plan *plan = p->d->topo->plan;
+	const struct ds_obs *tx = &p->d->obs[h->tx];
+
+	if (!h->contact)
+		return tx->t;
+	return tx->t + 1000 * contact_owlt_us(plan, &plan->contact[h->contact - 1], (tx->t - p->d->base_ns) / 1000);
 }
 
 static void draw_wait(struct picture *p, const struct ds_bundle *b, node_id node, int64_t from, int64_t to)
