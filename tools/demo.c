@@ -27,6 +27,7 @@ int cmd_demo(int argc, char **argv);
 #define FLIGHTS_MAX 4096u
 #define READ_BYTES (1u << 16)
 #define POLL_NS 200000000L
+#define CALM_POLLS 3u /* an answer to what just came in is in the log by then */
 #define PLAIN_EVERY_NS INT64_C(3000000000)
 
 struct options {
@@ -38,7 +39,7 @@ struct options {
 
 #define AT(member) offsetof(struct options, member)
 static const struct opt opts[] = {
-	{"until", 'u', OPT_TEXT, AT(until), "WHAT", "custody: --node holds custody of --count bundles; released: all is delivered and no node has custody", NULL},
+	{"until", 'u', OPT_TEXT, AT(until), "WHAT", "custody: --node holds custody of --count bundles; released: all is delivered, no node has custody, no bundle is on its way", NULL},
 	{"node", 'n', OPT_TEXT, AT(node), "NAME", "the node that --until custody means", NULL},
 	{"count", 'c', OPT_U64, AT(count), "N", "how many bundles --until custody means (default 1)", NULL},
 	{"expect", 'e', OPT_U64, AT(expect), "N", "bundles that will be sent (default: those seen so far)", NULL},
@@ -119,14 +120,17 @@ int cmd_demo(int argc, char **argv)
 static int watch_run(struct watch *w, const struct options *o)
 {
 	const struct timespec step = {.tv_nsec = POLL_NS};
+	bool is_released = o->until && strcmp(o->until, "released") == 0;
 	int64_t start = real_now();
+	unsigned n_calm = 0;
 
 	for (;;) {
 		int64_t spent_us = (real_now() - start) / 1000;
 		bool is_done;
 
 		read_logs(w);
-		is_done = is_reached(w, o) || (o->for_us && spent_us >= o->for_us);
+		n_calm = is_reached(w, o) ? n_calm + 1 : 0;
+		is_done = n_calm >= (is_released ? CALM_POLLS : 1) || (o->for_us && spent_us >= o->for_us);
 		show(w, o, is_done);
 		if (is_done)
 			return EXIT_YES;
@@ -317,7 +321,8 @@ static bool is_reached(const struct watch *w, const struct options *o)
 			held += w->node[k].n_custody;
 	if (strcmp(o->until, "custody") == 0)
 		return held > 0 && (uint64_t)held >= o->count;
-	return expect > 0 && w->n_sourced >= expect && w->n_delivered >= expect && held == 0;
+	return expect > 0 && w->n_sourced >= expect && w->n_delivered >= expect && held == 0 &&
+		n_in_flight(w, lab_now(w->run)) == 0;
 }
 
 /* On a terminal one line that is written over; else a line when something changed, not too often. */
