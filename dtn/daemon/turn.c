@@ -26,9 +26,10 @@ int daemon_run(struct daemon *d)
 {
 	struct loop_event ev[LOOP_EVENTS];
 	struct node_event ne;
+	int64_t until = 0; /* the first turn does not wait: what the store held may leave now */
 
-	while (!d->is_stopped) {
-		int n = loop_wait(&d->loop, wake_at(d), ev);
+	for (; !d->is_stopped; until = wake_at(d)) {
+		int n = loop_wait(&d->loop, until, ev);
 
 		if (n < 0)
 			return n;
