@@ -180,6 +180,7 @@ static int serve_send(struct daemon *d, struct client *c, const struct proto_msg
 		payload = big.bytes;
 	}
 	s.payload = &payload;
+	s.registration = c->n_registrations ? c->registration[0] : 0; /* for the trace */
 	if (!err)
 		err = node_send(d->node, d->now, &s, &request);
 	if (!err) {
