@@ -9,10 +9,11 @@
 
 const char *reason_name(unsigned reason)
 {
-	static const char *const name[] = {"none", "lifetime-expired", "unidirectional", "cancelled",
-		"depleted-storage", "destination-unavailable", "no-route", "no-contact", "unintelligible",
-		"hop-limit", "traffic-pared", "block-unsupported", "security-missing", "security-unknown",
-		"security-unexpected", "security-failed", "security-conflicting"};
+	static const char *const name[] = {"none", "lifetime-expired", "unidirectional",
+		"cancelled", "depleted-storage", "destination-unavailable", "no-route",
+		"no-contact", "unintelligible", "hop-limit", "traffic-pared", "block-unsupported",
+		"security-missing", "security-unknown", "security-unexpected", "security-failed",
+		"security-conflicting"};
 
 	return reason < sizeof name / sizeof name[0] ? name[reason] : "unassigned";
 }

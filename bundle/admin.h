@@ -1,5 +1,6 @@
 /*
- * admin: administrative records (RFC 9171 6, RFC 9713): the record's type, and bundle status reports.
+ * admin: administrative records (RFC 9171 6, RFC 9713): the record's type, and bundle status
+ * reports.
  */
 #ifndef OWLT_BUNDLE_ADMIN_H
 #define OWLT_BUNDLE_ADMIN_H
@@ -9,7 +10,13 @@
 
 #define ADMIN_STATUS_REPORT 1u
 
-enum status_kind { STATUS_RECEIVED, STATUS_FORWARDED, STATUS_DELIVERED, STATUS_DELETED, STATUS_KINDS };
+enum status_kind {
+	STATUS_RECEIVED,
+	STATUS_FORWARDED,
+	STATUS_DELIVERED,
+	STATUS_DELETED,
+	STATUS_KINDS
+};
 
 /* RFC 9171 9.5 reason codes. */
 enum reason {

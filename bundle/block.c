@@ -1,10 +1,11 @@
 /*
- * Canonical blocks: RFC 9171 4.3.2 (form), 4.3.3 (payload), 4.4 (previous node, age, hop count), custody
- * block of CCSDS 734.6; RFC 9172 3.6 for the targets of security blocks.
+ * Canonical blocks: RFC 9171 4.3.2 (form), 4.3.3 (payload), 4.4 (previous node, age, hop count),
+ * custody block of CCSDS 734.6; RFC 9172 3.6 for the targets of security blocks.
  *
- * A block's form and CRC are read first, for all blocks; the data of the known kinds afterwards, because a
- * BCB may say that it is ciphertext. Unknown types are only kept: what their flags demand (5.6 step 4) is the
- * agent's business. Start reading at block_read(); the table of kinds is below it.
+ * A block's form and CRC are read first, for all blocks; the data of the known kinds afterwards,
+ * because a BCB may say that it is ciphertext. Unknown types are only kept: what their flags demand
+ * (5.6 step 4) is the agent's business. Start reading at block_read(); the table of kinds is below
+ * it.
  */
 #include "bundle/block.h"
 
@@ -107,7 +108,8 @@ static int block_check(struct reader *r, const struct block *k, size_t at)
 		rule = RULE_PAYLOAD_NOT_LAST;
 	else if (!number_is_new(b, k->number))
 		rule = RULE_BLOCK_NUMBER_TWICE;
-	else if ((k->flags & BLOCK_REPORT) && ((b->flags & BUNDLE_ADMIN) || eid_is_null(&b->source)))
+	else if ((k->flags & BLOCK_REPORT) &&
+		 ((b->flags & BUNDLE_ADMIN) || eid_is_null(&b->source)))
 		rule = RULE_BLOCK_REPORT_FLAG;
 	if (rule)
 		return reader_broken(r, rule, at);
@@ -182,10 +184,11 @@ static void custody_write(struct buf *b, const struct block_values *v)
 }
 
 static const struct block_row row[KINDS] = {
-	[KIND_PREVIOUS_NODE] = {BLOCK_PREVIOUS_NODE, 3, prev_read, NULL, prev_write, RULE_PREVIOUS_NODE,
-		"previous-node"},
+	[KIND_PREVIOUS_NODE] = {BLOCK_PREVIOUS_NODE, 3, prev_read, NULL, prev_write,
+		RULE_PREVIOUS_NODE, "previous-node"},
 	[KIND_AGE] = {BLOCK_AGE, 1, age_read, NULL, age_write, RULE_AGE_FORM, "bundle-age"},
-	[KIND_HOP_COUNT] = {BLOCK_HOP_COUNT, 3, hop_read, hop_check, hop_write, RULE_HOP_FORM, "hop-count"},
+	[KIND_HOP_COUNT] = {BLOCK_HOP_COUNT, 3, hop_read, hop_check, hop_write, RULE_HOP_FORM,
+		"hop-count"},
 	[KIND_CTEB] = {0, 6, custody_read, custody_check, custody_write, RULE_CTEB_FORM, "custody"},
 };
 
@@ -216,8 +219,10 @@ const char *block_type_name(uint64_t type, const struct custody_codes *codes)
 		return row[kind].name;
 	if (type == codes->creb_type)
 		return "compressed-reporting";
-	return type == BLOCK_PAYLOAD ? "payload" : type == BLOCK_BIB ? "integrity" :
-	       type == BLOCK_BCB     ? "confidentiality" : NULL;
+	return type == BLOCK_PAYLOAD ? "payload"
+	       : type == BLOCK_BIB   ? "integrity"
+	       : type == BLOCK_BCB   ? "confidentiality"
+				     : NULL;
 }
 
 static int kind_read(struct reader *r, const struct block *k, enum block_kind kind)
@@ -247,11 +252,13 @@ int block_values_read(struct reader *r)
 		enum block_kind kind = block_kind_of(k->type, &r->rules->custody);
 		if (kind == KINDS)
 			continue;
-		/* custody is for whole bundles only: in a fragment the block is carried, not read */
+		/* custody is for whole bundles only: in a fragment the block is carried, not read
+		 * */
 		if (kind == KIND_CTEB && (b->flags & BUNDLE_FRAGMENT))
 			continue;
 		if (seen[kind])
-			return reader_broken(r, RULE_BLOCK_TYPE_TWICE, (size_t)(k->whole.p - r->c.start));
+			return reader_broken(
+				r, RULE_BLOCK_TYPE_TWICE, (size_t)(k->whole.p - r->c.start));
 		seen[kind] = true;
 		if (encrypted && block_is_target(b, BLOCK_BCB, k->number))
 			continue;

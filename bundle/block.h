@@ -1,6 +1,6 @@
 /*
- * block: canonical blocks (RFC 9171 4.3.2) and what the known extension blocks hold. One row a kind;
- * a new block type is a row here. Not for others than bundle/.
+ * block: canonical blocks (RFC 9171 4.3.2) and what the known extension blocks hold. One row a
+ * kind; a new block type is a row here. Not for others than bundle/.
  */
 #ifndef OWLT_BUNDLE_BLOCK_H
 #define OWLT_BUNDLE_BLOCK_H
@@ -32,7 +32,8 @@ uint64_t block_kind_type(enum block_kind kind, const struct custody_codes *codes
 /* Name of a block type for people; NULL for unknown ones. */
 const char *block_type_name(uint64_t type, const struct custody_codes *codes);
 
-/* Reads one canonical block into b->block[b->n_blocks]; the payload's data stays unread when head_only. */
+/* Reads one canonical block into b->block[b->n_blocks]; the payload's data stays unread when
+ * head_only. */
 int block_read(struct reader *r) MUST_USE;
 /* Reads the data of all known extension blocks, once all blocks are there. */
 int block_values_read(struct reader *r) MUST_USE;

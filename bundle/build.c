@@ -1,6 +1,6 @@
 /*
- * Building new bundles: RFC 9171 4.1, 4.3. The head is written before the payload is at hand; the payload
- * block's CRC is continued by the caller over the payload, and the tail closes it.
+ * Building new bundles: RFC 9171 4.1, 4.3. The head is written before the payload is at hand; the
+ * payload block's CRC is continued by the caller over the payload, and the tail closes it.
  * Start reading at bundle_build_head().
  */
 #include "bundle/block.h"
@@ -9,7 +9,8 @@ static int spec_check(const struct bundle_spec *s, uint64_t payload_len);
 static void standard_write(struct buf *b, const struct bundle_spec *s, uint64_t *number);
 static uint64_t number_next(const struct bundle_spec *s, uint64_t *number);
 
-int bundle_build_head(struct buf *head, const struct bundle_spec *s, uint64_t payload_len, uint32_t *crc)
+int bundle_build_head(
+	struct buf *head, const struct bundle_spec *s, uint64_t payload_len, uint32_t *crc)
 {
 	uint64_t number = 2;
 	int err = spec_check(s, payload_len);
@@ -28,13 +29,16 @@ int bundle_build_head(struct buf *head, const struct bundle_spec *s, uint64_t pa
 		block_write(head, &k);
 	}
 	size_t payload_at = head->len;
-	block_write_open(head, &(struct block_spec){.type = BLOCK_PAYLOAD, .number = 1,
-				       .flags = s->payload_flags, .crc_type = s->block_crc_type});
+	block_write_open(head, &(struct block_spec){.type = BLOCK_PAYLOAD,
+				       .number = 1,
+				       .flags = s->payload_flags,
+				       .crc_type = s->block_crc_type});
 	cbor_put_bytes_head(head, payload_len);
 	if (head->len - from > BUNDLE_HEAD_MAX)
 		return -E_RULE;
 	if (head->p && buf_fits(head))
-		*crc = crc_update(s->block_crc_type, 0, view_of(head->p + payload_at, head->len - payload_at));
+		*crc = crc_update(s->block_crc_type, 0,
+			view_of(head->p + payload_at, head->len - payload_at));
 	return buf_finish(head);
 }
 
@@ -90,7 +94,8 @@ static int spec_check(const struct bundle_spec *s, uint64_t payload_len)
 		return -E_RULE;
 	if (!(s->flags & BUNDLE_FRAGMENT))
 		return 0;
-	if (payload_len == 0 || payload_len > s->total_len || s->frag_off > s->total_len - payload_len)
+	if (payload_len == 0 || payload_len > s->total_len ||
+		s->frag_off > s->total_len - payload_len)
 		return -E_RULE;
 	return 0;
 }

@@ -1,10 +1,11 @@
 /*
- * bundle: reading, checking and writing BPv7 bundles (RFC 9171 4). Nothing here allocates or copies;
- * results are views into the bytes that were read.
+ * bundle: reading, checking and writing BPv7 bundles (RFC 9171 4). Nothing here allocates or
+ * copies; results are views into the bytes that were read.
  *
- * A bundle in the node is head, payload and tail: head = everything up to the payload's data (primary
- * block, extension blocks, the payload block's own fields and the head of its byte string), tail =
- * what follows the data (payload CRC, breaks). Forwarding writes a new head and leaves payload and tail alone.
+ * A bundle in the node is head, payload and tail: head = everything up to the payload's data
+ * (primary block, extension blocks, the payload block's own fields and the head of its byte
+ * string), tail = what follows the data (payload CRC, breaks). Forwarding writes a new head and
+ * leaves payload and tail alone.
  */
 #ifndef OWLT_BUNDLE_BUNDLE_H
 #define OWLT_BUNDLE_BUNDLE_H
@@ -57,7 +58,7 @@ struct bundle_fault {
 	unsigned rule; /* enum rule; 0 = none */
 	size_t at;     /* bytes from the start */
 	int err;       /* the codec's error, negative, or 0 */
-	bool primary_ok; /* the primary block was read and its CRC is good: a report may be addressed */
+	bool primary_ok; /* the primary block's CRC is good: a report may be addressed */
 };
 
 /* Stable short name ("crc-mismatch") and sentence of a rule; the list is rule.def. */
@@ -68,7 +69,7 @@ struct block {
 	uint64_t type, number, flags;
 	enum crc_type crc_type;
 	struct view whole; /* the block's encoding; for the payload block up to its data only */
-	struct view data;  /* block-type-specific data; for the payload empty if only the head was read */
+	struct view data;  /* block-type-specific data; of a stored head's payload: empty */
 };
 
 struct bundle {
@@ -100,7 +101,8 @@ struct bundle {
  * All views of *b live as long as `bytes`. */
 int bundle_read(struct bundle *b, struct view bytes, const struct bundle_rules *rules,
 	struct bundle_fault *fault) MUST_USE;
-/* As bundle_read, but bytes may follow the bundle (streams, frame padding); *used = its length, 0 on error. */
+/* As bundle_read, but bytes may follow the bundle (streams, frame padding); *used = its length, 0
+ * on error. */
 int bundle_read_first(struct bundle *b, struct view bytes, const struct bundle_rules *rules,
 	struct bundle_fault *fault, size_t *used) MUST_USE;
 /* Reads a head that was checked before (from the store): no CRCs, payload left out. */
@@ -116,7 +118,8 @@ struct block_spec {
 	struct view data;
 };
 
-/* A new bundle. Extension blocks come out in this order: previous node, age, hop count, custody, others. */
+/* A new bundle. Extension blocks come out in this order: previous node, age, hop count, custody,
+ * others. */
 struct bundle_spec {
 	uint64_t flags;
 	enum crc_type crc_type; /* of the primary block */
@@ -127,7 +130,7 @@ struct bundle_spec {
 	uint64_t frag_off, total_len;
 	bool has_prev, has_age, has_hop, has_cteb;
 	struct eid prev;
-	bool replicate; /* age and hop count go into every fragment: for bundles that may be fragmented */
+	bool replicate; /* age and hop count go into every fragment */
 	uint64_t age_ms, hop_limit, hop_count;
 	struct cteb cteb;
 	struct custody_codes custody;
@@ -136,8 +139,9 @@ struct bundle_spec {
 	unsigned n_blocks;
 };
 
-/* Writes the head of a bundle whose payload has payload_len bytes; *crc is the state to continue over
- * the payload (crc_update with spec->block_crc_type), then bundle_build_tail(). -E_OVERFLOW, -E_RULE. */
+/* Writes the head of a bundle whose payload has payload_len bytes; *crc is the state to continue
+ * over the payload (crc_update with spec->block_crc_type), then bundle_build_tail(). -E_OVERFLOW,
+ * -E_RULE. */
 int bundle_build_head(struct buf *head, const struct bundle_spec *spec, uint64_t payload_len,
 	uint32_t *crc) MUST_USE;
 int bundle_build_tail(struct buf *tail, const struct bundle_spec *spec, uint32_t crc) MUST_USE;
@@ -159,8 +163,8 @@ struct bundle_edit {
 	uint64_t discard;	/* bit k: leave out block[k] (unprocessable, 5.6 step 4) */
 };
 
-/* Writes the changed head of a bundle that was read from a head or whole. -E_OVERFLOW; -E_RULE for a bundle
- * in a definite outer array. */
+/* Writes the changed head of a bundle that was read from a head or whole. -E_OVERFLOW; -E_RULE for
+ * a bundle in a definite outer array. */
 int bundle_forward_head(struct buf *head, const struct bundle *b, const struct bundle_edit *edit)
 	MUST_USE;
 

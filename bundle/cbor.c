@@ -1,10 +1,11 @@
 /*
  * CBOR for BPv7: RFC 8949 in the deterministic subset of RFC 9171 4.1.
  *
- * Everything goes through cbor_head() (inlined in cbor.h; what is not plain comes here): it reads one initial byte and its argument, and refuses what
- * is not in shortest form. Nothing is consumed by a read that fails, so the cursor's error position is
- * the start of the bad item. cbor_skip() walks nested items with a small explicit stack.
- * Start reading at cbor_head_slow(); the writers follow the readers.
+ * Everything goes through cbor_head() (inlined in cbor.h; what is not plain comes here): it reads
+ * one initial byte and its argument, and refuses what is not in shortest form. Nothing is consumed
+ * by a read that fails, so the cursor's error position is the start of the bad item. cbor_skip()
+ * walks nested items with a small explicit stack. Start reading at cbor_head_slow(); the writers
+ * follow the readers.
  */
 #include "bundle/cbor.h"
 
@@ -84,9 +85,9 @@ bool cbor_more(struct cursor *c, uint64_t *count)
 
 /* What is left to skip on one level: items, or chunks of an indefinite string. */
 struct level {
-	uint64_t left; /* CBOR_INDEFINITE: until a break */
+	uint64_t left;  /* CBOR_INDEFINITE: until a break */
 	unsigned chunk; /* major type that chunks must have, or 0 */
-	bool odd;	/* an indefinite map waits for a value */
+	bool odd;       /* an indefinite map waits for a value */
 	bool map;
 };
 
@@ -134,7 +135,8 @@ static int level_break(struct cursor *c, struct level *l)
 	return 1;
 }
 
-/* One step on the innermost level: 1 = a level was opened into *inner, 0 = not, 2 = this one ended. */
+/* One step on the innermost level: 1 = a level was opened into *inner, 0 = not, 2 = this one ended.
+ * */
 static int level_step(struct cursor *c, struct level *l, struct level *inner)
 {
 	struct head h;
@@ -197,7 +199,8 @@ static uint64_t argument(const uint8_t *p, size_t n)
 
 static int head_peek(const struct cursor *c, struct head *h)
 {
-	static const uint64_t least[4] = {24, UINT64_C(1) << 8, UINT64_C(1) << 16, UINT64_C(1) << 32};
+	static const uint64_t least[4] = {
+		24, UINT64_C(1) << 8, UINT64_C(1) << 16, UINT64_C(1) << 32};
 
 	if (c->p == c->end)
 		return -E_TRUNCATED;

@@ -29,14 +29,15 @@ static inline unsigned cbor_peek(const struct cursor *c)
 	return c->p < c->end ? *c->p >> 5 : 8;
 }
 
-/* The argument of an item of this major type, whatever its size; indefinite ones are E_FORM. The inlined part
- * takes what is well-formed; the rest, and every error, is cbor_head_slow()'s. */
+/* The argument of an item of this major type, whatever its size; indefinite ones are E_FORM. The
+ * inlined part takes what is well-formed; the rest, and every error, is cbor_head_slow()'s. */
 uint64_t cbor_head_slow(struct cursor *c, unsigned major);
 
 static inline uint64_t cbor_head(struct cursor *c, unsigned major)
 {
 	size_t left = cursor_left(c);
-	unsigned info = left ? *c->p - (major << 5) : 64; /* at most 31 if the major type is right */
+	unsigned info =
+		left ? *c->p - (major << 5) : 64; /* at most 31 if the major type is right */
 	uint64_t v;
 
 	if (info < 24) {
@@ -111,11 +112,13 @@ static inline bool cbor_break(struct cursor *c)
 	return true;
 }
 
-/* Another element? For loops over definite (count goes down) and indefinite (break is taken) items. */
+/* Another element? For loops over definite (count goes down) and indefinite (break is taken) items.
+ * */
 bool cbor_more(struct cursor *c, uint64_t *count);
 /* Any well-formed item, skipped over; its bytes. At most CBOR_DEPTH_MAX deep, without recursion. */
 struct view cbor_skip(struct cursor *c);
-/* An array of exactly n items begins: true when it is indefinite, so cbor_array_end() wants a break. */
+/* An array of exactly n items begins: true when it is indefinite, so cbor_array_end() wants a
+ * break. */
 static inline bool cbor_array_of(struct cursor *c, uint64_t n)
 {
 	size_t at = cursor_at(c);

@@ -1,10 +1,10 @@
 /*
  * CRC-16/X.25 and CRC-32C (RFC 9171 4.2.1; the same polynomials as RFC 1171 and RFC 4960).
  *
- * CRC-32C uses the SSE4.2 instruction where the processor has it (asked at each call: one load and a
- * test, so no state), else eight tables at once; CRC-16 uses tables. From 3 * STREAM bytes on, three
- * streams run side by side, because the instruction takes three cycles but one can start each cycle;
- * they are joined by carry-less multiplication with x^(8 * length).
+ * CRC-32C uses the SSE4.2 instruction where the processor has it (asked at each call: one load and
+ * a test, so no state), else eight tables at once; CRC-16 uses tables. From 3 * STREAM bytes on,
+ * three streams run side by side, because the instruction takes three cycles but one can start each
+ * cycle; they are joined by carry-less multiplication with x^(8 * length).
  * Start reading at crc_update(). Hot: figures in `owlt bench codec`.
  */
 #include "bundle/crc.h"
@@ -135,7 +135,8 @@ __attribute__((target("sse4.2"))) static uint32_t stream(uint32_t crc32, const u
 /* The CRC after as many zero bytes as k stands for: k = x^(8 * bytes - 33) mod P, reflected. */
 __attribute__((target("sse4.2,pclmul"))) static uint32_t shift(uint32_t crc, uint32_t k)
 {
-	__m128i product = _mm_clmulepi64_si128(_mm_cvtsi32_si128((int)crc), _mm_cvtsi32_si128((int)k), 0);
+	__m128i product =
+		_mm_clmulepi64_si128(_mm_cvtsi32_si128((int)crc), _mm_cvtsi32_si128((int)k), 0);
 
 	return (uint32_t)_mm_crc32_u64(0, (uint64_t)_mm_cvtsi128_si64(product));
 }

@@ -14,7 +14,8 @@ uint32_t crc32c(uint32_t before, struct view v);
 /* The portable ways, for comparison in tests and benchmarks. */
 uint16_t crc16_x25_table(uint16_t before, struct view v);
 uint32_t crc32c_table(uint32_t before, struct view v);
-/* What a block's CRC field holds (RFC 9171 4.2.1): the CRC of v and of crc_size(type) zero bytes behind it. */
+/* What a block's CRC field holds (RFC 9171 4.2.1): the CRC of v and of crc_size(type) zero bytes
+ * behind it. */
 uint32_t crc_block(enum crc_type type, struct view v);
 /* Bytes of the value: 0, 2, 4. */
 size_t crc_size(enum crc_type type);

@@ -4,8 +4,8 @@
  *
  * Two dialects of the signal exist: a list of sequences per disposition (ccsds, ION), and one bare
  * sequence (bplib). Both are always read; codes->bare_sequence says which is written. A sequence is
- * [reference, first, range]; a reference is a sequence id > 0 or an EID, which is an array too, so the
- * reader looks at the item counts to tell them apart: an EID has two items, a sequence three.
+ * [reference, first, range]; a reference is a sequence id > 0 or an EID, which is an array too, so
+ * the reader looks at the item counts to tell them apart: an EID has two items, a sequence three.
  * Start reading at ccs_open() and ccs_next().
  */
 #include "bundle/custody.h"
@@ -24,13 +24,17 @@ static uint64_t array_size(struct cursor c);
 
 struct custody_codes custody_codes_ccsds(void)
 {
-	return (struct custody_codes){.cteb_type = 13, .creb_type = 14, .ccs_type = 13, .crs_type = 14};
+	return (struct custody_codes){
+		.cteb_type = 13, .creb_type = 14, .ccs_type = 13, .crs_type = 14};
 }
 
 struct custody_codes custody_codes_bplib(void)
 {
-	return (struct custody_codes){
-		.cteb_type = 15, .creb_type = 16, .ccs_type = 4, .crs_type = 3, .bare_sequence = true};
+	return (struct custody_codes){.cteb_type = 15,
+		.creb_type = 16,
+		.ccs_type = 4,
+		.crs_type = 3,
+		.bare_sequence = true};
 }
 
 void cteb_read(struct cursor *c, struct cteb *t)
@@ -61,7 +65,7 @@ void creb_read(struct cursor *c, struct creb *r)
 		return;
 	}
 	r->seq_no = cbor_uint(c);
-	bool more = cbor_more(c, &n); /* not to be asked again once it said no: it takes the break */
+	bool more = cbor_more(c, &n); /* once it said no it must not be asked again */
 	if (more)
 		r->seq_id = cbor_uint(c);
 	r->has_flags = more && cbor_more(c, &n);
@@ -79,7 +83,11 @@ void creb_read(struct cursor *c, struct creb *r)
 
 void creb_write(struct buf *b, const struct creb *r)
 {
-	unsigned n = r->has_report_to ? 5 : r->has_reporter ? 4 : r->has_flags ? 3 : r->seq_id ? 2 : 1;
+	unsigned n = r->has_report_to  ? 5
+		     : r->has_reporter ? 4
+		     : r->has_flags    ? 3
+		     : r->seq_id       ? 2
+				       : 1;
 
 	cbor_put_array(b, n);
 	cbor_put_uint(b, r->seq_no);
@@ -146,7 +154,8 @@ static bool disposition_next(struct ccs_reader *r)
 	look = *c;
 	if (cbor_array(&look) == 0)
 		cursor_fail(c, look.err ? look.err : -E_FORM);
-	/* first element: an array of three or four is a sequence in a list; a number or an EID begins a bare one */
+	/* first element: an array of three or four is a sequence in a list; a number or an EID
+	 * begins a bare one */
 	r->bare = cbor_peek(&look) != CBOR_ARRAY || array_size(look) == 2;
 	r->seqs_left = r->bare ? 0 : cbor_array(c);
 	r->in_list = cursor_ok(c);
@@ -248,7 +257,8 @@ static void sequence_write(struct buf *b, const struct ccs_sequence *s, bool alw
 	range_write(b, &s->numbers, always_list);
 }
 
-void ccs_write(struct buf *b, const struct custody_codes *codes, const struct ccs_sequence *s, size_t n)
+void ccs_write(
+	struct buf *b, const struct custody_codes *codes, const struct ccs_sequence *s, size_t n)
 {
 	size_t count[2] = {0}; /* refused, accepted */
 

@@ -2,8 +2,8 @@
  * Endpoint IDs: RFC 9171 4.2.5 (dtn, ipn), RFC 9758 (three-element ipn, allocators, LocalNode).
  *
  * Reading decodes: both ipn forms and all null forms become the same struct (RFC 9758 6.4: decoded
- * values are compared). A dtn SSP in chunked text that nobody joins stays as its CBOR: then ssp begins
- * with 0x7f, which no SSP can; ssp_text() hides that from the rest. Text is in eid_text.c.
+ * values are compared). A dtn SSP in chunked text that nobody joins stays as its CBOR: then ssp
+ * begins with 0x7f, which no SSP can; ssp_text() hides that from the rest. Text is in eid_text.c.
  * Start reading at eid_read().
  */
 #include "bundle/eid.h"
@@ -155,7 +155,8 @@ struct view eid_ssp_text(const struct eid *e, uint8_t into[EID_SSP_MAX])
 	while (cbor_more(&c, &more)) {
 		struct view chunk = cbor_text(&c);
 		if (chunk.n > EID_SSP_MAX - n)
-			return (struct view){.p = into, .n = EID_SSP_MAX + 1}; /* the splitter refuses it */
+			return (struct view){
+				.p = into, .n = EID_SSP_MAX + 1}; /* the splitter refuses it */
 		if (chunk.n)
 			memcpy(into + n, chunk.p, chunk.n);
 		n += chunk.n;

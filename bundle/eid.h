@@ -24,10 +24,11 @@ typedef uint64_t node_id;
 struct eid {
 	uint64_t scheme;  /* code point; unknown ones are kept */
 	node_id node;	  /* NODE_NONE for null and for unknown schemes */
-	uint64_t service; /* ipn service number; dtn: 0 for the administrative endpoint, else a hash of the demux */
-	struct view ssp;  /* dtn: "//node/demux"; unknown scheme: its CBOR; ipn: empty. Borrowed from what was read */
-	bool group;	  /* dtn non-singleton (demux begins with ~) */
-	bool three;	  /* ipn that was read in three elements, or shall be written so */
+	uint64_t service; /* ipn number; dtn: 0 for the administrative endpoint, else a hash */
+	/* dtn: "//node/demux"; unknown scheme: its CBOR; ipn: empty. Borrowed from what was read */
+	struct view ssp;
+	bool group; /* dtn non-singleton (demux begins with ~) */
+	bool three; /* ipn that was read in three elements, or shall be written so */
 };
 
 /* The null endpoint, and an ipn EID. */
@@ -42,21 +43,21 @@ bool eid_is_known_scheme(const struct eid *e);
 bool eid_equal(const struct eid *a, const struct eid *b);
 
 /* Reads one EID item. Errors latch in the cursor (E_FORM, E_TYPE, E_RANGE, E_LIMIT). e->ssp points
- * into the cursor's bytes; a dtn SSP sent in chunks is joined into `join` when one is given, else it stays
- * chunked (ssp is its CBOR, beginning with 0x7f), which all functions here understand. */
+ * into the cursor's bytes; a dtn SSP sent in chunks is joined into `join` when one is given, else
+ * it stays chunked (ssp is its CBOR, beginning with 0x7f), which all functions here understand. */
 void eid_read(struct cursor *c, struct eid *e, struct buf *join);
 /* As eid_read; allow_short also takes dtn SSPs without their "//", as written before the RFC. */
 void eid_read_lenient(struct cursor *c, struct eid *e, struct buf *join, bool allow_short);
 /* Writes the item; ipn in two elements unless e->three. */
 void eid_write(struct buf *b, const struct eid *e);
 
-/* Text: "ipn:2.1" "ipn:977000.100.1" "ipn:!.7" "dtn:none" "dtn://node/demux". e->ssp points into text.
- * 0 or -E_SYNTAX, -E_RANGE, -E_LIMIT. */
+/* Text: "ipn:2.1" "ipn:977000.100.1" "ipn:!.7" "dtn:none" "dtn://node/demux". e->ssp points into
+ * text. 0 or -E_SYNTAX, -E_RANGE, -E_LIMIT. */
 int eid_parse(const char *text, struct eid *e) MUST_USE;
 /* As eid_parse, but a bare number N means ipn:N.0 and a node ID is expected. For command lines. */
 int eid_parse_node(const char *text, struct eid *e) MUST_USE;
-/* Writes the text with its terminator; the length without it. Always fits EID_TEXT_MAX; truncates to cap.
- * An unknown scheme prints as "scheme-N:HEX". */
+/* Writes the text with its terminator; the length without it. Always fits EID_TEXT_MAX; truncates
+ * to cap. An unknown scheme prints as "scheme-N:HEX". */
 size_t eid_print(const struct eid *e, char *out, size_t cap);
 /* A node as EID text: "ipn:N.0"; a dtn node, whose name is not in its number, as "dtn-node:HEX". */
 size_t node_print(node_id node, char *out, size_t cap);

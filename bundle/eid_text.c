@@ -1,9 +1,9 @@
 /*
- * Endpoint IDs as text: RFC 9171 4.2.5.1.1 (dtn), RFC 9758 4 and 6.1 (ipn: decimal, no leading zeros,
- * allocator 0 left out, "!" for LocalNode).
+ * Endpoint IDs as text: RFC 9171 4.2.5.1.1 (dtn), RFC 9758 4 and 6.1 (ipn: decimal, no leading
+ * zeros, allocator 0 left out, "!" for LocalNode).
  *
- * Text comes from people, so ipn:0.5 is refused here (-E_RANGE) though its encoding is read as null.
- * Start reading at eid_parse().
+ * Text comes from people, so ipn:0.5 is refused here (-E_RANGE) though its encoding is read as
+ * null. Start reading at eid_parse().
  */
 #include "bundle/cbor.h"
 #include "bundle/eid.h"
@@ -109,7 +109,8 @@ static size_t ipn_print(node_id node, uint64_t service, char *text, size_t cap)
 	if (node == NODE_LOCAL)
 		n = snprintf(text, cap, "ipn:!.%" PRIu64, service);
 	else if (alloc)
-		n = snprintf(text, cap, "ipn:%" PRIu64 ".%" PRIu64 ".%" PRIu64, alloc, number, service);
+		n = snprintf(
+			text, cap, "ipn:%" PRIu64 ".%" PRIu64 ".%" PRIu64, alloc, number, service);
 	else
 		n = snprintf(text, cap, "ipn:%" PRIu64 ".%" PRIu64, number, service);
 	return (size_t)n < cap ? (size_t)n : cap - 1;
@@ -140,7 +141,8 @@ size_t eid_print(const struct eid *e, char *out, size_t cap)
 		n = (size_t)snprintf(text, sizeof text, "dtn:none");
 	} else {
 		struct view ssp = eid_ssp_text(e, joined);
-		n = (size_t)snprintf(text, sizeof text, "dtn:%.*s", (int)ssp.n, (const char *)ssp.p);
+		n = (size_t)snprintf(
+			text, sizeof text, "dtn:%.*s", (int)ssp.n, (const char *)ssp.p);
 	}
 	return text_copy(text, n, out, cap);
 }

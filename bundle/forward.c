@@ -1,8 +1,8 @@
 /*
- * Forwarding: the head of a bundle with what a forwarder changes (RFC 9171 5.4 step 4: previous node, age;
- * 4.4.3 hop count; custody.md D: custody block). Primary block, unknown blocks and the payload block's own
- * fields keep their bytes; a changed block keeps its number, flags and CRC type and comes out definite.
- * Start reading at bundle_forward_head().
+ * Forwarding: the head of a bundle with what a forwarder changes (RFC 9171 5.4 step 4: previous
+ * node, age; 4.4.3 hop count; custody.md D: custody block). Primary block, unknown blocks and the
+ * payload block's own fields keep their bytes; a changed block keeps its number, flags and CRC type
+ * and comes out definite. Start reading at bundle_forward_head().
  */
 #include "bundle/block.h"
 
@@ -24,7 +24,8 @@ int bundle_forward_head(struct buf *head, const struct bundle *b, const struct b
 	struct edit x = {.b = b, .e = e, .number = 2};
 	const struct block *payload = &b->block[b->n_blocks - 1];
 
-	/* the tail of a definite outer array has no break: such a bundle can be read, not passed on */
+	/* the tail of a definite outer array has no break: such a bundle can be read, not passed on
+	 * */
 	if (b->primary.p[-1] != 0x9f)
 		return -E_RULE;
 	x.v = (struct block_values){&e->prev, e->age_ms, b->hop_limit, e->hop_count, &e->cteb};
@@ -61,8 +62,10 @@ static void block_forward(struct buf *head, struct edit *x, unsigned i)
 	if (kind == KIND_PREVIOUS_NODE && !x->e->set_prev) /* RFC 9171 4.4.1: must be removed */
 		return;
 	block_write_kind(head, kind,
-		&(struct block_spec){
-			.type = k->type, .number = k->number, .flags = k->flags, .crc_type = k->crc_type},
+		&(struct block_spec){.type = k->type,
+			.number = k->number,
+			.flags = k->flags,
+			.crc_type = k->crc_type},
 		&x->v);
 }
 

@@ -41,7 +41,8 @@ int primary_read(struct reader *r)
 		return reader_broken(r, RULE_CRC_TYPE, crc_at);
 	b->crc_type = (enum crc_type)crc_type;
 	bool fragment = b->flags & BUNDLE_FRAGMENT;
-	if (items != CBOR_INDEFINITE && items != ITEMS_LEAST + (fragment ? 2u : 0u) + (crc_type ? 1u : 0u))
+	if (items != CBOR_INDEFINITE &&
+		items != ITEMS_LEAST + (fragment ? 2u : 0u) + (crc_type ? 1u : 0u))
 		return reader_broken(r, RULE_PRIMARY_LENGTH, at);
 	err = endpoint_read(r, &b->dest);
 	err = err ? err : endpoint_read(r, &b->source);
@@ -96,7 +97,8 @@ static int primary_check(struct reader *r, size_t at)
 
 	if (rule == RULE_NONE && b->source.group)
 		rule = RULE_SOURCE_GROUP;
-	if (rule == RULE_NONE && r->rules->from_outside && (is_local(&b->dest) || is_local(&b->source)))
+	if (rule == RULE_NONE && r->rules->from_outside &&
+		(is_local(&b->dest) || is_local(&b->source)))
 		rule = RULE_LOCAL_NODE;
 	return rule == RULE_NONE ? 0 : reader_broken(r, rule, at);
 }

@@ -1,9 +1,9 @@
 /*
- * Reading a bundle: RFC 9171 4.1 (framing), and the checks that concern it as a whole. Every refusal is a
- * rule of rule.def with its place; nothing is allocated and nothing is changed.
+ * Reading a bundle: RFC 9171 4.1 (framing), and the checks that concern it as a whole. Every
+ * refusal is a rule of rule.def with its place; nothing is allocated and nothing is changed.
  *
- * Order: outer array, primary block, canonical blocks (form and CRC), data of the known extension blocks,
- * rules across blocks. Start reading at bundle_read().
+ * Order: outer array, primary block, canonical blocks (form and CRC), data of the known extension
+ * blocks, rules across blocks. Start reading at bundle_read().
  */
 #include "bundle/block.h"
 
@@ -52,7 +52,8 @@ int bundle_read_first(struct bundle *b, struct view bytes, const struct bundle_r
 int bundle_read_head(struct bundle *b, struct view head, const struct bundle_rules *rules,
 	struct bundle_fault *fault)
 {
-	struct reader r = {.c = cursor_of(head), .b = b, .rules = rules, .fault = fault, .head_only = true};
+	struct reader r = {
+		.c = cursor_of(head), .b = b, .rules = rules, .fault = fault, .head_only = true};
 
 	return read_all(&r, true);
 }
@@ -86,7 +87,8 @@ static int read_all(struct reader *r, bool to_end)
 	return err ? err : across_check(r);
 }
 
-/* The outer array's head; a tag 55799 in front is skipped. *left counts items behind the primary block. */
+/* The outer array's head; a tag 55799 in front is skipped. *left counts items behind the primary
+ * block. */
 static int outer_open(struct reader *r, uint64_t *left)
 {
 	static const uint8_t tag[] = {0xd9, 0xd9, 0xf7};
@@ -102,7 +104,8 @@ static int outer_open(struct reader *r, uint64_t *left)
 		return 0;
 	}
 	if (cbor_peek(c) != CBOR_ARRAY)
-		return reader_broken(r, c->p < c->end ? RULE_NOT_BUNDLE : RULE_TRUNCATED, cursor_at(c));
+		return reader_broken(
+			r, c->p < c->end ? RULE_NOT_BUNDLE : RULE_TRUNCATED, cursor_at(c));
 	if (!r->rules->allow_definite)
 		return reader_broken(r, RULE_OUTER_DEFINITE, cursor_at(c));
 	*left = cbor_array(c);
@@ -122,7 +125,8 @@ static int across_check(struct reader *r)
 	size_t primary_at = (size_t)(b->primary.p - r->c.start);
 	size_t payload_at = (size_t)(payload->whole.p - r->c.start);
 
-	if (b->crc_type == CRC_NONE && !r->rules->allow_no_primary_crc && !block_is_target(b, BLOCK_BIB, 0))
+	if (b->crc_type == CRC_NONE && !r->rules->allow_no_primary_crc &&
+		!block_is_target(b, BLOCK_BIB, 0))
 		return reader_broken(r, RULE_PRIMARY_CRC_MISSING, primary_at);
 	if (b->created_ms == 0 && !bundle_block(b, BLOCK_AGE) && !r->rules->allow_no_age)
 		return reader_broken(r, RULE_AGE_MISSING, primary_at);
@@ -138,7 +142,9 @@ int reader_broken(struct reader *r, unsigned rule, size_t at)
 	r->fault->rule = rule;
 	r->fault->at = at;
 	if (!r->fault->err)
-		r->fault->err = rule == RULE_CRC_MISMATCH ? -E_CRC : rule == RULE_TRUNCATED ? -E_TRUNCATED : -E_RULE;
+		r->fault->err = rule == RULE_CRC_MISMATCH ? -E_CRC
+				: rule == RULE_TRUNCATED  ? -E_TRUNCATED
+							  : -E_RULE;
 	return r->fault->err;
 }
 
@@ -157,7 +163,8 @@ int reader_error(struct reader *r, const struct cursor *c, unsigned form)
 }
 
 /* The CRC over the block from `from` to `end`, with the value's own bytes taken as zero. */
-static bool crc_holds(const uint8_t *from, const uint8_t *end, struct view value, enum crc_type type)
+static bool crc_holds(
+	const uint8_t *from, const uint8_t *end, struct view value, enum crc_type type)
 {
 	uint32_t crc = crc_block(type, view_of(from, (size_t)(value.p - from)));
 	const uint8_t *rest = value.p + value.n;
@@ -204,8 +211,8 @@ uint64_t bundle_id_hash(const struct bundle *b, uint64_t k0, uint64_t k1)
 {
 	struct hash_key key = {k0, k1};
 	bool fragment = b->flags & BUNDLE_FRAGMENT;
-	uint64_t v[] = {b->source.scheme, b->source.node, b->source.service, b->created_ms, b->seq, fragment,
-		fragment ? b->frag_off : 0, fragment ? b->payload.n : 0, 0};
+	uint64_t v[] = {b->source.scheme, b->source.node, b->source.service, b->created_ms, b->seq,
+		fragment, fragment ? b->frag_off : 0, fragment ? b->payload.n : 0, 0};
 
 	if (!eid_is_known_scheme(&b->source))
 		v[8] = hash_bytes(key, b->source.ssp);

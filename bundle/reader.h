@@ -18,11 +18,11 @@ struct reader {
 
 /* Tells the broken rule; gives the (negative) result to return. */
 int reader_broken(struct reader *r, unsigned rule, size_t at) MUST_USE;
-/* The same for a cursor's error: truncated, not-shortest, item-type or cbor-form; `form` (if not 0) stands
- * for the last two. */
+/* The same for a cursor's error: truncated, not-shortest, item-type or cbor-form; `form` (if not 0)
+ * stands for the last two. */
 int reader_error(struct reader *r, const struct cursor *c, unsigned form) MUST_USE;
-/* Reads the CRC item of a block that began at `from`, and the array's break if it is open, and checks
- * the CRC over all of it. The caller has read everything before. */
+/* Reads the CRC item of a block that began at `from`, and the array's break if it is open, and
+ * checks the CRC over all of it. The caller has read everything before. */
 int reader_crc(struct reader *r, const uint8_t *from, enum crc_type type, bool open) MUST_USE;
 
 /* primary.c: reads and checks the primary block. */

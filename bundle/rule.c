@@ -7,7 +7,8 @@
 
 const char *rule_name(unsigned rule)
 {
-	static const char *const name[] = {"none",
+	static const char *const name[] = {
+		"none",
 #define RULE(symbol, name, text) name,
 #include "bundle/rule.def"
 #undef RULE
@@ -18,7 +19,8 @@ const char *rule_name(unsigned rule)
 
 const char *rule_text(unsigned rule)
 {
-	static const char *const text[] = {"no rule is broken",
+	static const char *const text[] = {
+		"no rule is broken",
 #define RULE(symbol, name, text) text,
 #include "bundle/rule.def"
 #undef RULE

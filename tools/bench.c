@@ -1,7 +1,8 @@
 /*
  * owlt bench [NAME]: what things cost on this machine. Two benchmarks at a time would measure each
- * other, so a lock file keeps them apart on the whole machine; the load average is printed first, since
- * a loaded machine makes every figure a lower bound. A new benchmark is a row here and a bench_*.c.
+ * other, so a lock file keeps them apart on the whole machine; the load average is printed first,
+ * since a loaded machine makes every figure a lower bound. A new benchmark is a row here and a
+ * bench_*.c.
  */
 #include "tools/bench.h"
 
@@ -26,10 +27,15 @@ struct row {
 };
 
 static const struct row rows[] = {
-	{"codec", bench_codec, "read, forward and build bundles of 1 kB; CRC and copy as the machine's limits"},
-	{"emulator", bench_emulator, "the lab's link emulator: frames/s, added delay, clock error at 60 s of light time"},
-	{"store", bench_store, "durable commits of bundles of 1 kB, beside a bare pwrite and fdatasync"},
-	{"instructions", bench_instructions, "instructions of the same operations, counted by callgrind"},
+	{"codec", bench_codec,
+		"read, forward and build bundles of 1 kB; CRC and copy as the machine's limits"},
+	{"emulator", bench_emulator,
+		"the lab's link emulator: frames/s, added delay, clock error at 60 s of light "
+		"time"},
+	{"store", bench_store,
+		"durable commits of bundles of 1 kB, beside a bare pwrite and fdatasync"},
+	{"instructions", bench_instructions,
+		"instructions of the same operations, counted by callgrind"},
 	{0}};
 
 struct args {
@@ -45,13 +51,19 @@ int cmd_bench(int argc, char **argv);
 
 int cmd_bench(int argc, char **argv)
 {
-	static const struct opt opts[] = {
-		{"json", 0, OPT_FLAG, offsetof(struct args, json), NULL, "one JSON line a figure", NULL},
+	static const struct opt opts[] = {{"json", 0, OPT_FLAG, offsetof(struct args, json), NULL,
+						  "one JSON line a figure", NULL},
 		{"loop", 0, OPT_TEXT, offsetof(struct args, loop), "OPERATION",
-			"for profilers: parse, head, forward or build, COUNT times and nothing else", NULL},
-		{"count", 0, OPT_U64, offsetof(struct args, count), "COUNT", "how often; default 1000", NULL}, {0}};
-	static const struct opt_command cmd = {"bench", "[NAME]", "Measures what things cost here, beside the machine's limits",
-		opts, "Names: codec and what `owlt bench` alone lists as it runs. Exit status: 0 done, 2 usage."};
+			"for profilers: parse, head, forward or build, COUNT times and nothing "
+			"else",
+			NULL},
+		{"count", 0, OPT_U64, offsetof(struct args, count), "COUNT",
+			"how often; default 1000", NULL},
+		{0}};
+	static const struct opt_command cmd = {"bench", "[NAME]",
+		"Measures what things cost here, beside the machine's limits", opts,
+		"Names: codec and what `owlt bench` alone lists as it runs. Exit status: 0 done, 2 "
+		"usage."};
 	struct args a = {.count = 1000};
 	struct opt_rest rest = opt_read(&cmd, argc, argv, &a, 0, 1);
 	struct out o;
@@ -96,7 +108,8 @@ static int run_all(const char *name, struct out *o)
 	int code = 0;
 
 	if (getloadavg(load, 3) == 3)
-		bench_figure(o, "load average", load[0], "", load[0] > 1 ? "others are running: times are upper bounds" : "");
+		bench_figure(o, "load average", load[0], "",
+			load[0] > 1 ? "others are running: times are upper bounds" : "");
 	for (const struct row *r = rows; r->name; r++) {
 		if (name && strcmp(name, r->name) != 0)
 			continue;
@@ -105,7 +118,9 @@ static int run_all(const char *name, struct out *o)
 		int err = r->run(o);
 		code = code ? code : err;
 	}
-	return found ? code : out_fail("bench: no benchmark '%s'; owlt bench without a name runs all", name);
+	return found ? code
+		     : out_fail("bench: no benchmark '%s'; owlt bench without a name runs all",
+			       name);
 }
 
 void bench_figure(struct out *o, const char *name, double value, const char *unit, const char *note)

@@ -1,9 +1,9 @@
 /*
- * Benchmark of the codec: bundles as in our notes on the peers (1 kB payload; primary, previous node, age,
- * hop count, payload; CRC-32C on all five), hot in the cache and over 4 096 different ones. Forward means:
- * read with all checks, then write the head with the three blocks changed (payload and tail are not copied,
- * as in the node); "rendered" copies them too, as the peers' figures do. Limits: the same bytes copied and
- * run through the CRC.
+ * Benchmark of the codec: bundles as in our notes on the peers (1 kB payload; primary, previous
+ * node, age, hop count, payload; CRC-32C on all five), hot in the cache and over 4 096 different
+ * ones. Forward means: read with all checks, then write the head with the three blocks changed
+ * (payload and tail are not copied, as in the node); "rendered" copies them too, as the peers'
+ * figures do. Limits: the same bytes copied and run through the CRC.
  */
 #include "tools/bench.h"
 
@@ -39,10 +39,22 @@ static struct view next(struct codec *x)
 
 static struct bundle_spec spec_of(uint64_t k)
 {
-	return (struct bundle_spec){.crc_type = CRC_32C, .block_crc_type = CRC_32C, .dest = eid_ipn(2 + k % 1000, 1),
-		.source = eid_ipn(1 + k % 7, 1), .report_to = eid_ipn(1, 0), .created_ms = 820000000000 + k, .seq = k,
-		.lifetime_ms = 3600000, .has_prev = true, .prev = eid_ipn(9, 0), .has_age = true, .age_ms = 1000 + k,
-		.has_hop = true, .hop_limit = 30, .hop_count = 2, .custody = custody_codes_ccsds()};
+	return (struct bundle_spec){.crc_type = CRC_32C,
+		.block_crc_type = CRC_32C,
+		.dest = eid_ipn(2 + k % 1000, 1),
+		.source = eid_ipn(1 + k % 7, 1),
+		.report_to = eid_ipn(1, 0),
+		.created_ms = 820000000000 + k,
+		.seq = k,
+		.lifetime_ms = 3600000,
+		.has_prev = true,
+		.prev = eid_ipn(9, 0),
+		.has_age = true,
+		.age_ms = 1000 + k,
+		.has_hop = true,
+		.hop_limit = 30,
+		.hop_count = 2,
+		.custody = custody_codes_ccsds()};
 }
 
 static void run_parse(void *arg, size_t n)
@@ -74,8 +86,14 @@ static void run_head(void *arg, size_t n)
 
 static void forward(struct codec *x, size_t n, bool render)
 {
-	struct bundle_edit e = {.set_prev = true, .prev = eid_ipn(7, 0), .set_age = true, .age_ms = 70000, .set_hop = true,
-		.hop_count = 3, .crc_type = CRC_32C, .custody = custody_codes_ccsds()};
+	struct bundle_edit e = {.set_prev = true,
+		.prev = eid_ipn(7, 0),
+		.set_age = true,
+		.age_ms = 70000,
+		.set_hop = true,
+		.hop_count = 3,
+		.crc_type = CRC_32C,
+		.custody = custody_codes_ccsds()};
 	struct bundle_fault fault;
 	struct bundle b;
 
@@ -226,15 +244,17 @@ int bench_codec_loop(const char *operation, size_t n)
 	return out_fail("bench: --loop %s: parse, head, forward or build", operation);
 }
 
-/* Instructions of a whole run of this program under callgrind; negative when there are none to be had. */
+/* Instructions of a whole run of this program under callgrind; negative when there are none to be
+ * had. */
 static double counted(const char *self, const char *operation, unsigned n)
 {
 	char command[4352], line[256];
 	double instructions = -1;
 
 	snprintf(command, sizeof command,
-		"valgrind --tool=callgrind --callgrind-out-file=/dev/null '%s' bench --loop %s --count %u 2>&1", self,
-		operation, n);
+		"valgrind --tool=callgrind --callgrind-out-file=/dev/null '%s' bench --loop %s "
+		"--count %u 2>&1",
+		self, operation, n);
 	FILE *f = popen(command, "r");
 	if (!f)
 		return -1;
@@ -257,7 +277,8 @@ int bench_instructions(struct out *o)
 	for (size_t k = 0; k < sizeof rows / sizeof rows[0]; k++) {
 		if (!rows[k].loop)
 			continue;
-		double once = counted(self, rows[k].loop, 1000), twice = counted(self, rows[k].loop, 2000);
+		double once = counted(self, rows[k].loop, 1000),
+		       twice = counted(self, rows[k].loop, 2000);
 		if (once < 0 || twice < 0) {
 			out_text(o, "  not counted: valgrind is not there, or failed\n");
 			return 0;

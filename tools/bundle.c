@@ -1,7 +1,8 @@
 /*
- * owlt bundle check | show | make: judging, showing and making bundles. check judges the form, not the
- * expiry; its lines are a contract ("valid", "invalid: RULE at byte N: text"; rules: bundle/rule.def).
- * Start reading at the tables at the end; making is in bundle_make.c, printing one in bundle_show.c.
+ * owlt bundle check | show | make: judging, showing and making bundles. check judges the form, not
+ * the expiry; its lines are a contract ("valid", "invalid: RULE at byte N: text"; rules:
+ * bundle/rule.def). Start reading at the tables at the end; making is in bundle_make.c, printing
+ * one in bundle_show.c.
  */
 #include "tools/bundle.h"
 
@@ -14,11 +15,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-const struct flag_name bundle_flag_names[] = {{"fragment", BUNDLE_FRAGMENT}, {"admin", BUNDLE_ADMIN},
-	{"no-fragment", BUNDLE_NO_FRAGMENT}, {"ack-requested", BUNDLE_ACK_REQUESTED},
-	{"status-time", BUNDLE_STATUS_TIME}, {"report-reception", BUNDLE_REPORT_RECEPTION},
-	{"report-forwarding", BUNDLE_REPORT_FORWARDING}, {"report-delivery", BUNDLE_REPORT_DELIVERY},
-	{"report-deletion", BUNDLE_REPORT_DELETION}, {NULL, 0}};
+const struct flag_name bundle_flag_names[] = {{"fragment", BUNDLE_FRAGMENT},
+	{"admin", BUNDLE_ADMIN}, {"no-fragment", BUNDLE_NO_FRAGMENT},
+	{"ack-requested", BUNDLE_ACK_REQUESTED}, {"status-time", BUNDLE_STATUS_TIME},
+	{"report-reception", BUNDLE_REPORT_RECEPTION},
+	{"report-forwarding", BUNDLE_REPORT_FORWARDING},
+	{"report-delivery", BUNDLE_REPORT_DELIVERY}, {"report-deletion", BUNDLE_REPORT_DELETION},
+	{NULL, 0}};
 
 struct check_args {
 	const char *hex;
@@ -28,17 +31,22 @@ struct check_args {
 #define AT(field) offsetof(struct check_args, field)
 
 static const struct opt check_opts[] = {
-	{"hex", 0, OPT_TEXT, AT(hex), "HEX", "the bundle as hexadecimal text instead of a file", NULL},
-	{"stream", 0, OPT_FLAG, AT(stream), NULL, "several bundles one after the other; one line each", NULL},
+	{"hex", 0, OPT_TEXT, AT(hex), "HEX", "the bundle as hexadecimal text instead of a file",
+		NULL},
+	{"stream", 0, OPT_FLAG, AT(stream), NULL,
+		"several bundles one after the other; one line each", NULL},
 	{"json", 0, OPT_FLAG, AT(json), NULL, "one JSON document (with --stream one a line)", NULL},
 	{"allow-no-primary-crc", 0, OPT_FLAG, AT(no_primary_crc), NULL,
 		"accept a primary block with neither CRC nor integrity block", NULL},
-	{"allow-no-age", 0, OPT_FLAG, AT(no_age), NULL, "accept creation time 0 without a bundle age block", NULL},
+	{"allow-no-age", 0, OPT_FLAG, AT(no_age), NULL,
+		"accept creation time 0 without a bundle age block", NULL},
 	{"allow-definite", 0, OPT_FLAG, AT(definite), NULL, "accept a definite outer array", NULL},
-	{"allow-short-dtn", 0, OPT_FLAG, AT(short_dtn), NULL, "accept dtn endpoint IDs without //", NULL},
+	{"allow-short-dtn", 0, OPT_FLAG, AT(short_dtn), NULL, "accept dtn endpoint IDs without //",
+		NULL},
 	{"from-outside", 0, OPT_FLAG, AT(from_outside), NULL,
 		"also refuse LocalNode (ipn:!.x) as source or destination", NULL},
-	{"bplib", 0, OPT_FLAG, AT(bplib), NULL, "custody code points of bplib: block 15, record 4", NULL},
+	{"bplib", 0, OPT_FLAG, AT(bplib), NULL, "custody code points of bplib: block 15, record 4",
+		NULL},
 	{0}};
 
 /* Called for each bundle of the input; false stops with exit 1. */
@@ -66,7 +74,8 @@ static int input_open(const char *name, const struct check_args *a, const struct
 	if (a->hex && rest->argc)
 		return out_fail("%s: either --hex or a file, not both", name);
 	if (a->hex)
-		return input_hex(a->hex, bytes, n) ? out_fail("%s: --hex: not hexadecimal", name) : 0;
+		return input_hex(a->hex, bytes, n) ? out_fail("%s: --hex: not hexadecimal", name)
+						   : 0;
 	if (!rest->argc && isatty(0))
 		return out_fail("%s: which bundle? a file, - or --hex", name);
 	return input_read(rest->argc ? rest->argv[0] : "-", bytes, n) ? EXIT_USAGE : 0;
@@ -141,8 +150,8 @@ static bool each_show(struct out *o, const struct bundle *b, const struct bundle
 	const struct bundle_rules *rules)
 {
 	if (!b) {
-		out_no("bundle show: invalid: %s at byte %zu: %s", rule_name(fault->rule), fault->at,
-			rule_text(fault->rule));
+		out_no("bundle show: invalid: %s at byte %zu: %s", rule_name(fault->rule),
+			fault->at, rule_text(fault->rule));
 		return false;
 	}
 	bundle_show(o, b, &rules->custody);
@@ -153,9 +162,11 @@ static bool each_show(struct out *o, const struct bundle *b, const struct bundle
 static int run_check(int argc, char **argv)
 {
 	static const struct opt_command cmd = {"bundle check", "[FILE or -]",
-		"Judges whether bytes are one bundle in the form RFC 9171 demands; its expiry is not looked at",
+		"Judges whether bytes are one bundle in the form RFC 9171 demands; its expiry is "
+		"not looked at",
 		check_opts,
-		"Prints \"valid\" or \"invalid: RULE at byte N: text\". Exit status: 0 valid, 1 not, 2 usage."};
+		"Prints \"valid\" or \"invalid: RULE at byte N: text\". Exit status: 0 valid, 1 "
+		"not, 2 usage."};
 
 	return judge(&cmd, argc, argv, each_check);
 }
@@ -171,8 +182,8 @@ static int run_show(int argc, char **argv)
 /* The rules as the man page lists them. */
 static int run_rules(int argc, char **argv)
 {
-	static const struct opt_command cmd = {"bundle rules", "", "Lists the rules that bundles are judged by",
-		NULL, NULL};
+	static const struct opt_command cmd = {
+		"bundle rules", "", "Lists the rules that bundles are judged by", NULL, NULL};
 	struct opt_rest rest = opt_read(&cmd, argc, argv, NULL, 0, 0);
 
 	if (rest.done)
@@ -186,8 +197,10 @@ int cmd_bundle(int argc, char **argv);
 
 int cmd_bundle(int argc, char **argv)
 {
-	static const struct subcommand table[] = {{"make", bundle_make, "make a bundle from options"},
-		{"check", run_check, "judge a bundle's form"}, {"show", run_show, "show every block of a bundle"},
+	static const struct subcommand table[] = {
+		{"make", bundle_make, "make a bundle from options"},
+		{"check", run_check, "judge a bundle's form"},
+		{"show", run_show, "show every block of a bundle"},
 		{"rules", run_rules, "list the rules of check"}, {0}};
 
 	return opt_dispatch("owlt bundle", table, argc, argv);

@@ -13,9 +13,11 @@ struct flag_name {
 };
 extern const struct flag_name bundle_flag_names[];
 
-/* A whole file, or standard input for "-", in memory that the caller frees. 0, or negative after a message. */
+/* A whole file, or standard input for "-", in memory that the caller frees. 0, or negative after a
+ * message. */
 int input_read(const char *path, uint8_t **bytes, size_t *n) MUST_USE;
-/* Bytes of hex text (blanks and line ends skipped) in memory that the caller frees. 0, -E_SYNTAX, -ENOMEM. */
+/* Bytes of hex text (blanks and line ends skipped) in memory that the caller frees. 0, -E_SYNTAX,
+ * -ENOMEM. */
 int input_hex(const char *hex, uint8_t **bytes, size_t *n) MUST_USE;
 
 int bundle_make(int argc, char **argv);

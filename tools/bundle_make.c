@@ -1,6 +1,6 @@
 /*
- * owlt bundle make: a bundle from options. Extension blocks are numbered from 2 in the order in which
- * their options stand. What comes out is read back first: an invalid bundle is not written.
+ * owlt bundle make: a bundle from options. Extension blocks are numbered from 2 in the order in
+ * which their options stand. What comes out is read back first: an invalid bundle is not written.
  * Start reading at bundle_make().
  */
 #include "tools/bundle.h"
@@ -40,24 +40,33 @@ static const struct opt opts[] = {
 	{"source", 0, OPT_CALL, 0, "EID", "source endpoint (required)", take_eid},
 	{"dest", 0, OPT_CALL, 0, "EID", "destination endpoint (required)", take_eid},
 	{"report-to", 0, OPT_CALL, 0, "EID", "where status reports go; default dtn:none", take_eid},
-	{"creation", 0, OPT_CALL, 0, "MS[,SEQ]", "creation time in ms since 2000 (0: no clock) and sequence number; "
-		"default now,0", take_creation},
-	{"lifetime", 0, OPT_U64, AT(spec.lifetime_ms), "MS", "lifetime in ms; default 3600000", NULL},
+	{"creation", 0, OPT_CALL, 0, "MS[,SEQ]",
+		"creation time in ms since 2000 (0: no clock) and sequence number; "
+		"default now,0",
+		take_creation},
+	{"lifetime", 0, OPT_U64, AT(spec.lifetime_ms), "MS", "lifetime in ms; default 3600000",
+		NULL},
 	{"crc", 0, OPT_CALL, 0, "0|16|32c", "CRC of every block; default 32c", take_crc},
-	{"flags", 0, OPT_CALL, 0, "0xN|NAMES", "bundle flags as a number, or names with commas: admin, no-fragment, "
-		"ack-requested, status-time, report-reception, report-forwarding, report-delivery, report-deletion",
+	{"flags", 0, OPT_CALL, 0, "0xN|NAMES",
+		"bundle flags as a number, or names with commas: admin, no-fragment, "
+		"ack-requested, status-time, report-reception, report-forwarding, report-delivery, "
+		"report-deletion",
 		take_flags},
 	{"prev", 0, OPT_CALL, 0, "EID", "previous node block", take_value},
 	{"age", 0, OPT_CALL, 0, "MS", "bundle age block", take_value},
 	{"hop", 0, OPT_CALL, 0, "LIMIT,COUNT", "hop count block", take_value},
-	{"cteb", 0, OPT_CALL, 0, "SEQ,ID,EID", "custody block: number, sequence, custodian", take_value},
+	{"cteb", 0, OPT_CALL, 0, "SEQ,ID,EID", "custody block: number, sequence, custodian",
+		take_value},
 	{"block", 0, OPT_CALL, 0, "TYPE,NUMBER,FLAGS,HEX", "any other block", take_block},
-	{"fragment", 0, OPT_CALL, 0, "OFFSET,TOTAL", "makes a fragment of a larger unit", take_fragment},
-	{"status-report", 0, OPT_TEXT, AT(report), "JSON", "status report as payload: {source, creation_ms, seq, reason, "
-		"received, forwarded, delivered, deleted (true or ms), fragment_offset, fragment_length}", NULL},
+	{"fragment", 0, OPT_CALL, 0, "OFFSET,TOTAL", "makes a fragment of a larger unit",
+		take_fragment},
+	{"status-report", 0, OPT_TEXT, AT(report), "JSON",
+		"status report as payload: {source, creation_ms, seq, reason, "
+		"received, forwarded, delivered, deleted (true or ms), fragment_offset, "
+		"fragment_length}",
+		NULL},
 	{"payload", 0, OPT_TEXT, AT(payload), "FILE|-|hex:HEX", "the payload", NULL},
-	{"hex", 0, OPT_FLAG, AT(hex), NULL, "print hexadecimal text instead of bytes", NULL},
-	{0}};
+	{"hex", 0, OPT_FLAG, AT(hex), NULL, "print hexadecimal text instead of bytes", NULL}, {0}};
 
 static int make(struct make_args *a);
 static int payload_read(const struct make_args *a, uint8_t **bytes, size_t *n);
@@ -65,16 +74,22 @@ static int bundle_put(const struct make_args *a, struct view payload);
 
 int bundle_make(int argc, char **argv)
 {
-	static const struct opt_command cmd = {"bundle make", "", "Makes one bundle and writes it to standard output",
-		opts, "Blocks are numbered from 2 in the order given. Exit status: 0 done, 1 the bundle would be "
-		      "invalid, 2 usage."};
+	static const struct opt_command cmd = {"bundle make", "",
+		"Makes one bundle and writes it to standard output", opts,
+		"Blocks are numbered from 2 in the order given. Exit status: 0 done, 1 the bundle "
+		"would be "
+		"invalid, 2 usage."};
 	struct make_args *a = calloc(1, sizeof *a);
 	int code;
 
 	if (!a)
 		return out_fail("no memory");
-	a->spec = (struct bundle_spec){.crc_type = CRC_32C, .block_crc_type = CRC_32C, .lifetime_ms = 3600000,
-		.report_to = eid_null(), .custody = custody_codes_ccsds(), .block = a->block};
+	a->spec = (struct bundle_spec){.crc_type = CRC_32C,
+		.block_crc_type = CRC_32C,
+		.lifetime_ms = 3600000,
+		.report_to = eid_null(),
+		.custody = custody_codes_ccsds(),
+		.block = a->block};
 	struct opt_rest rest = opt_read(&cmd, argc, argv, a, 0, 0);
 	code = rest.done ? rest.code : make(a);
 	for (unsigned i = 0; i < a->spec.n_blocks; i++)
@@ -95,10 +110,12 @@ static int make(struct make_args *a)
 	if (!a->payload == !a->report)
 		return out_fail("bundle make: one of --payload and --status-report is needed");
 	if (!a->hex && isatty(1))
-		return out_fail("bundle make: a bundle is not written to a terminal; use --hex or redirect it");
+		return out_fail("bundle make: a bundle is not written to a terminal; use --hex or "
+				"redirect it");
 	if (!a->has_creation) {
 		clock_gettime(CLOCK_REALTIME, &now);
-		a->spec.created_ms = (uint64_t)(now.tv_sec - DTN_EPOCH_UNIX_S) * 1000 + (uint64_t)now.tv_nsec / 1000000;
+		a->spec.created_ms = (uint64_t)(now.tv_sec - DTN_EPOCH_UNIX_S) * 1000 +
+				     (uint64_t)now.tv_nsec / 1000000;
 	}
 	/* blocks made from values have the bundle's CRC type, wherever --crc stood */
 	for (unsigned i = 0; i < a->spec.n_blocks; i++)
@@ -115,7 +132,8 @@ static int make(struct make_args *a)
 /* -- the payload ----------------------------------------------------------------------------- */
 
 /* A status kind: true, or a time. */
-static int assertion_take(const struct json *doc, const char *key, struct status_report *r, unsigned k)
+static int assertion_take(
+	const struct json *doc, const char *key, struct status_report *r, unsigned k)
 {
 	const struct json *v = json_get(doc, key);
 
@@ -136,7 +154,8 @@ static int optional_u64(const struct json *doc, const char *key, uint64_t *out)
 
 static int report_take(const struct json *doc, struct status_report *r)
 {
-	static const char *const kind[STATUS_KINDS] = {"received", "forwarded", "delivered", "deleted"};
+	static const char *const kind[STATUS_KINDS] = {
+		"received", "forwarded", "delivered", "deleted"};
 	const char *source = json_text(json_get(doc, "source"));
 	int err = source ? eid_parse(source, &r->source) : -E_TYPE;
 
@@ -168,7 +187,9 @@ static int report_write(const char *text, uint8_t **bytes, size_t *n)
 		*n = b.len;
 	}
 	json_free(doc);
-	return err ? out_fail("bundle make: --status-report: %s; source and creation_ms are needed", err_text(err)) : 0;
+	return err ? out_fail("bundle make: --status-report: %s; source and creation_ms are needed",
+			     err_text(err))
+		   : 0;
 }
 
 static int payload_read(const struct make_args *a, uint8_t **bytes, size_t *n)
@@ -176,7 +197,9 @@ static int payload_read(const struct make_args *a, uint8_t **bytes, size_t *n)
 	if (a->report)
 		return report_write(a->report, bytes, n);
 	if (strncmp(a->payload, "hex:", 4) == 0)
-		return input_hex(a->payload + 4, bytes, n) ? out_fail("bundle make: --payload: not hexadecimal") : 0;
+		return input_hex(a->payload + 4, bytes, n)
+			       ? out_fail("bundle make: --payload: not hexadecimal")
+			       : 0;
 	return input_read(a->payload, bytes, n) ? EXIT_USAGE : 0;
 }
 
@@ -212,8 +235,9 @@ static int bundle_put(const struct make_args *a, struct view payload)
 	rules.allow_no_primary_crc = a->spec.crc_type == CRC_NONE;
 	int err = bundle_build(&out, &a->spec, payload);
 	if (err == -E_RULE)
-		code = refused("rule", "see owlt bundle rules: flags, source, creation time and age, hop limit, "
-				       "fragment, size of the head");
+		code = refused("rule",
+			"see owlt bundle rules: flags, source, creation time and age, hop limit, "
+			"fragment, size of the head");
 	else if (err)
 		code = refused(err_name(err), err_text(err));
 	else if (bundle_read(&b, buf_view(&out), &rules, &fault))
@@ -228,7 +252,8 @@ static int bundle_put(const struct make_args *a, struct view payload)
 
 /* -- arguments ------------------------------------------------------------------------------- */
 
-/* Up to n numbers with commas between; *rest = what follows the last. How many were read, or negative. */
+/* Up to n numbers with commas between; *rest = what follows the last. How many were read, or
+ * negative. */
 static int numbers_read(const char *arg, uint64_t *v, int n, const char **rest)
 {
 	int k = 0;
@@ -253,8 +278,9 @@ static int numbers_read(const char *arg, uint64_t *v, int n, const char **rest)
 static int take_eid(void *into, const char *name, const char *arg)
 {
 	struct make_args *a = into;
-	struct eid *e = strcmp(name, "source") == 0 ? &a->spec.source :
-			strcmp(name, "dest") == 0   ? &a->spec.dest : &a->spec.report_to;
+	struct eid *e = strcmp(name, "source") == 0 ? &a->spec.source
+			: strcmp(name, "dest") == 0 ? &a->spec.dest
+						    : &a->spec.report_to;
 
 	a->has_source |= e == &a->spec.source;
 	a->has_dest |= e == &a->spec.dest;
@@ -363,7 +389,8 @@ static int value_write(struct buf *b, char kind, const char *arg)
 	if (kind == 'c') {
 		int err = rest[-1] == ',' ? eid_parse(rest, &e) : -E_SYNTAX;
 		if (!err)
-			cteb_write(b, &(struct cteb){.seq_no = v[0], .seq_id = v[1], .custodian = e});
+			cteb_write(
+				b, &(struct cteb){.seq_no = v[0], .seq_id = v[1], .custodian = e});
 		return err;
 	}
 	if (*rest || rest[-1] == ',')
@@ -391,8 +418,10 @@ static int take_value(void *into, const char *name, const char *arg)
 		free(data);
 		return err;
 	}
-	k.type = *name == 'p' ? BLOCK_PREVIOUS_NODE : *name == 'a' ? BLOCK_AGE :
-		 *name == 'h' ? BLOCK_HOP_COUNT : a->spec.custody.cteb_type;
+	k.type = *name == 'p'   ? BLOCK_PREVIOUS_NODE
+		 : *name == 'a' ? BLOCK_AGE
+		 : *name == 'h' ? BLOCK_HOP_COUNT
+				: a->spec.custody.cteb_type;
 	k.data = view_of(data, b.len);
 	return block_add(a, k, data);
 }
@@ -410,6 +439,7 @@ static int take_block(void *into, const char *name, const char *arg)
 	int err = input_hex(rest, &data, &n);
 	if (err)
 		return err;
-	struct block_spec k = {.type = v[0], .number = v[1], .flags = v[2], .data = view_of(data, n)};
+	struct block_spec k = {
+		.type = v[0], .number = v[1], .flags = v[2], .data = view_of(data, n)};
 	return block_add(into, k, data);
 }

@@ -1,6 +1,6 @@
 /*
- * Showing a bundle: primary block, canonical blocks in order, and what the payload of an administrative
- * bundle says. The JSON keys are a contract (docs/man/owlt-bundle.1).
+ * Showing a bundle: primary block, canonical blocks in order, and what the payload of an
+ * administrative bundle says. The JSON keys are a contract (docs/man/owlt-bundle.1).
  */
 #include "tools/bundle_show.h"
 
@@ -88,8 +88,8 @@ static void primary_show(struct out *o, const struct bundle *b)
 	char when[40];
 
 	time_text(b->created_ms, when);
-	out_text(o, "bundle %zu bytes: head %zu, payload %zu, tail %zu\n", b->head.n + b->payload.n + b->tail.n,
-		b->head.n, b->payload.n, b->tail.n);
+	out_text(o, "bundle %zu bytes: head %zu, payload %zu, tail %zu\n",
+		b->head.n + b->payload.n + b->tail.n, b->head.n, b->payload.n, b->tail.n);
 	out_text(o, "primary block, CRC %s, %zu bytes\n", crc_text(b->crc_type), b->primary.n);
 	if (o->json) {
 		jw_u64(&o->w, "bytes", b->head.n + b->payload.n + b->tail.n);
@@ -99,7 +99,8 @@ static void primary_show(struct out *o, const struct bundle *b)
 	eid_show(o, "destination", "destination", &b->dest);
 	eid_show(o, "source", "source", &b->source);
 	eid_show(o, "report_to", "report-to", &b->report_to);
-	out_text(o, "  %-12s %" PRIu64 " ms (%s), sequence %" PRIu64 "\n", "created", b->created_ms, when, b->seq);
+	out_text(o, "  %-12s %" PRIu64 " ms (%s), sequence %" PRIu64 "\n", "created", b->created_ms,
+		when, b->seq);
 	out_text(o, "  %-12s %" PRIu64 " ms\n", "lifetime", b->lifetime_ms);
 	if (o->json) {
 		jw_u64(&o->w, "creation_ms", b->created_ms);
@@ -108,8 +109,8 @@ static void primary_show(struct out *o, const struct bundle *b)
 	}
 	if (!(b->flags & BUNDLE_FRAGMENT))
 		return;
-	out_text(o, "  %-12s %zu bytes at %" PRIu64 " of %" PRIu64 "\n", "fragment", b->payload.n, b->frag_off,
-		b->total_len);
+	out_text(o, "  %-12s %zu bytes at %" PRIu64 " of %" PRIu64 "\n", "fragment", b->payload.n,
+		b->frag_off, b->total_len);
 	if (o->json) {
 		jw_u64(&o->w, "fragment_offset", b->frag_off);
 		jw_u64(&o->w, "total_bytes", b->total_len);
@@ -156,8 +157,8 @@ static void block_show(struct out *o, const struct bundle *b, const struct block
 {
 	const char *name = block_type_name(k->type, codes);
 
-	out_text(o, "block %" PRIu64 ", type %" PRIu64 " (%s), flags 0x%" PRIx64 ", CRC %s\n", k->number, k->type,
-		name ? name : "unknown", k->flags, crc_text(k->crc_type));
+	out_text(o, "block %" PRIu64 ", type %" PRIu64 " (%s), flags 0x%" PRIx64 ", CRC %s\n",
+		k->number, k->type, name ? name : "unknown", k->flags, crc_text(k->crc_type));
 	if (o->json) {
 		jw_object(&o->w, NULL);
 		jw_u64(&o->w, "number", k->number);
@@ -177,8 +178,10 @@ static void block_show(struct out *o, const struct bundle *b, const struct block
 
 static void report_show(struct out *o, struct cursor *content)
 {
-	static const char *const kind[STATUS_KINDS] = {"received", "forwarded", "delivered", "deleted"};
-	static const char *const kind_ms[STATUS_KINDS] = {"received_ms", "forwarded_ms", "delivered_ms", "deleted_ms"};
+	static const char *const kind[STATUS_KINDS] = {
+		"received", "forwarded", "delivered", "deleted"};
+	static const char *const kind_ms[STATUS_KINDS] = {
+		"received_ms", "forwarded_ms", "delivered_ms", "deleted_ms"};
 	struct status_report r;
 
 	status_report_read(content, &r);
@@ -222,8 +225,9 @@ static void sequence_show(struct out *o, const struct ccs_sequence *s)
 		jw_array(&o->w, "ranges");
 	}
 	eid_print(&s->dest, to, sizeof to);
-	out_text(o, "  %-12s sequence %" PRIu64 "%s%s, numbers", s->accepted ? "accepted" : "refused", s->seq_id,
-		s->seq_id ? "" : " to ", s->seq_id ? "" : to);
+	out_text(o, "  %-12s sequence %" PRIu64 "%s%s, numbers",
+		s->accepted ? "accepted" : "refused", s->seq_id, s->seq_id ? "" : " to ",
+		s->seq_id ? "" : to);
 	for (size_t i = 0; i < s->numbers.n; i++) {
 		uint64_t first = s->numbers.run[i].from, last = s->numbers.run[i].to - 1;
 		out_text(o, " %" PRIu64, first);
@@ -273,8 +277,9 @@ static void record_show(struct out *o, const struct bundle *b, const struct cust
 		out_string(o, "malformed", "FORM");
 	} else {
 		bool custody = ccs_open(&ccs, b->payload, codes) == 0;
-		const char *name = type == ADMIN_STATUS_REPORT ? "status-report" :
-				   custody ? "custody-signal" : "unknown";
+		const char *name = type == ADMIN_STATUS_REPORT ? "status-report"
+				   : custody                   ? "custody-signal"
+							       : "unknown";
 		out_text(o, "administrative record, type %" PRIu64 " (%s)\n", type, name);
 		if (o->json)
 			jw_u64(&o->w, "type", type);

@@ -1,6 +1,7 @@
 /*
- * owlt: one command with subcommands. The table below is all there is: a name, its function (each in
- * tools/NAME.c), a sentence. --help, the man pages and completion come from it and from the option tables.
+ * owlt: one command with subcommands. The table below is all there is: a name, its function (each
+ * in tools/NAME.c), a sentence. --help, the man pages and completion come from it and from the
+ * option tables.
  */
 #include "tools/opt.h"
 #include "tools/out.h"
@@ -8,18 +9,18 @@
 #include <stdio.h>
 #include <string.h>
 
-#define COMMANDS(X) \
-	X(send, "send a file or standard input as bundles") \
-	X(recv, "receive bundles for an endpoint") \
-	X(ping, "send echo requests and measure round trips") \
-	X(status, "what a node knows and does") \
-	X(bundle, "make, check and show bundles") \
-	X(plan, "show, check and convert contact plans, ask for routes") \
-	X(lab, "run networks of nodes in namespaces") \
-	X(capture, "capture frames, or one line per bundle") \
-	X(dataset, "join captures and logs into tables") \
-	X(sim, "play a topology in virtual time") \
-	X(demo, "Earth, a relay and Mars in one command") \
+#define COMMANDS(X)                                                                                \
+	X(send, "send a file or standard input as bundles")                                        \
+	X(recv, "receive bundles for an endpoint")                                                 \
+	X(ping, "send echo requests and measure round trips")                                      \
+	X(status, "what a node knows and does")                                                    \
+	X(bundle, "make, check and show bundles")                                                  \
+	X(plan, "show, check and convert contact plans, ask for routes")                           \
+	X(lab, "run networks of nodes in namespaces")                                              \
+	X(capture, "capture frames, or one line per bundle")                                       \
+	X(dataset, "join captures and logs into tables")                                           \
+	X(sim, "play a topology in virtual time")                                                  \
+	X(demo, "Earth, a relay and Mars in one command")                                          \
 	X(bench, "what things cost here")
 
 /* Weak until every part has landed: a missing one is told at run time. */
@@ -39,7 +40,8 @@ int main(int argc, char **argv)
 
 static int run(int argc, char **argv)
 {
-	const struct subcommand table[] = {COMMANDS(ROW){"help", cmd_help, "help on a command"}, {0}};
+	const struct subcommand table[] = {
+		COMMANDS(ROW){"help", cmd_help, "help on a command"}, {0}};
 
 	if (argc > 1 && strcmp(argv[1], "--version") == 0) {
 		puts("owlt " OWLT_VERSION);
@@ -74,10 +76,12 @@ static int completion_print(void)
 	     "\tlocal cur=${COMP_WORDS[COMP_CWORD]} words=() i\n"
 	     "\tfor ((i = 1; i < COMP_CWORD && i < 3; i++)); do\n"
 	     "\t\t[[ ${COMP_WORDS[i]} == -* ]] && break\n"
-	     "\t\towlt \"${words[@]}\" --help-words 2>/dev/null | grep -qx -- \"${COMP_WORDS[i]}\" || break\n"
+	     "\t\towlt \"${words[@]}\" --help-words 2>/dev/null | grep -qx -- \"${COMP_WORDS[i]}\" "
+	     "|| break\n"
 	     "\t\twords+=(\"${COMP_WORDS[i]}\")\n"
 	     "\tdone\n"
-	     "\tCOMPREPLY=($(compgen -W \"$(owlt \"${words[@]}\" --help-words 2>/dev/null)\" -- \"$cur\"))\n"
+	     "\tCOMPREPLY=($(compgen -W \"$(owlt \"${words[@]}\" --help-words 2>/dev/null)\" -- "
+	     "\"$cur\"))\n"
 	     "}\n"
 	     "complete -o default -F _owlt owlt");
 	return EXIT_YES;

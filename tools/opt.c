@@ -1,6 +1,6 @@
 /*
- * Option tables: see opt.h. Parsing is our own (not getopt_long) because one table must give parsing,
- * help, man page and completion, and because the messages say what to do.
+ * Option tables: see opt.h. Parsing is our own (not getopt_long) because one table must give
+ * parsing, help, man page and completion, and because the messages say what to do.
  * Start reading at opt_read(), then opt_dispatch().
  */
 #include "tools/opt.h"
@@ -16,7 +16,8 @@ static bool help_wanted(const struct opt_command *cmd, const char *arg);
 static int option_read(const struct opt_command *cmd, int *k, int argc, char **argv, void *into);
 static int value_store(const struct opt *o, const char *arg, void *into);
 
-struct opt_rest opt_read(const struct opt_command *cmd, int argc, char **argv, void *into, int min, int max)
+struct opt_rest opt_read(
+	const struct opt_command *cmd, int argc, char **argv, void *into, int min, int max)
 {
 	struct opt_rest rest = {.argv = argv};
 	bool options = true;
@@ -47,7 +48,8 @@ struct opt_rest opt_read(const struct opt_command *cmd, int argc, char **argv, v
 static const struct opt *option_find(const struct opt_command *cmd, const char *arg, size_t n)
 {
 	for (const struct opt *o = cmd->opts; o && o->name; o++) {
-		if (arg[1] == '-' && strlen(o->name) == n - 2 && strncmp(arg + 2, o->name, n - 2) == 0)
+		if (arg[1] == '-' && strlen(o->name) == n - 2 &&
+			strncmp(arg + 2, o->name, n - 2) == 0)
 			return o;
 		if (arg[1] != '-' && o->letter == arg[1])
 			return o;
@@ -64,7 +66,8 @@ static int option_read(const struct opt_command *cmd, int *k, int argc, char **a
 	const struct opt *o = option_find(cmd, arg, n);
 
 	if (!o)
-		return out_fail("%s: unknown option %s; see owlt %s --help", cmd->name, arg, cmd->name);
+		return out_fail(
+			"%s: unknown option %s; see owlt %s --help", cmd->name, arg, cmd->name);
 	if (!shortened && arg[n] == '=')
 		value = arg + n + 1;
 	else if (shortened && arg[2])
@@ -79,8 +82,10 @@ static int option_read(const struct opt_command *cmd, int *k, int argc, char **a
 		return out_fail("%s: --%s needs %s", cmd->name, o->name, o->arg);
 	if (!value)
 		value = argv[++*k];
-	if (o->type == OPT_CALL ? o->take(into, o->name, value) < 0 : value_store(o, value, into) < 0)
-		return out_fail("%s: --%s: '%s' is not a valid %s", cmd->name, o->name, value, o->arg);
+	if (o->type == OPT_CALL ? o->take(into, o->name, value) < 0
+				: value_store(o, value, into) < 0)
+		return out_fail(
+			"%s: --%s: '%s' is not a valid %s", cmd->name, o->name, value, o->arg);
 	return 0;
 }
 
@@ -131,12 +136,14 @@ static void help_print(const struct opt_command *cmd)
 {
 	char left[96];
 
-	printf("usage: owlt %s [OPTIONS] %s\n\n%s.\n\nOptions:\n", cmd->name, cmd->operands, cmd->summary);
+	printf("usage: owlt %s [OPTIONS] %s\n\n%s.\n\nOptions:\n", cmd->name, cmd->operands,
+		cmd->summary);
 	for (const struct opt *o = cmd->opts; o && o->name; o++) {
 		char letter[] = "    ";
 		if (o->letter)
 			memcpy(letter, (char[]){'-', o->letter, ',', ' '}, 4);
-		snprintf(left, sizeof left, "%s--%s%s%s", letter, o->name, o->arg ? " " : "", o->arg ? o->arg : "");
+		snprintf(left, sizeof left, "%s--%s%s%s", letter, o->name, o->arg ? " " : "",
+			o->arg ? o->arg : "");
 		printf("  %-30s %s\n", left, o->help);
 	}
 	printf("  %-30s %s\n", "    --help", "this text");

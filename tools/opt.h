@@ -1,6 +1,6 @@
 /*
- * opt: command-line options from tables. A table parses, and prints --help, the OPTIONS section of the
- * man page (--help-man) and the words for completion (--help-words), so the three can't differ.
+ * opt: command-line options from tables. A table parses, and prints --help, the OPTIONS section of
+ * the man page (--help-man) and the words for completion (--help-words), so the three can't differ.
  *
  * Options may stand anywhere before "--"; "--name value" and "--name=value" are the same.
  */
@@ -26,20 +26,21 @@ enum opt_type {
 
 struct opt {
 	const char *name; /* without dashes */
-	char letter;	  /* short form, or 0 */
+	char letter;      /* short form, or 0 */
 	enum opt_type type;
-	size_t offset;	      /* of the value in the caller's struct */
-	const char *arg;      /* what the argument is called in help; NULL for flags */
-	const char *help;     /* one sentence without a full stop */
-	int (*take)(void *into, const char *name, const char *arg); /* OPT_CALL: 0, or negative = not valid */
+	size_t offset;    /* of the value in the caller's struct */
+	const char *arg;  /* what the argument is called in help; NULL for flags */
+	const char *help; /* one sentence without a full stop */
+	/* OPT_CALL: 0, or negative = not valid */
+	int (*take)(void *into, const char *name, const char *arg);
 };
 
 struct opt_command {
-	const char *name;	/* "send", "bundle make" */
-	const char *operands;	/* "DEST [FILE]", shown behind [OPTIONS] */
-	const char *summary;	/* one sentence */
+	const char *name;       /* "send", "bundle make" */
+	const char *operands;   /* "DEST [FILE]", shown behind [OPTIONS] */
+	const char *summary;    /* one sentence */
 	const struct opt *opts; /* ended by name == NULL */
-	const char *detail;	/* further paragraphs of --help, or NULL */
+	const char *detail;     /* further paragraphs of --help, or NULL */
 };
 
 /* Where opt_read stopped: the operands, or an exit code to return at once. */
@@ -50,9 +51,10 @@ struct opt_rest {
 	bool done;   /* help was printed (code 0), or an error was (code 2) */
 };
 
-/* Reads argv[1..] into the struct at `into` (its defaults are already there). Checks that there are at
- * least min and at most max operands (max < 0: any number). */
-struct opt_rest opt_read(const struct opt_command *cmd, int argc, char **argv, void *into, int min, int max);
+/* Reads argv[1..] into the struct at `into` (its defaults are already there). Checks that there are
+ * at least min and at most max operands (max < 0: any number). */
+struct opt_rest opt_read(
+	const struct opt_command *cmd, int argc, char **argv, void *into, int min, int max);
 
 /* A table of subcommands, ended by name == NULL. run gets argv[0] = its own name. */
 struct subcommand {
@@ -61,8 +63,8 @@ struct subcommand {
 	const char *summary;
 };
 
-/* Runs the subcommand that argv[1] names; --help, --help-man and --help-words list them. `title` is what stands
- * before it on the command line: "owlt" or "owlt bundle". Exit code. */
+/* Runs the subcommand that argv[1] names; --help, --help-man and --help-words list them. `title` is
+ * what stands before it on the command line: "owlt" or "owlt bundle". Exit code. */
 int opt_dispatch(const char *title, const struct subcommand *table, int argc, char **argv);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * Printing for the owlt command: see out.h. Everything goes through stdio's stdout, which is flushed
- * per line for streams, so a reader at the other end of a pipe sees events as they happen.
+ * Printing for the owlt command: see out.h. Everything goes through stdio's stdout, which is
+ * flushed per line for streams, so a reader at the other end of a pipe sees events as they happen.
  */
 #include "tools/out.h"
 
@@ -27,7 +27,8 @@ void out_line(struct out *o)
 		if (buf_fits(&o->buf))
 			fwrite(o->buf.p, 1, o->buf.len, stdout);
 		else
-			out_fail("the JSON document is larger than %u bytes; ask for less", DOCUMENT_MAX);
+			out_fail("the JSON document is larger than %u bytes; ask for less",
+				DOCUMENT_MAX);
 		putchar('\n');
 		o->buf.len = 0;
 		o->w.comma = false;

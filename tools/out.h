@@ -22,7 +22,8 @@ struct out {
 	struct buf buf;
 };
 
-/* Takes memory for one document (64 MiB at most, touched only as far as it is used); exits 2 without it. */
+/* Takes memory for one document (64 MiB at most, touched only as far as it is used); exits 2
+ * without it. */
 void out_begin(struct out *o, bool json);
 /* Writes what is in the document as one line and empties it: for streams, one call per event. */
 void out_line(struct out *o);

@@ -1,7 +1,8 @@
 /*
- * Bundles: whatever is accepted has three parts that make up the whole, gives the same from its stored
- * head, and can be forwarded so that a second reader sees the same bundle with the changes. CRCs hold by
- * decree in fuzzing builds (bundle/read.c), else nothing behind one would ever be reached.
+ * Bundles: whatever is accepted has three parts that make up the whole, gives the same from its
+ * stored head, and can be forwarded so that a second reader sees the same bundle with the changes.
+ * CRCs hold by decree in fuzzing builds (bundle/read.c), else nothing behind one would ever be
+ * reached.
  */
 #include "bundle/bundle.h"
 #include "bundle/rule.h"
@@ -14,9 +15,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void forward(const struct bundle *b, const struct bundle_rules *rules)
 {
 	static uint8_t out[4 * BUNDLE_HEAD_MAX];
-	struct bundle_edit e = {.set_prev = true, .prev = eid_ipn(3, 0), .set_age = true, .age_ms = 70000, .set_hop = true,
-		.hop_count = 3, .set_cteb = !(b->flags & BUNDLE_FRAGMENT),
-		.cteb = {.seq_no = 1, .seq_id = 1, .custodian = eid_ipn(3, 0)}, .crc_type = CRC_32C, .custody = rules->custody};
+	struct bundle_edit e = {.set_prev = true,
+		.prev = eid_ipn(3, 0),
+		.set_age = true,
+		.age_ms = 70000,
+		.set_hop = true,
+		.hop_count = 3,
+		.set_cteb = !(b->flags & BUNDLE_FRAGMENT),
+		.cteb = {.seq_no = 1, .seq_id = 1, .custodian = eid_ipn(3, 0)},
+		.crc_type = CRC_32C,
+		.custody = rules->custody};
 	struct buf w = buf_of(out, sizeof out);
 	struct bundle_fault fault;
 	struct bundle h;
@@ -51,7 +59,8 @@ static void judge(struct view bytes, const struct bundle_rules *rules)
 	assert(b.head.n + b.payload.n + b.tail.n == bytes.n);
 	assert(b.tail.n <= BUNDLE_TAIL_MAX && b.head.n <= BUNDLE_HEAD_MAX);
 	assert(bundle_read_head(&h, b.head, rules, &fault) == 0);
-	assert(h.payload.n == b.payload.n && h.n_blocks == b.n_blocks && eid_equal(&h.source, &b.source));
+	assert(h.payload.n == b.payload.n && h.n_blocks == b.n_blocks &&
+		eid_equal(&h.source, &b.source));
 	assert(eid_print(&b.source, text, sizeof text) < sizeof text);
 	forward(&b, rules);
 }

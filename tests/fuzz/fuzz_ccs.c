@@ -11,8 +11,8 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Reads all sequences; their number, or -1 when the signal is refused. */
-static int signal_read(struct view record, const struct custody_codes *codes, struct ccs_sequence *s,
-	struct range run[][RUNS])
+static int signal_read(struct view record, const struct custody_codes *codes,
+	struct ccs_sequence *s, struct range run[][RUNS])
 {
 	struct ccs_reader r;
 	int n = 0;

@@ -1,5 +1,6 @@
 /*
- * Endpoint IDs as text, and the same bytes as CBOR: what is accepted survives printing, parsing and writing.
+ * Endpoint IDs as text, and the same bytes as CBOR: what is accepted survives printing, parsing and
+ * writing.
  */
 #include "bundle/eid.h"
 

@@ -42,12 +42,16 @@ Test(crc, all_ways_agree)
 		size_t n = k < 80 ? k : rng_below(&rng, sizeof bytes - 8);
 		size_t off = rng_below(&rng, 8), cut = rng_below(&rng, n + 1);
 		struct view v = view_of(bytes + off, n);
-		uint32_t want32 = crc_slow(0x82f63b78, UINT32_MAX, v), want16 = crc_slow(0x8408, UINT16_MAX, v);
+		uint32_t want32 = crc_slow(0x82f63b78, UINT32_MAX, v),
+			 want16 = crc_slow(0x8408, UINT16_MAX, v);
 		cr_expect_eq(crc32c(0, v), want32, "%zu at %zu", n, off);
 		cr_expect_eq(crc32c_table(0, v), want32, "%zu at %zu", n, off);
 		cr_expect_eq(crc16_x25(0, v), want16);
-		cr_expect_eq(crc32c(crc32c(0, view_sub(v, 0, cut)), view_sub(v, cut, n - cut)), want32);
-		cr_expect_eq(crc16_x25(crc16_x25(0, view_sub(v, 0, cut)), view_sub(v, cut, n - cut)), want16);
+		cr_expect_eq(
+			crc32c(crc32c(0, view_sub(v, 0, cut)), view_sub(v, cut, n - cut)), want32);
+		cr_expect_eq(
+			crc16_x25(crc16_x25(0, view_sub(v, 0, cut)), view_sub(v, cut, n - cut)),
+			want16);
 	}
 }
 
@@ -56,10 +60,11 @@ Test(cbor, numbers_are_shortest)
 	static const struct {
 		uint64_t v;
 		const char *hex;
-	} rows[] = {{0, "00"}, {23, "17"}, {24, "1818"}, {255, "18ff"}, {256, "190100"}, {65535, "19ffff"},
-		{65536, "1a00010000"}, {UINT32_MAX, "1affffffff"}, {UINT64_C(1) << 32, "1b0000000100000000"},
-		{UINT64_MAX, "1bffffffffffffffff"}};
-	static const char *const longer[] = {"1800", "1817", "190017", "1900ff", "1a0000ffff", "1b00000000ffffffff"};
+	} rows[] = {{0, "00"}, {23, "17"}, {24, "1818"}, {255, "18ff"}, {256, "190100"},
+		{65535, "19ffff"}, {65536, "1a00010000"}, {UINT32_MAX, "1affffffff"},
+		{UINT64_C(1) << 32, "1b0000000100000000"}, {UINT64_MAX, "1bffffffffffffffff"}};
+	static const char *const longer[] = {
+		"1800", "1817", "190017", "1900ff", "1a0000ffff", "1b00000000ffffffff"};
 
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		uint8_t out[16];
@@ -108,19 +113,23 @@ Test(cbor, skip)
 	static const struct {
 		const char *hex;
 		int err;
-	} rows[] = {{"00", 0}, {"4161", 0}, {"5f4161ff", 0}, {"5fff", 0}, {"7f6161ff", 0}, {"80", 0}, {"a0", 0}, {"9fff", 0},
-		{"bfff", 0}, {"bf0102ff", 0}, {"8201a10203", 0}, {"c100", 0}, {"f6", 0}, {"f97e00", 0}, {"fb0000000000000000", 0},
-		{"8181818181818181 00", 0}, {"818181818181818181 00", -E_LIMIT}, {"bf01ff", -E_FORM}, {"5f6161ff", -E_FORM},
-		{"5f5f4161ffff", -E_FORM}, {"ff", -E_FORM}, {"81ff", -E_FORM}, {"1c", -E_FORM}, {"f800", -E_FORM},
+	} rows[] = {{"00", 0}, {"4161", 0}, {"5f4161ff", 0}, {"5fff", 0}, {"7f6161ff", 0},
+		{"80", 0}, {"a0", 0}, {"9fff", 0}, {"bfff", 0}, {"bf0102ff", 0}, {"8201a10203", 0},
+		{"c100", 0}, {"f6", 0}, {"f97e00", 0}, {"fb0000000000000000", 0},
+		{"8181818181818181 00", 0}, {"818181818181818181 00", -E_LIMIT},
+		{"bf01ff", -E_FORM}, {"5f6161ff", -E_FORM}, {"5f5f4161ffff", -E_FORM},
+		{"ff", -E_FORM}, {"81ff", -E_FORM}, {"1c", -E_FORM}, {"f800", -E_FORM},
 		{"3f", -E_FORM}, {"df00", -E_FORM}, {"9bffffffffffffffff00", -E_TRUNCATED},
-		{"bbffffffffffffffff00", -E_TRUNCATED}, {"5bffffffffffffffff00", -E_TRUNCATED}, {"a101", -E_TRUNCATED}};
+		{"bbffffffffffffffff00", -E_TRUNCATED}, {"5bffffffffffffffff00", -E_TRUNCATED},
+		{"a101", -E_TRUNCATED}};
 
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		uint8_t bytes[VECTOR_MAX];
 		size_t n = hex_bytes(rows[i].hex, bytes);
 		struct cursor c = cursor_of(view_of(bytes, n));
 		struct view v = cbor_skip(&c);
-		cr_expect_eq(c.err, rows[i].err, "%s: %s", rows[i].hex, c.err ? err_name(c.err) : "ok");
+		cr_expect_eq(
+			c.err, rows[i].err, "%s: %s", rows[i].hex, c.err ? err_name(c.err) : "ok");
 		cr_expect_eq(v.n, rows[i].err ? 0 : n, "%s", rows[i].hex);
 	}
 }

@@ -18,16 +18,23 @@ Test(eid, read_print_write)
 	static const struct {
 		const char *hex, *text;
 		const char *written; /* NULL: as read */
-	} rows[] = {{"820100", "dtn:none", NULL}, {"8202820000", "ipn:0.0", NULL}, {"8202820005", "ipn:0.0", "8202820000"},
-		{"820283000000", "ipn:0.0", NULL}, {"82028217182a", "ipn:23.42", NULL},
+	} rows[] = {{"820100", "dtn:none", NULL}, {"8202820000", "ipn:0.0", NULL},
+		{"8202820005", "ipn:0.0", "8202820000"}, {"820283000000", "ipn:0.0", NULL},
+		{"82028217182a", "ipn:23.42", NULL},
 		{"8202831a000ee868186401", "ipn:977000.100.1", NULL},
-		{"8202821b000ee8680000006401", "ipn:977000.100.1", NULL}, {"8202821affffffff01", "ipn:!.1", NULL},
-		{"82016c2f2f6e6f6465312f74657374", "dtn://node1/test", NULL}, {"8201642f2f6e2f", "dtn://n/", NULL},
-		{"82017f632f2f6e622f61ff", "dtn://n/a", "8201652f2f6e2f61"}, {"8201662f2f6e2f7e67", "dtn://n/~g", NULL},
-		{"8202821bffffffffffffffff1bffffffffffffffff", "ipn:4294967295.4294967295.18446744073709551615", NULL},
-		{"8202831affffffff1affffffff1bffffffffffffffff", "ipn:4294967295.4294967295.18446744073709551615", NULL},
+		{"8202821b000ee8680000006401", "ipn:977000.100.1", NULL},
+		{"8202821affffffff01", "ipn:!.1", NULL},
+		{"82016c2f2f6e6f6465312f74657374", "dtn://node1/test", NULL},
+		{"8201642f2f6e2f", "dtn://n/", NULL},
+		{"82017f632f2f6e622f61ff", "dtn://n/a", "8201652f2f6e2f61"},
+		{"8201662f2f6e2f7e67", "dtn://n/~g", NULL},
+		{"8202821bffffffffffffffff1bffffffffffffffff",
+			"ipn:4294967295.4294967295.18446744073709551615", NULL},
+		{"8202831affffffff1affffffff1bffffffffffffffff",
+			"ipn:4294967295.4294967295.18446744073709551615", NULL},
 		{"8202830b0a0a", "ipn:11.10.10", NULL}, {"8202820b0a", "ipn:11.10", NULL},
-		{"821a00010000a20164736f6d65181943626967", "scheme-65536:a20164736f6d65181943626967", NULL},
+		{"821a00010000a20164736f6d65181943626967",
+			"scheme-65536:a20164736f6d65181943626967", NULL},
 		{"8200f6", "scheme-0:f6", NULL}, {"9f029f0201ffff", "ipn:2.1", "8202820201"}};
 
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -40,7 +47,8 @@ Test(eid, read_print_write)
 		cr_expect_str_eq(text, rows[i].text);
 		struct buf b = buf_of(out, sizeof out);
 		eid_write(&b, &e);
-		expect_hex(buf_view(&b), rows[i].written ? rows[i].written : rows[i].hex, rows[i].text);
+		expect_hex(buf_view(&b), rows[i].written ? rows[i].written : rows[i].hex,
+			rows[i].text);
 		for (size_t cut = 0; cut < n; cut++) {
 			struct cursor c = cursor_of(view_of(bytes, cut));
 			eid_read(&c, &e, NULL);
@@ -54,19 +62,20 @@ Test(eid, refused)
 	static const struct {
 		const char *hex;
 		int err;
-	} rows[] = {{"8201646e6f6e65", -E_FORM}, {"820101", -E_RANGE}, {"8201612f", -E_FORM}, {"8201622f2f", -E_FORM},
-		{"8201632f2f6e", -E_FORM}, {"8201662f2f6e2f6120", -E_FORM}, {"8201662f2f2025612f", -E_FORM},
-		{"82028101", -E_FORM}, {"82028401010101", -E_FORM}, {"8202831b000000010000000001 01", -E_RANGE},
-		{"8302820101", -E_FORM}, {"81820101", -E_FORM}, {"82022001", -E_TYPE}, {"820282180101", -E_NOT_SHORTEST},
-		{"820282012001", -E_TYPE}, {"8201416e", -E_TYPE}, {"820282020100", -E_TRAILING}, {"820a1c", -E_FORM},
-		{"820a8181818181818181818100", -E_LIMIT}};
+	} rows[] = {{"8201646e6f6e65", -E_FORM}, {"820101", -E_RANGE}, {"8201612f", -E_FORM},
+		{"8201622f2f", -E_FORM}, {"8201632f2f6e", -E_FORM}, {"8201662f2f6e2f6120", -E_FORM},
+		{"8201662f2f2025612f", -E_FORM}, {"82028101", -E_FORM}, {"82028401010101", -E_FORM},
+		{"8202831b000000010000000001 01", -E_RANGE}, {"8302820101", -E_FORM},
+		{"81820101", -E_FORM}, {"82022001", -E_TYPE}, {"820282180101", -E_NOT_SHORTEST},
+		{"820282012001", -E_TYPE}, {"8201416e", -E_TYPE}, {"820282020100", -E_TRAILING},
+		{"820a1c", -E_FORM}, {"820a8181818181818181818100", -E_LIMIT}};
 
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		uint8_t bytes[VECTOR_MAX];
 		struct eid e;
 		size_t n;
-		cr_expect_eq(read_hex(rows[i].hex, &e, bytes, &n), rows[i].err, "%s: %s", rows[i].hex,
-			err_name(read_hex(rows[i].hex, &e, bytes, &n)));
+		cr_expect_eq(read_hex(rows[i].hex, &e, bytes, &n), rows[i].err, "%s: %s",
+			rows[i].hex, err_name(read_hex(rows[i].hex, &e, bytes, &n)));
 	}
 }
 
@@ -77,13 +86,17 @@ Test(eid, text_of_people)
 		int err;
 		node_id node;
 		uint64_t service;
-	} rows[] = {{"ipn:2.1", 0, 2, 1}, {"ipn:977000.100.1", 0, UINT64_C(977000) << 32 | 100, 1}, {"ipn:!.7", 0, NODE_LOCAL, 7},
-		{"ipn:4294967295.7", 0, NODE_LOCAL, 7}, {"ipn:0.0", 0, 0, 0}, {"ipn:0.2.1", 0, 2, 1}, {"dtn:none", 0, 0, 0},
-		{"ipn:0.5", -E_RANGE, 0, 0}, {"ipn:01.5", -E_SYNTAX, 0, 0}, {"ipn:1", -E_SYNTAX, 0, 0}, {"ipn:", -E_SYNTAX, 0, 0},
-		{"ipn:1.2.3.4", -E_SYNTAX, 0, 0}, {"ipn:1.", -E_SYNTAX, 0, 0}, {"ipn:!.1.1", -E_SYNTAX, 0, 0},
-		{"ipn:4294967296.1", -E_RANGE, 0, 0}, {"ipn:1.4294967296.1", -E_RANGE, 0, 0},
-		{"ipn:1.18446744073709551616", -E_RANGE, 0, 0}, {"ipn:1.1 ", -E_SYNTAX, 0, 0}, {"dtn:", -E_SYNTAX, 0, 0},
-		{"dtn://n", -E_SYNTAX, 0, 0}, {"http://n/", -E_SYNTAX, 0, 0}, {"", -E_SYNTAX, 0, 0}};
+	} rows[] = {{"ipn:2.1", 0, 2, 1}, {"ipn:977000.100.1", 0, UINT64_C(977000) << 32 | 100, 1},
+		{"ipn:!.7", 0, NODE_LOCAL, 7}, {"ipn:4294967295.7", 0, NODE_LOCAL, 7},
+		{"ipn:0.0", 0, 0, 0}, {"ipn:0.2.1", 0, 2, 1}, {"dtn:none", 0, 0, 0},
+		{"ipn:0.5", -E_RANGE, 0, 0}, {"ipn:01.5", -E_SYNTAX, 0, 0},
+		{"ipn:1", -E_SYNTAX, 0, 0}, {"ipn:", -E_SYNTAX, 0, 0},
+		{"ipn:1.2.3.4", -E_SYNTAX, 0, 0}, {"ipn:1.", -E_SYNTAX, 0, 0},
+		{"ipn:!.1.1", -E_SYNTAX, 0, 0}, {"ipn:4294967296.1", -E_RANGE, 0, 0},
+		{"ipn:1.4294967296.1", -E_RANGE, 0, 0},
+		{"ipn:1.18446744073709551616", -E_RANGE, 0, 0}, {"ipn:1.1 ", -E_SYNTAX, 0, 0},
+		{"dtn:", -E_SYNTAX, 0, 0}, {"dtn://n", -E_SYNTAX, 0, 0},
+		{"http://n/", -E_SYNTAX, 0, 0}, {"", -E_SYNTAX, 0, 0}};
 
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		struct eid e;
@@ -113,9 +126,11 @@ Test(eid, nodes_of_people)
 Test(eid, equal_by_value)
 {
 	static const char *const same[][2] = {{"820100", "820283000000"}, {"820100", "8202820005"},
-		{"8202831a000ee868186401", "8202821b000ee8680000006401"}, {"8201652f2f6e2f61", "82017f632f2f6e622f61ff"}};
-	static const char *const other[][2] = {{"8202820201", "8202820202"}, {"8202820201", "8202820301"},
-		{"8201652f2f6e2f61", "8201652f2f6e2f62"}, {"8200f6", "8200f5"}, {"8200f6", "8203f6"}, {"820100", "8200f6"}};
+		{"8202831a000ee868186401", "8202821b000ee8680000006401"},
+		{"8201652f2f6e2f61", "82017f632f2f6e622f61ff"}};
+	static const char *const other[][2] = {{"8202820201", "8202820202"},
+		{"8202820201", "8202820301"}, {"8201652f2f6e2f61", "8201652f2f6e2f62"},
+		{"8200f6", "8200f5"}, {"8200f6", "8203f6"}, {"820100", "8200f6"}};
 	uint8_t x[VECTOR_MAX], y[VECTOR_MAX];
 	struct eid a, b;
 	size_t n;
@@ -125,7 +140,8 @@ Test(eid, equal_by_value)
 		cr_expect(eid_equal(&a, &b), "%s %s", same[i][0], same[i][1]);
 	}
 	for (size_t i = 0; i < 6; i++) {
-		cr_assert_eq(read_hex(other[i][0], &a, x, &n) | read_hex(other[i][1], &b, y, &n), 0);
+		cr_assert_eq(
+			read_hex(other[i][0], &a, x, &n) | read_hex(other[i][1], &b, y, &n), 0);
 		cr_expect(!eid_equal(&a, &b), "%s %s", other[i][0], other[i][1]);
 	}
 }

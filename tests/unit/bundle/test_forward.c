@@ -1,10 +1,12 @@
-/* Forwarding: only what must change changes (RFC 9171 5.4 step 4, 4.4); the result is read again. */
+/* Forwarding: only what must change changes (RFC 9171 5.4 step 4, 4.4); the result is read again.
+ * */
 #include "tests/unit/bundle/vectors.h"
 
 #include <criterion/criterion.h>
 
 /* Forwards a bundle that was read and reads what came out; its bytes are in `out`. */
-static void forward(const struct bundle *b, const struct bundle_edit *e, struct bundle *again, uint8_t out[VECTOR_MAX])
+static void forward(const struct bundle *b, const struct bundle_edit *e, struct bundle *again,
+	uint8_t out[VECTOR_MAX])
 {
 	struct bundle_rules rules = bundle_rules_default();
 	struct bundle_fault fault;
@@ -16,7 +18,8 @@ static void forward(const struct bundle *b, const struct bundle_edit *e, struct 
 	cr_expect_eq(count.len, w.len);
 	buf_put(&w, b->payload);
 	buf_put(&w, b->tail);
-	cr_assert_eq(bundle_read(again, buf_view(&w), &rules, &fault), 0, "%s at %zu", rule_name(fault.rule), fault.at);
+	cr_assert_eq(bundle_read(again, buf_view(&w), &rules, &fault), 0, "%s at %zu",
+		rule_name(fault.rule), fault.at);
 	cr_expect(view_equal(again->primary, b->primary));
 	cr_expect(view_equal(again->payload, b->payload));
 }
@@ -36,15 +39,23 @@ Test(forward, three_blocks_change)
 {
 	uint8_t in[VECTOR_MAX], out[VECTOR_MAX];
 	struct bundle b = load("g2", in), again;
-	struct bundle_edit e = {.set_prev = true, .prev = eid_ipn(3, 0), .set_age = true, .age_ms = 70000, .set_hop = true,
-		.hop_count = 3, .crc_type = CRC_16, .custody = custody_codes_ccsds()};
+	struct bundle_edit e = {.set_prev = true,
+		.prev = eid_ipn(3, 0),
+		.set_age = true,
+		.age_ms = 70000,
+		.set_hop = true,
+		.hop_count = 3,
+		.crc_type = CRC_16,
+		.custody = custody_codes_ccsds()};
 
 	forward(&b, &e, &again, out);
-	cr_expect(again.prev.node == 3 && again.age_ms == 70000 && again.hop_count == 3 && again.hop_limit == 30);
+	cr_expect(again.prev.node == 3 && again.age_ms == 70000 && again.hop_count == 3 &&
+		  again.hop_limit == 30);
 	cr_expect_eq(again.n_blocks, 4);
 	for (unsigned i = 0; i < 4; i++) {
 		cr_expect_eq(again.block[i].number, b.block[i].number);
-		cr_expect_eq(again.block[i].crc_type, CRC_32C, "a changed block keeps its CRC type");
+		cr_expect_eq(
+			again.block[i].crc_type, CRC_32C, "a changed block keeps its CRC type");
 	}
 }
 
@@ -57,7 +68,8 @@ Test(forward, nothing_changes_but_the_previous_node)
 	forward(&b, &e, &again, out);
 	cr_expect(!again.has_prev, "RFC 9171 4.4.1: the old one must go");
 	cr_expect_eq(again.n_blocks, b.n_blocks - 1);
-	cr_expect(view_equal(again.block[0].whole, b.block[1].whole), "unknown block, byte for byte");
+	cr_expect(
+		view_equal(again.block[0].whole, b.block[1].whole), "unknown block, byte for byte");
 	cr_expect(view_equal(again.block[1].whole, b.block[2].whole), "age, byte for byte");
 }
 
@@ -65,8 +77,13 @@ Test(forward, blocks_are_inserted)
 {
 	uint8_t in[VECTOR_MAX], out[VECTOR_MAX];
 	struct bundle b = load("g1", in), again;
-	struct bundle_edit e = {.set_prev = true, .prev = eid_ipn(3, 0), .set_age = true, .set_hop = true, .set_cteb = true,
-		.cteb = {.seq_no = 5, .seq_id = 1, .custodian = eid_ipn(3, 0)}, .crc_type = CRC_32C,
+	struct bundle_edit e = {.set_prev = true,
+		.prev = eid_ipn(3, 0),
+		.set_age = true,
+		.set_hop = true,
+		.set_cteb = true,
+		.cteb = {.seq_no = 5, .seq_id = 1, .custodian = eid_ipn(3, 0)},
+		.crc_type = CRC_32C,
 		.custody = custody_codes_bplib()};
 
 	forward(&b, &e, &again, out);
@@ -83,7 +100,8 @@ Test(forward, custody_block_is_replaced)
 {
 	uint8_t in[VECTOR_MAX], out[VECTOR_MAX];
 	struct bundle b = load("g6", in), again;
-	struct bundle_edit e = {.set_cteb = true, .cteb = {.seq_no = 70000, .seq_id = 0, .custodian = eid_ipn(9, 0)},
+	struct bundle_edit e = {.set_cteb = true,
+		.cteb = {.seq_no = 70000, .seq_id = 0, .custodian = eid_ipn(9, 0)},
 		.custody = custody_codes_ccsds()};
 
 	forward(&b, &e, &again, out);
@@ -98,7 +116,10 @@ Test(forward, unprocessable_block_is_discarded)
 {
 	uint8_t in[VECTOR_MAX], out[VECTOR_MAX];
 	struct bundle b = load("ion", in), again;
-	struct bundle_edit e = {.set_prev = true, .prev = eid_ipn(3, 0), .discard = 1u << 1, .custody = custody_codes_ccsds()};
+	struct bundle_edit e = {.set_prev = true,
+		.prev = eid_ipn(3, 0),
+		.discard = 1u << 1,
+		.custody = custody_codes_ccsds()};
 
 	forward(&b, &e, &again, out);
 	cr_expect_null(bundle_block(&again, 193));
@@ -111,7 +132,8 @@ Test(forward, from_a_stored_head)
 	struct bundle_rules rules = bundle_rules_default();
 	struct bundle_fault fault;
 	struct bundle b = load("g2", in), h;
-	struct bundle_edit e = {.set_prev = true, .prev = eid_ipn(3, 0), .custody = custody_codes_ccsds()};
+	struct bundle_edit e = {
+		.set_prev = true, .prev = eid_ipn(3, 0), .custody = custody_codes_ccsds()};
 	struct buf whole = buf_of(x, sizeof x), head = buf_of(y, sizeof y);
 
 	cr_assert_eq(bundle_read_head(&h, b.head, &rules, &fault), 0);
@@ -124,7 +146,8 @@ Test(forward, from_a_stored_head)
 Test(forward, definite_outer_is_refused)
 {
 	static const char *const item[ITEMS_MAX] = {"82",
-		"+89070001820282020182028201018202820100821b000000beebcf0800001a0036ee80", "+86010100014568656c6c6f"};
+		"+89070001820282020182028201018202820100821b000000beebcf0800001a0036ee80",
+		"+86010100014568656c6c6f"};
 	uint8_t in[VECTOR_MAX], out[VECTOR_MAX];
 	struct bundle_rules rules = bundle_rules_default();
 	struct bundle_edit e = {.custody = custody_codes_ccsds()};
@@ -141,8 +164,15 @@ Test(forward, definite_outer_is_refused)
 /* Head, payload in two pieces, tail: the same bytes as all at once. */
 Test(build, in_pieces)
 {
-	struct bundle_spec spec = {.dest = eid_ipn(2, 1), .source = eid_ipn(1, 1), .report_to = eid_null(), .created_ms = T0,
-		.crc_type = CRC_32C, .has_hop = true, .hop_limit = 30, .has_age = true, .replicate = true,
+	struct bundle_spec spec = {.dest = eid_ipn(2, 1),
+		.source = eid_ipn(1, 1),
+		.report_to = eid_null(),
+		.created_ms = T0,
+		.crc_type = CRC_32C,
+		.has_hop = true,
+		.hop_limit = 30,
+		.has_age = true,
+		.replicate = true,
 		.custody = custody_codes_ccsds()};
 
 	for (unsigned type = CRC_NONE; type <= CRC_32C; type++) {
@@ -163,8 +193,13 @@ Test(build, in_pieces)
 
 Test(build, refused)
 {
-	const struct bundle_spec good = {.dest = eid_ipn(2, 1), .source = eid_ipn(1, 1), .report_to = eid_null(),
-		.created_ms = T0, .crc_type = CRC_16, .block_crc_type = CRC_16, .custody = custody_codes_ccsds()};
+	const struct bundle_spec good = {.dest = eid_ipn(2, 1),
+		.source = eid_ipn(1, 1),
+		.report_to = eid_null(),
+		.created_ms = T0,
+		.crc_type = CRC_16,
+		.block_crc_type = CRC_16,
+		.custody = custody_codes_ccsds()};
 	struct bundle_spec bad[5] = {good, good, good, good, good};
 	uint8_t out[VECTOR_MAX];
 

@@ -22,8 +22,8 @@ Test(golden, all_are_accepted)
 		struct bundle b;
 		struct bundle_fault fault;
 		size_t n = vector_load(golden[i], bytes);
-		cr_expect_eq(read_default(&b, view_of(bytes, n), &fault), 0, "%s: %s at %zu", golden[i],
-			rule_name(fault.rule), fault.at);
+		cr_expect_eq(read_default(&b, view_of(bytes, n), &fault), 0, "%s: %s at %zu",
+			golden[i], rule_name(fault.rule), fault.at);
 		cr_expect_eq(b.head.n + b.payload.n + b.tail.n, n, "%s: three parts", golden[i]);
 		cr_expect(fault.primary_ok);
 	}
@@ -59,12 +59,28 @@ static struct bundle_spec spec_of(const struct bundle *b)
 {
 	const struct block *payload = &b->block[b->n_blocks - 1];
 
-	return (struct bundle_spec){.flags = b->flags, .crc_type = b->crc_type, .block_crc_type = payload->crc_type,
-		.dest = b->dest, .source = b->source, .report_to = b->report_to, .created_ms = b->created_ms,
-		.seq = b->seq, .lifetime_ms = b->lifetime_ms, .frag_off = b->frag_off, .total_len = b->total_len,
-		.has_prev = b->has_prev, .has_age = b->has_age, .has_hop = b->has_hop, .has_cteb = b->has_cteb,
-		.prev = b->prev, .age_ms = b->age_ms, .hop_limit = b->hop_limit, .hop_count = b->hop_count,
-		.cteb = b->cteb, .custody = custody_codes_ccsds(), .payload_flags = payload->flags};
+	return (struct bundle_spec){.flags = b->flags,
+		.crc_type = b->crc_type,
+		.block_crc_type = payload->crc_type,
+		.dest = b->dest,
+		.source = b->source,
+		.report_to = b->report_to,
+		.created_ms = b->created_ms,
+		.seq = b->seq,
+		.lifetime_ms = b->lifetime_ms,
+		.frag_off = b->frag_off,
+		.total_len = b->total_len,
+		.has_prev = b->has_prev,
+		.has_age = b->has_age,
+		.has_hop = b->has_hop,
+		.has_cteb = b->has_cteb,
+		.prev = b->prev,
+		.age_ms = b->age_ms,
+		.hop_limit = b->hop_limit,
+		.hop_count = b->hop_count,
+		.cteb = b->cteb,
+		.custody = custody_codes_ccsds(),
+		.payload_flags = payload->flags};
 }
 
 Test(golden, all_are_rebuilt)
@@ -76,7 +92,8 @@ Test(golden, all_are_rebuilt)
 		size_t n = vector_load(golden[i], bytes);
 		cr_assert_eq(read_default(&b, view_of(bytes, n), &fault), 0);
 		struct bundle_spec spec = spec_of(&b);
-		struct buf out = buf_of(again, sizeof again), count = {0}, small = buf_of(again, n - 1);
+		struct buf out = buf_of(again, sizeof again), count = {0},
+			   small = buf_of(again, n - 1);
 		cr_expect_eq(bundle_build(&out, &spec, b.payload), 0, "%s", golden[i]);
 		cr_expect(view_equal(buf_view(&out), view_of(bytes, n)), "%s", golden[i]);
 		cr_expect_eq(bundle_build(&count, &spec, b.payload), -E_OVERFLOW);
@@ -93,9 +110,10 @@ Test(golden, every_truncated_prefix_is_refused)
 		for (size_t cut = 0; cut < n; cut++) {
 			struct bundle b;
 			struct bundle_fault fault;
-			cr_expect_lt(read_default(&b, view_of(bytes, cut), &fault), 0, "%s cut at %zu", golden[i], cut);
-			cr_expect_eq(fault.rule, cut ? RULE_TRUNCATED : RULE_EMPTY, "%s cut at %zu: %s", golden[i],
-				cut, rule_name(fault.rule));
+			cr_expect_lt(read_default(&b, view_of(bytes, cut), &fault), 0,
+				"%s cut at %zu", golden[i], cut);
+			cr_expect_eq(fault.rule, cut ? RULE_TRUNCATED : RULE_EMPTY,
+				"%s cut at %zu: %s", golden[i], cut, rule_name(fault.rule));
 			cr_expect_leq(fault.at, cut);
 		}
 	}
@@ -114,7 +132,8 @@ Test(golden, no_single_byte_mutation_is_accepted)
 		const char *name = golden[rng_below(&rng, N_GOLDEN)];
 		size_t n = vector_load(name, bytes), at = rng_below(&rng, n);
 		bytes[at] ^= (uint8_t)(1 + rng_below(&rng, 255));
-		cr_expect_lt(read_default(&b, view_of(bytes, n), &fault), 0, "%s byte %zu", name, at);
+		cr_expect_lt(
+			read_default(&b, view_of(bytes, n), &fault), 0, "%s byte %zu", name, at);
 	}
 }
 
@@ -126,7 +145,8 @@ Test(golden, ion_bundle)
 	struct bundle_fault fault;
 	size_t n = vector_load("ion", bytes);
 
-	cr_assert_eq(read_default(&b, view_of(bytes, n), &fault), 0, "%s at %zu", rule_name(fault.rule), fault.at);
+	cr_assert_eq(read_default(&b, view_of(bytes, n), &fault), 0, "%s at %zu",
+		rule_name(fault.rule), fault.at);
 	cr_expect_eq(b.n_blocks, 4);
 	cr_expect(b.has_prev && b.has_age && b.age_ms == 1);
 	cr_expect(bundle_block(&b, 193) != NULL);
@@ -150,6 +170,7 @@ Test(golden, stored_head_is_read)
 		cr_expect_eq(h.seq, b.seq);
 		cr_expect_eq(bundle_id_hash(&h, 1, 2), bundle_id_hash(&b, 1, 2));
 		for (size_t cut = 0; cut < b.head.n; cut++)
-			cr_expect_lt(bundle_read_head(&h, view_of(bytes, cut), &rules, &fault), 0, "cut %zu", cut);
+			cr_expect_lt(bundle_read_head(&h, view_of(bytes, cut), &rules, &fault), 0,
+				"cut %zu", cut);
 	}
 }

@@ -54,7 +54,8 @@ void expect_hex(struct view got, const char *hex, const char *what)
 	for (size_t i = 0; i < got.n && i < VECTOR_MAX; i++)
 		snprintf(shown + 2 * i, 3, "%02x", got.p[i]);
 	shown[2 * (got.n < VECTOR_MAX ? got.n : VECTOR_MAX)] = 0;
-	cr_expect(got.n == n && memcmp(got.p, want, n) == 0, "%s: got %s, want %s", what, shown, hex);
+	cr_expect(
+		got.n == n && memcmp(got.p, want, n) == 0, "%s: got %s, want %s", what, shown, hex);
 }
 
 size_t compose(const char *const item[ITEMS_MAX], uint8_t out[VECTOR_MAX])

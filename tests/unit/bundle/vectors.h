@@ -15,8 +15,9 @@ size_t vector_load(const char *name, uint8_t out[VECTOR_MAX]);
 /* The bytes and the hex text are equal, or the test fails and shows both. */
 void expect_hex(struct view got, const char *hex, const char *what);
 
-/* A bundle from hex items (NULL at the end). An item that begins with "+" is a block without its CRC field: a
- * CRC-16 is appended; with "~" the block is an open array: CRC-16 and break are. Length. */
+/* A bundle from hex items (NULL at the end). An item that begins with "+" is a block without its
+ * CRC field: a CRC-16 is appended; with "~" the block is an open array: CRC-16 and break are.
+ * Length. */
 #define ITEMS_MAX 8
 size_t compose(const char *const item[ITEMS_MAX], uint8_t out[VECTOR_MAX]);
 
