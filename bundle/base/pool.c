@@ -1,5 +1,6 @@
 /*
- * pool: a free list threaded through the unused entries.
+ * pool: a free list threaded through the entries that were given back; those never taken follow from
+ * `fresh` on, so that a large pool costs no memory before it is used.
  */
 #include "bundle/base/pool.h"
 
@@ -13,9 +14,8 @@ int pool_init(struct pool *p, size_t n, size_t size)
 	*p = (struct pool){.mem = calloc(n, step)};
 	if (!p->mem)
 		return -ENOMEM;
-	p->n = n;
-	for (size_t i = n; i-- > 0;)
-		pool_give(p, (char *)p->mem + i * step);
+	p->n = p->n_free = n;
+	p->step = step;
 	return 0;
 }
 
@@ -29,10 +29,12 @@ void *pool_take(struct pool *p)
 {
 	void **entry = p->free;
 
-	if (!entry)
+	if (p->n_free == 0)
 		return NULL;
-	p->free = *entry;
 	p->n_free--;
+	if (!entry)
+		return (char *)p->mem + p->fresh++ * p->step;
+	p->free = *entry;
 	return entry;
 }
 

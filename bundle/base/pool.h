@@ -12,6 +12,7 @@ struct pool {
 	void *mem;
 	void *free;
 	size_t n_free, n;
+	size_t step, fresh; /* bytes of an entry; how many were ever taken */
 };
 
 /* n entries of `size` bytes each (rounded up to 16), all zero. 0 or -ENOMEM. */
