@@ -63,7 +63,7 @@ void links_tick(struct node *n, mono now)
 	bool changed = false;
 
 	n->room.len = 0;
-	n->is_room_full = false;
+	n->is_due_again = false;
 	while (n->next_edge <= now) {
 		mono edge = plan_next_edge(n->plan, n->self.node, n->next_edge - n->deps.plan_zero);
 
@@ -82,7 +82,7 @@ void links_tick(struct node *n, mono now)
 
 mono links_deadline(const struct node *n)
 {
-	mono at = n->is_room_full ? n->last_now : n->next_edge;
+	mono at = n->is_due_again ? n->last_now : n->next_edge;
 
 	for (unsigned i = 0; i < n->n_links; i++)
 		at = mono_min(at, n->link[i].cl->ops->deadline(n->link[i].cl));
@@ -263,7 +263,7 @@ static bool offer_next(struct node *n, mono now, struct node_link *l)
 		!l->cl->ops->ready(l->cl, now, &o.max_bytes))
 		return false;
 	if (n->room.cap - n->room.len < BUNDLE_HEAD_MAX + BUNDLE_TAIL_MAX) {
-		n->is_room_full = true;
+		n->is_due_again = true;
 		return false;
 	}
 	if (!agent_next(n->agent, now, &o))

@@ -34,7 +34,7 @@ struct node {
 	unsigned n_links;
 	mono next_edge;
 	struct buf room; /* heads and tails given out in this turn */
-	bool is_room_full;
+	bool is_due_again; /* another turn at once: heads found no room, or the node has just started */
 	mono last_now;
 	bool is_running, is_drained;
 };
