@@ -483,3 +483,67 @@ Test(custody, signal_before_the_contact_closes)
 	cr_assert_eq(count(&x.b, EV_custody_signal_tx), 1);
 	chain_fini(&x);
 }
+
+/* The writer is slow: what is staged while a batch runs belongs to the next one. */
+Test(custody, staged_while_a_batch_runs)
+{
+	struct chain x;
+	struct store_batch *batch;
+
+	if (BREAK_SPEAK_EARLY)
+		cr_skip_test("a build that is broken on purpose");
+	chain_init(&x);
+	for (int i = 0; i < 2; i++)
+		cr_assert_eq(side_send(&x.a, 3, 5, HOUR_MS, true), 0);
+	side_commit(&x.a, 0);
+	{
+		struct flight f;
+
+		cr_assert(side_out(&x.a, 2, &f));
+		side_in(&x.b, 1, &f);
+		batch = store_commit_begin(x.b.store);
+		cr_assert(batch);
+		cr_assert(side_out(&x.a, 2, &f));
+		side_in(&x.b, 1, &f);
+		cr_assert_null(store_commit_begin(x.b.store), "one at a time");
+		side_listen(&x.b);
+		cr_assert_eq(count(&x.b, EV_custody_signalled), 0);
+		store_commit_end(x.b.store, batch, store_commit_run(batch));
+		agent_stored(x.b.agent, x.b.now);
+		cr_assert_eq(count(&x.b, EV_custody_signalled), 1, "the first, not the second");
+		/* The second dies with its batch, the first survives. */
+		batch = store_commit_begin(x.b.store);
+		cr_assert(batch);
+		side_crash(&x.b, false, n13, 2);
+		cr_assert_eq(count(&x.b, EV_custody_signalled), 1);
+		cr_assert_eq(stats(&x.b).n_custody_held, 1);
+	}
+	chain_fini(&x);
+}
+
+/* An I/O error closes the store: everything is refused from then on, nothing is said. */
+Test(custody, closed_store_refuses)
+{
+	struct chain x;
+
+	if (BREAK_SPEAK_EARLY)
+		cr_skip_test("a build that is broken on purpose");
+	chain_init(&x);
+	for (int i = 0; i < 2; i++)
+		cr_assert_eq(side_send(&x.a, 3, 5, HOUR_MS, true), 0);
+	side_commit(&x.a, 0);
+	{
+		struct flight f;
+
+		cr_assert(side_out(&x.a, 2, &f));
+		side_in(&x.b, 1, &f);
+		side_commit(&x.b, -EIO);
+		cr_assert(side_out(&x.a, 2, &f));
+		side_in(&x.b, 1, &f);
+	}
+	cr_assert_eq(count(&x.b, EV_bundle_refused), 1);
+	cr_assert_eq(count(&x.b, EV_custody_taken), 0);
+	cr_assert_eq(stats(&x.a).n_custody_sent, 2, "the custodian keeps both");
+	cr_assert_neq(side_send(&x.b, 3, 5, HOUR_MS, false), 0);
+	chain_fini(&x);
+}
