@@ -20,9 +20,12 @@ static void answer_later(struct agent *a, struct promise *p, int err);
 /* One in sixteen entries and promises is kept for signals: a full node goes on answering. */
 bool entry_room(const struct agent *a, bool urgent)
 {
-	size_t kept = urgent ? 0 : a->entries.n / 16;
+	return a->entries.n_free > (urgent ? 0 : a->entries.n / 16);
+}
 
-	return a->entries.n_free > kept && a->promises.n_free > (urgent ? 0 : a->promises.n / 16);
+bool promise_spare(const struct agent *a)
+{
+	return a->promises.n_free > a->promises.n / 16;
 }
 
 bool promise_room(const struct agent *a)

@@ -16,6 +16,7 @@ static bool for_administration(struct agent *a, mono now, const struct arrival *
 static void echo_arrived(struct agent *a, mono now, const struct arrival *in);
 static void take(struct agent *a, mono now, struct arrival *in);
 static int put(struct agent *a, struct arrival *in, struct record *r, uint64_t *id);
+static bool is_plain(const struct arrival *in);
 static void refuse(struct agent *a, mono now, const struct arrival *in, enum why why);
 static enum why why_not(int err);
 static void promise_arrival(struct agent *a, mono now, const struct arrival *in,
@@ -178,7 +179,7 @@ static void take(struct agent *a, mono now, struct arrival *in)
 		refuse(a, now, in, WHY_POLICY); /* RFC 9171 5.9: no reassembly yet */
 		return;
 	}
-	if (!entry_room(a, b->flags & BUNDLE_ADMIN)) {
+	if (!entry_room(a, b->flags & BUNDLE_ADMIN) || !(is_plain(in) || promise_spare(a))) {
 		refuse(a, now, in, WHY_TABLE_FULL);
 		return;
 	}
@@ -242,8 +243,13 @@ static void promise_arrival(struct agent *a, mono now, const struct arrival *in,
 {
 	struct promise *p;
 
+	entry_set_state(a, e, ENTRY_STAGED);
 	if (number_seq > e->seq)
 		e->seq = number_seq;
+	if (is_plain(in) && a->promises.n_free < a->promises.n / 2) {
+		forward_entry(a, now, e, NODE_NONE); /* the slow disk's promises are for others */
+		return;
+	}
 	p = promise_add(a, PROMISE_NEW, e->seq, entry_id(e));
 	if (in->takes_custody) {
 		struct known *k = custody_remember(a, &in->pair, entry_id(e), e->expiry);
@@ -254,9 +260,14 @@ static void promise_arrival(struct agent *a, mono now, const struct arrival *in,
 		if (BREAK_SPEAK_EARLY)
 			signal_add(a, now, &in->pair, true, entry_id(e));
 	}
-	entry_set_state(a, e, ENTRY_STAGED);
-	if (!in->is_local && !in->takes_custody)
+	if (is_plain(in))
 		forward_entry(a, now, e, NODE_NONE);
+}
+
+/* For others and without a promise to anybody. */
+static bool is_plain(const struct arrival *in)
+{
+	return !in->is_local && !in->takes_custody;
 }
 
 static void refuse(struct agent *a, mono now, const struct arrival *in, enum why why)

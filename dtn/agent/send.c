@@ -55,7 +55,7 @@ int send_own(struct agent *a, mono now, const struct own_bundle *o, uint64_t *id
 	struct bundle shown = {0};
 	int err;
 
-	if (!entry_room(a, o->urgent))
+	if (!entry_room(a, o->urgent) || !(o->urgent ? promise_room(a) : promise_spare(a)))
 		return -E_FULL;
 	err = prepare(a, now, o, &m);
 	if (err == 0)

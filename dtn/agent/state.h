@@ -249,6 +249,7 @@ struct promise *promise_add(struct agent *a, enum promise_kind kind, uint64_t se
 bool promise_room(const struct agent *a);
 void promise_settle(struct agent *a, mono now);
 bool entry_room(const struct agent *a, bool urgent);
+bool promise_spare(const struct agent *a);
 
 /* -- receive.c, duplicate.c, expire.c */
 /* A bundle on its way in: what is known of it before it has an entry. */

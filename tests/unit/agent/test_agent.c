@@ -724,3 +724,31 @@ Test(agent, fragments)
 	cr_assert_eq(count(&b, EV_bundle_fragment), 1);
 	side_fini(&b);
 }
+
+/* A relay whose disk is slow: what leaves from the stage does not run out of promises. */
+Test(agent, slow_disk_does_not_stop_cut_through)
+{
+	struct side a, b;
+	struct flight f;
+
+	side_init(&a, 1, n2, 1, 2);
+	side_init(&b, 2, n13, 2, NODE_NONE);
+	side_start(&a, n2, 1);
+	side_start(&b, n13, 2);
+	warm(&a);
+	cr_assert_eq(side_send(&a, 3, 5, HOUR_MS, true), 0);
+	side_commit(&a, 0);
+	cr_assert_eq(side_pass(&a, &b), 1, "staged, and no commit comes");
+	for (int i = 0; i < 300; i++) {
+		cr_assert_eq(side_send(&a, 3, 5, HOUR_MS, false), 0);
+		cr_assert_eq(side_pass(&a, &b), 1);
+		cr_assert(side_out(&b, 3, &f), "bundle %d", i);
+		side_listen(&a);
+		side_listen(&b);
+	}
+	cr_assert_eq(count(&b, EV_bundle_refused), 0);
+	side_commit(&b, 0);
+	cr_assert_eq(count(&b, EV_custody_taken), 1);
+	side_fini(&a);
+	side_fini(&b);
+}
