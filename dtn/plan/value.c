@@ -91,6 +91,8 @@ int value_node(const struct json *v, node_id *node)
 
 const char *value_unknown_key(const struct json *v, const char *const *known)
 {
+	if (json_type(v) != JSON_OBJECT) /* an array's elements have no keys */
+		return NULL;
 	for (const struct json *m = json_first(v); m; m = json_next(m)) {
 		const char *const *k = known;
 		while (*k && strcmp(*k, json_key(m)) != 0)
