@@ -362,6 +362,21 @@ Test(node, waits_for_the_contact_and_its_end)
 	plan_free(plan);
 }
 
+/* What the store held may leave at once: a restart in an open contact must not wait for the next event. */
+Test(node, takes_a_turn_at_once_after_its_start)
+{
+	struct plan *plan = plan_make();
+	struct world w;
+
+	world_init(&w, 2, plan);
+	world_start(&w);
+	cr_assert_leq(node_deadline(w.box[0].node), w.now);
+	node_tick(w.box[0].node, w.now);
+	cr_assert_gt(node_deadline(w.box[0].node), w.now);
+	world_fini(&w);
+	plan_free(plan);
+}
+
 Test(node, too_big_for_the_link_waits_with_its_reason)
 {
 	struct world w;
