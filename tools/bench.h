@@ -15,6 +15,7 @@ int bench_instructions(struct out *o);
 int bench_codec_loop(const char *operation, size_t n);
 int bench_emulator(struct out *o);
 int bench_store(struct out *o);
+int bench_udp(struct out *o);
 
 /* One figure: "name  value unit   note". JSON: {"name","value","unit","note"}, a line. */
 void bench_figure(
