@@ -43,6 +43,7 @@ int node_new(const struct node_cfg *cfg, const struct node_deps *deps, mono now,
 	}
 	agent_changed(n->agent, now);
 	n->is_running = true;
+	n->is_due_again = true; /* what the store held may leave at once */
 	*out = n;
 	return 0;
 }
