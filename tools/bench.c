@@ -36,11 +36,8 @@ static const struct row rows[] = {
 		"durable commits of bundles of 1 kB, beside a bare pwrite and fdatasync"},
 	{"instructions", bench_instructions,
 		"instructions of the same operations, counted by callgrind"},
-	{"codec", bench_codec, "read, forward and build bundles of 1 kB; CRC and copy as the machine's limits"},
-	{"emulator", bench_emulator, "the lab's link emulator: frames/s, added delay, clock error at 60 s of light time"},
-	{"store", bench_store, "durable commits of bundles of 1 kB, beside a bare pwrite and fdatasync"},
-	{"instructions", bench_instructions, "instructions of the same operations, counted by callgrind"},
-	{"udp", bench_udp, "node to node over UDP on loopback, beside bare sendmmsg and recvmmsg; idle ping"},
+	{"udp", bench_udp,
+		"node to node over UDP on loopback, beside bare sendmmsg and recvmmsg; idle ping"},
 	{0}};
 
 struct args {
