@@ -292,3 +292,15 @@ Test(diff, lines)
 			cr_expect(view_equal(buf_view(&out), view_text(c[i].out)), "%zu: %.*s", i, (int)out.len, room);
 	}
 }
+
+/* A bundle that is cut through leaves nothing to commit; its sender is answered all the same. */
+Test(sim, cut_through_is_answered)
+{
+	struct outcome o = run("{\"name\":\"two\",\"nodes\":[{\"name\":\"a\",\"id\":\"ipn:1.0\"},"
+			       "{\"name\":\"b\",\"id\":\"ipn:2.0\"}],\"links\":[{\"a\":\"a\",\"b\":\"b\"}],"
+			       "\"traffic\":[{\"from\":\"a\",\"to\":\"ipn:2.5\",\"count\":10,\"lifetime\":\"1h\"}]}",
+		1, 0, 200);
+
+	cr_expect_eq(o.counts.accepted, 10);
+	cr_expect_eq(o.counts.delivered, 10);
+}
