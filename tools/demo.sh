@@ -25,7 +25,12 @@ done
 tidy() {
 	trap - EXIT INT TERM HUP
 	[ -n "$recv_pid" ] && kill "$recv_pid" 2>/dev/null && wait "$recv_pid" 2>/dev/null
-	[ -n "$lab_up" ] && owlt lab down "$run" >/dev/null 2>&1
+	[ -n "$lab_up" ] || return
+	for _ in {1..50}; do # a lab that is just coming up can't be asked yet
+		owlt lab down "$run" >/dev/null 2>&1
+		[ $? -eq 2 ] || return
+		sleep 0.1
+	done
 }
 trap 'tidy' EXIT
 trap 'tidy; exit 130' INT
@@ -47,8 +52,9 @@ fi
 size=$(stat -c %s "$file") sum=$(sha256sum <"$file")
 
 say "earth-relay-mars: 20 minutes of light time to the relay, at 120 times real speed"
-owlt lab up earth-relay-mars -o "$run" >"$run/up.log" || { cat "$run/up.log" "$run/lab.log" 2>/dev/null >&2; fail "the lab did not start"; }
 lab_up=yes
+owlt lab up earth-relay-mars -o "$run" >"$run/up.log" ||
+	{ lab_up=''; cat "$run/up.log" "$run/lab.log" 2>/dev/null >&2; fail "the lab did not start"; }
 echo "  $run"
 
 say "mars: owlt recv ipn:3.100; earth: owlt send --custody --chunk 60k ipn:3.100 $(basename "$file") ($size bytes)"
