@@ -26,8 +26,8 @@ int cmd_demo(int argc, char **argv);
 #define NODES_MAX 16u
 #define FLIGHTS_MAX 4096u
 #define READ_BYTES (1u << 16)
-#define POLL_NS 200000000L
-#define CALM_POLLS 3u /* an answer to what just came in is in the log by then */
+#define POLL_NS 30000000L
+#define CALM_POLLS 15u /* an answer to what just came in is in the log by then */
 #define PLAIN_EVERY_NS INT64_C(3000000000)
 
 struct options {

@@ -310,7 +310,7 @@ static void draw_hop(struct picture *p, const struct ds_bundle *b, const struct 
 		colour_of(p, b, colour);
 		put(p, "<path d=\"M%.1f %.1fL%.1f %.1f\" stroke=\"%s\"%s><title>", x0, y0, x1, y1,
 			h->attempt_no > 1 ? RETX : colour,
-			is_signal(b) ? " stroke-dasharray=\"2 3\"" : h->attempt_no > 1 ? " stroke-width=\"1.8\"" : "");
+			is_signal(b) ? " stroke-dasharray=\"2 3\"" : h->attempt_no > 1 ? " stroke-width=\"1.1\"" : "");
 	}
 	put_text(p, eid);
 	put(p, " %llu, attempt %u%s</title></path>\n", (unsigned long long)b->seq, h->attempt_no,
@@ -349,7 +349,7 @@ static void draw_marks(struct picture *p)
 		if (lane < 0)
 			continue;
 		if (m->kind == DS_MARK_RETX)
-			put(p, "<path d=\"M%.1f %.1fl4.5 8h-9z\" fill=\"" RETX "\" stroke=\"white\" stroke-width=\"0.6\">"
+			put(p, "<path d=\"M%.1f %.1fl4 7h-8z\" fill=\"" RETX "\">"
 			       "<title>custody: sent again</title></path>\n", x, y - 5);
 		if (m->kind == DS_MARK_APP)
 			put(p, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"2.6\" fill=\"" DONE "\"><title>delivered</title></circle>\n", x, y);
