@@ -273,6 +273,7 @@ static const struct {
 	{"crashes_before_signal", "crashes after commit before the signal", COUNT(crashes_before_signal)},
 	{"crashes_forwarding", "crashes while forwarding", COUNT(crashes_forwarding)},
 	{"batches_lost", "batches lost by a crash", COUNT(batches_lost)},
+	{"commits_failed", "commits that failed for want of space", COUNT(commits_failed)},
 	{"app_deaths", "applications that died before they acknowledged", COUNT(app_deaths)},
 	{"frames", "frames sent", COUNT(frames)},
 	{"frames_lost", "frames lost", COUNT(frames_lost)},

@@ -33,6 +33,7 @@ struct sim_faults sim_faults_usual(double crashes_per_h, mono until)
 		.down_max_us = until / 40,
 		.stall_p = 0.05,
 		.stall_max_us = 20 * US_PER_S,
+		.no_space_p = 0.03,
 		.app_dies_p = 0.05,
 		.until = until / 3 * 2,
 	};
@@ -83,9 +84,14 @@ bool faults_at(struct sim *s, struct sim_node *n, enum sim_stage stage)
 	return true;
 }
 
-int64_t faults_commit_us(struct sim *s, struct sim_node *n)
+int64_t faults_commit(struct sim *s, struct sim_node *n, int *err)
 {
 	const struct sim_faults *f = &s->cfg.faults;
+
+	if (s->now < f->until && rng_chance(&n->rng, f->no_space_p)) {
+		*err = -ENOSPC;
+		s->counts.commits_failed++;
+	}
 
 	if (s->now < f->until && f->stall_max_us > 0 && rng_chance(&n->rng, f->stall_p))
 		return 1 + (int64_t)rng_below(&n->rng, (uint64_t)f->stall_max_us);
@@ -126,7 +132,7 @@ static void plan_next(struct sim *s, struct sim_node *n)
 
 static void die(struct sim *s, struct sim_node *n)
 {
-	bool survives = n->batch && rng_chance(&n->rng, s->cfg.faults.survives_p);
+	bool survives = n->batch && n->batch_err == 0 && rng_chance(&n->rng, s->cfg.faults.survives_p);
 
 	n->armed = false;
 	check_trace(s, n);

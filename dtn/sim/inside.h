@@ -202,8 +202,8 @@ void faults_init(struct sim *s, struct sim_node *n);
 void faults_due(struct sim *s, struct sim_node *n);
 /* The node gets to a point of its turn. True: it died there. */
 bool faults_at(struct sim *s, struct sim_node *n, enum sim_stage stage);
-/* How long the next commit takes. */
-int64_t faults_commit_us(struct sim *s, struct sim_node *n);
+/* How long the commit that was begun takes, and how it ends (*err: stays, or gets an error). */
+int64_t faults_commit(struct sim *s, struct sim_node *n, int *err);
 
 /* check.c */
 __attribute__((format(printf, 2, 3))) void check_fail(struct sim *s, const char *text, ...);

@@ -255,7 +255,7 @@ static bool commit(struct sim *s, struct sim_node *n)
 	if (!n->batch)
 		return false;
 	n->batch_err = store_commit_run(n->batch);
-	took = faults_commit_us(s, n);
+	took = faults_commit(s, n, &n->batch_err);
 	if (took > 0) {
 		due_set(s, &n->batch_end, s->now + took, SRC_BATCH, 0);
 		faults_at(s, n, STAGE_RUNNING);

@@ -24,6 +24,7 @@ struct sim_faults {
 	int64_t down_max_us;   /* uniform, at least a second */
 	double stall_p;	       /* chance that a commit takes up to stall_max_us */
 	int64_t stall_max_us;
+	double no_space_p;     /* chance that a commit fails with ENOSPC */
 	double app_dies_p;     /* chance that an application dies between hand-over and acknowledgement */
 	mono until;	       /* no faults later; MONO_NEVER: all the time */
 };
@@ -74,7 +75,8 @@ bool sim_fault(struct sim *s, struct sim_fault *out);
 struct sim_counts {
 	uint64_t steps, sends, accepted, unanswered, refused, delivered, redelivered, held, expired;
 	uint64_t lost_without_custody;
-	uint64_t crashes, crashes_staged, crashes_before_signal, crashes_forwarding, batches_lost, batches_kept;
+	uint64_t crashes, crashes_staged, crashes_before_signal, crashes_forwarding, batches_lost, batches_kept,
+		commits_failed;
 	uint64_t app_deaths, frames, frames_lost, frames_to_dead, custody_retx, duplicates, returned;
 	uint64_t max_in_flight, faults;
 };
