@@ -16,8 +16,8 @@
 static_assert(EV_LAST <= TRACE_EVENTS_MAX, "counters for every event");
 
 static const struct event_row rows[] = {
-#define EV(name, k0, f0, k1, f1, k2, f2, k3, f3, k4, f4) \
-	{#name, {{EVENT_##k0, #f0}, {EVENT_##k1, #f1}, {EVENT_##k2, #f2}, {EVENT_##k3, #f3}, \
+#define EV(name, k0, f0, k1, f1, k2, f2, k3, f3, k4, f4)                                           \
+	{#name, {{EVENT_##k0, #f0}, {EVENT_##k1, #f1}, {EVENT_##k2, #f2}, {EVENT_##k3, #f3},       \
 			{EVENT_##k4, #f4}}},
 #include "bundle/trace.def"
 #undef EV

@@ -17,7 +17,7 @@ enum trace_ev {
 
 /* trace_point(t, now, bundle_queued, id, next_node, contact, arrival_us, n_queued): fewer arguments
  * leave the rest 0. */
-#define trace_point(t, at, name, ...) \
+#define trace_point(t, at, name, ...)                                                              \
 	trace_emit((t), (at), EV_##name, (const uint64_t[TRACE_ARGS]){__VA_ARGS__})
 
 enum event_kind {
@@ -63,7 +63,8 @@ struct event_ctx {
 	const char *node;    /* who tells it, EID text */
 	dtntime dtn_at_zero; /* DTN time when mono is 0; 0 = not known, dtn_ms is left out */
 	int64_t real_ns;     /* Unix time, ns; 0 = left out (simulator) */
-	const char *(*link_name)(const void *arg, unsigned link); /* may be NULL: the index is printed */
+	const char *(*link_name)(
+		const void *arg, unsigned link); /* may be NULL: the index is printed */
 	const void *arg;
 };
 

@@ -20,7 +20,7 @@ struct link_cue {
 	uint64_t rate_bps;   /* 0: no limit. Counts frames as captured */
 	int64_t owlt_us;     /* now */
 	int64_t owlt_max_us; /* over the contact */
-	mono until;	     /* end of the contact at the transmitter */
+	mono until;          /* end of the contact at the transmitter */
 };
 
 /* A bundle to send. head and tail live until cl->sent or the next turn, whichever is first: a core that
@@ -43,28 +43,28 @@ struct pkt {
 	size_t cap;
 	struct pkt_part part[PKT_PARTS];
 	unsigned n_parts;
-	uint64_t cookie; /* given back in sent() */
+	uint64_t cookie;    /* given back in sent() */
 	size_t frame_bytes; /* as captured on the wire, for pacing */
 };
 
 enum cl_ev { CL_BUNDLE, CL_SENT, CL_SEND_FAILED, CL_KEEPALIVE, CL_IGNORED };
 struct cl_event {
 	enum cl_ev type;
-	uint64_t id;	   /* CL_SENT, CL_SEND_FAILED: the bundle */
+	uint64_t id;       /* CL_SENT, CL_SEND_FAILED: the bundle */
 	struct view bytes; /* CL_BUNDLE: a whole bundle; lives until the next input or turn */
-	mono tx_end;	   /* CL_SENT: when its last bit leaves */
+	mono tx_end;       /* CL_SENT: when its last bit leaves */
 	uint64_t frame_bytes;
-	const char *why;   /* CL_IGNORED: stable word, for the counter */
+	const char *why; /* CL_IGNORED: stable word, for the counter */
 };
 
 struct cl;
 
 struct cl_cfg {
-	uint64_t mtu_bytes;	/* of the IP packet */
+	uint64_t mtu_bytes; /* of the IP packet */
 	bool ip6;
-	int64_t keepalive_us;	/* 0 = none; at least 15 s by RFC 7122 3.5.2 */
-	int64_t guard_us;	/* nothing is started that could end later than this before the contact does */
-	int64_t burst_us;	/* how much pacing may catch up after a late wake-up */
+	int64_t keepalive_us; /* 0 = none; at least 15 s by RFC 7122 3.5.2 */
+	int64_t guard_us; /* nothing is started that could end later than this before the contact does */
+	int64_t burst_us; /* how much pacing may catch up after a late wake-up */
 };
 
 struct cl_ops {

@@ -31,7 +31,7 @@ struct udpcl {
 	struct cl_cfg cfg;
 	struct link_cue cue;
 	mono pace_free, wire_free;
-	mono last_tx;	/* for keepalives */
+	mono last_tx;   /* for keepalives */
 	mono ask_again; /* when a bundle that was turned away for pacing may come; or never */
 	bool has_waiting;
 	struct cl_bundle waiting;
@@ -78,7 +78,8 @@ static struct cl *udpcl_new(const struct cl_cfg *cfg)
 	if (u->cfg.mtu_bytes <= ip_overhead(u))
 		u->cfg.mtu_bytes = ip_overhead(u) + 1;
 	if (u->cfg.keepalive_us > 0 && u->cfg.keepalive_us < UDPCL_KEEPALIVE_MIN_US)
-		u->cfg.keepalive_us = UDPCL_KEEPALIVE_MIN_US; /* RFC 7122 3.5.2: MUST NOT be shorter */
+		u->cfg.keepalive_us =
+			UDPCL_KEEPALIVE_MIN_US; /* RFC 7122 3.5.2: MUST NOT be shorter */
 	u->ask_again = MONO_NEVER;
 	return &u->cl;
 }
@@ -142,13 +143,13 @@ static int udpcl_input(struct cl *c, mono now, struct view bytes)
 {
 	struct udpcl *u = self(c);
 	const char *why = udpcl_classify(bytes);
-	enum cl_ev type = !why ? CL_BUNDLE : strcmp(why, "keepalive") == 0 ? CL_KEEPALIVE : CL_IGNORED;
+	enum cl_ev type = !why                            ? CL_BUNDLE
+			  : strcmp(why, "keepalive") == 0 ? CL_KEEPALIVE
+							  : CL_IGNORED;
 
 	(void)now;
-	u->arrived = (struct cl_event){.type = type,
-		.bytes = bytes,
-		.frame_bytes = frame_bytes(u, bytes.n),
-		.why = why};
+	u->arrived = (struct cl_event){
+		.type = type, .bytes = bytes, .frame_bytes = frame_bytes(u, bytes.n), .why = why};
 	u->has_arrived = true;
 	return 0;
 }

@@ -7,7 +7,7 @@
 #include "convergence/cl.h"
 
 #define UDPCL_KEEPALIVE_MIN_US (15 * US_PER_S) /* RFC 7122 3.5.2 */
-#define UDPCL_FRAME_V4 42		       /* Ethernet 14, IPv4 20, UDP 8 */
+#define UDPCL_FRAME_V4 42                      /* Ethernet 14, IPv4 20, UDP 8 */
 #define UDPCL_FRAME_V6 62
 
 extern const struct cl_ops udpcl_ops;

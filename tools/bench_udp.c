@@ -72,7 +72,9 @@ static int find_daemon(struct pair *p)
 	if (!slash)
 		return out_fail("bench udp: /proc/self/exe cannot be read");
 	memcpy(slash + 1, "owltd", 6);
-	return access(p->daemon, X_OK) ? out_fail("bench udp: %s is not there; run make all", p->daemon) : 0;
+	return access(p->daemon, X_OK)
+		       ? out_fail("bench udp: %s is not there; run make all", p->daemon)
+		       : 0;
 }
 
 static int put_file(const struct pair *p, const char *name, const char *text)
@@ -89,11 +91,13 @@ static int put_file(const struct pair *p, const char *name, const char *text)
 
 static int put_config(const struct pair *p, int k)
 {
-	char text[1024], name[16];
+	char text[1024], name[32];
 
 	snprintf(text, sizeof text,
-		"{\"node\":{\"id\":\"ipn:%d.0\"},\"control\":{\"socket\":\"%s/%d.sock\"},\"plan\":\"%s/plan\","
-		"\"lab\":{\"run\":\"%s/run\"},\"log\":{\"level\":\"error\"},\"agent\":{\"echo_per_s\":100000},"
+		"{\"node\":{\"id\":\"ipn:%d.0\"},\"control\":{\"socket\":\"%s/"
+		"%d.sock\"},\"plan\":\"%s/plan\","
+		"\"lab\":{\"run\":\"%s/"
+		"run\"},\"log\":{\"level\":\"error\"},\"agent\":{\"echo_per_s\":100000},"
 		"\"links\":[{\"name\":\"l\",\"local\":\"127.0.0.1:%d\",\"remote\":\"127.0.0.1:%d\","
 		"\"peer\":\"ipn:%d.0\"}]}",
 		k + 1, p->dir, k, p->dir, p->dir, p->port + k, p->port + 1 - k, 2 - k);
@@ -138,11 +142,13 @@ static int pair_start(struct pair *p)
 	if (!mkdtemp(p->dir))
 		return out_fail("bench udp: /tmp: %s", err_text(errno));
 	p->mono0_ns = bench_now_ns();
-	snprintf(text, sizeof text, "{\"mono0_ns\":\"%llu\",\"dtn0_ms\":\"820000000000\",\"speed\":1}",
+	snprintf(text, sizeof text,
+		"{\"mono0_ns\":\"%llu\",\"dtn0_ms\":\"820000000000\",\"speed\":1}",
 		(unsigned long long)p->mono0_ns);
 	code = put_file(p, "run", text);
 	snprintf(text, sizeof text,
-		"{\"contacts\":[{\"from\":1,\"to\":2,\"start\":%d,\"end\":1000,\"rate\":\"40G\",\"owlt\":\"0s\"},"
+		"{\"contacts\":[{\"from\":1,\"to\":2,\"start\":%d,\"end\":1000,\"rate\":\"40G\","
+		"\"owlt\":\"0s\"},"
 		"{\"from\":2,\"to\":1,\"start\":0,\"end\":1000,\"rate\":\"40G\",\"owlt\":\"0s\"}]}",
 		OPEN_S);
 	if (!code)
@@ -191,7 +197,8 @@ static double cpu_us(pid_t pid)
 	text[fread(text, 1, sizeof text - 1, f)] = 0;
 	fclose(f);
 	end = strrchr(text, ')');
-	if (!end || sscanf(end + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &sys) != 2)
+	if (!end || sscanf(end + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
+			    &sys) != 2)
 		return 0;
 	return (double)(user + sys) * 1e6 / (double)sysconf(_SC_CLK_TCK);
 }
@@ -204,7 +211,8 @@ static uint64_t link_count(struct owlt *node, const char *key)
 	uint64_t n = 0;
 	size_t size;
 
-	if (owlt_status(node, "links", &json, &size) || json_parse(view_of(json, size), &doc, &line))
+	if (owlt_status(node, "links", &json, &size) ||
+		json_parse(view_of(json, size), &doc, &line))
 		return 0;
 	if (json_u64(json_get(json_at(json_get(doc, "links"), 0), key), &n))
 		n = 0;
@@ -215,7 +223,9 @@ static uint64_t link_count(struct owlt *node, const char *key)
 /* Gives n bundles to the first node; 0 when it has them all. */
 static int preload(struct pair *p, size_t payload, size_t n)
 {
-	struct owlt_send s = {.dest = "ipn:2.99", .lifetime_ms = 3600000, .size = payload,
+	struct owlt_send s = {.dest = "ipn:2.99",
+		.lifetime_ms = 3600000,
+		.size = payload,
 		.payload = calloc(1, payload)};
 	size_t sent = 0, done = 0;
 	struct owlt_event ev;
@@ -245,7 +255,8 @@ static void pause_until(uint64_t ns)
 
 static int measure(struct out *o, struct pair *p, size_t payload, size_t n)
 {
-	uint64_t open_ns = p->mono0_ns + OPEN_S * UINT64_C(1000000000), last_ns = open_ns, got = 0, before;
+	uint64_t open_ns = p->mono0_ns + OPEN_S * UINT64_C(1000000000), last_ns = open_ns, got = 0,
+		 before;
 	double cpu[2];
 	char note[160], name[64];
 	int err = preload(p, payload, n);
@@ -265,8 +276,10 @@ static int measure(struct out *o, struct pair *p, size_t payload, size_t n)
 	for (int k = 0; k < 2; k++)
 		cpu[k] = cpu_us(p->pid[k]) - cpu[k];
 	snprintf(name, sizeof name, "node to node, %zu B", payload);
-	snprintf(note, sizeof note, "%zu bundles, CPU us a bundle: sender %.1f, receiver %.1f; lost %llu", n,
-		cpu[0] / (double)n, cpu[1] / (double)(got ? got : 1), (unsigned long long)(n - got));
+	snprintf(note, sizeof note,
+		"%zu bundles, CPU us a bundle: sender %.1f, receiver %.1f; lost %llu", n,
+		cpu[0] / (double)n, cpu[1] / (double)(got ? got : 1),
+		(unsigned long long)(n - got));
 	bench_figure(o, name, (double)got * 1e9 / (double)(last_ns - open_ns), "1/s", note);
 	return 0;
 }
@@ -281,7 +294,8 @@ static int by_value(const void *a, const void *b)
 static int ping(struct out *o, struct pair *p)
 {
 	char source[OWLT_EID_MAX], note[80];
-	struct owlt_send s = {.dest = "ipn:2.7", .source = source, .lifetime_ms = 60000, .size = 64};
+	struct owlt_send s = {
+		.dest = "ipn:2.7", .source = source, .lifetime_ms = 60000, .size = 64};
 	uint8_t payload[64] = {0};
 	double us[PINGS];
 	struct owlt_event ev;
@@ -304,7 +318,8 @@ static int ping(struct out *o, struct pair *p)
 	if (err)
 		return out_fail("bench udp: ping: %s", owlt_error_text(err));
 	qsort(us, PINGS, sizeof us[0], by_value);
-	snprintf(note, sizeof note, "median of %d, idle, memory store; p99 %.0f", PINGS, us[PINGS * 99 / 100]);
+	snprintf(note, sizeof note, "median of %d, idle, memory store; p99 %.0f", PINGS,
+		us[PINGS * 99 / 100]);
 	bench_figure(o, "ping round trip", us[PINGS / 2], "us", note);
 	return 0;
 }
@@ -361,6 +376,7 @@ static int bare(struct out *o, struct pair *p, size_t payload)
 	udp_close(&tx);
 	udp_rx_free(room);
 	snprintf(name, sizeof name, "bare sendmmsg to recvmmsg, %zu B", payload);
-	bench_figure(o, name, last > from ? (double)n * 1e9 / (double)(last - from) : 0, "1/s", "received");
+	bench_figure(o, name, last > from ? (double)n * 1e9 / (double)(last - from) : 0, "1/s",
+		"received");
 	return 0;
 }

@@ -42,8 +42,9 @@ int chunk_read(struct view payload, struct chunk *c)
 	err = cursor_finish(&cur);
 	if (err)
 		return err;
-	if (sum.n != SHA256_BYTES || c->name.n == 0 || c->name.n > 255 || c->size > FILE_MAX_BYTES ||
-		c->offset > c->size || c->data.n > c->size - c->offset || (c->data.n == 0 && c->size > 0))
+	if (sum.n != SHA256_BYTES || c->name.n == 0 || c->name.n > 255 ||
+		c->size > FILE_MAX_BYTES || c->offset > c->size ||
+		c->data.n > c->size - c->offset || (c->data.n == 0 && c->size > 0))
 		return -E_RANGE;
 	memcpy(c->sum, sum.p, SHA256_BYTES);
 	return 0;
@@ -63,7 +64,8 @@ void chunk_write(struct buf *b, const struct chunk *c)
 
 void chunk_file_name(struct view name, char *out, size_t cap)
 {
-	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+	static const char plain[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
 	size_t n = 0;
 
 	for (size_t i = 0; i < name.n && n + 4 <= cap; i++) {

@@ -15,7 +15,11 @@ struct owlt *connect_node(const char *name, const char *socket)
 
 	if (!err)
 		return o;
-	out_fail("%s: no node at %s: %s; is owltd running? --socket or OWLT_SOCKET tells where", name,
-		socket ? socket : env && *env ? env : "the usual places", owlt_error_text(err));
+	out_fail("%s: no node at %s: %s; is owltd running? --socket or OWLT_SOCKET tells where",
+		name,
+		socket        ? socket
+		: env && *env ? env
+			      : "the usual places",
+		owlt_error_text(err));
 	return NULL;
 }

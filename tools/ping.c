@@ -29,15 +29,19 @@ struct args {
 
 static const struct opt opts[] = {
 	{"count", 'c', OPT_U64, AT(count), "N", "end after N requests", NULL},
-	{"interval", 'i', OPT_DURATION, AT(interval_us), "D", "between requests (default 1s)", NULL},
-	{"wait", 'W', OPT_DURATION, AT(wait_us), "D", "for the last answer at most (default 10s)", NULL},
+	{"interval", 'i', OPT_DURATION, AT(interval_us), "D", "between requests (default 1s)",
+		NULL},
+	{"wait", 'W', OPT_DURATION, AT(wait_us), "D", "for the last answer at most (default 10s)",
+		NULL},
 	{"size", 's', OPT_BYTES, AT(size), "BYTES", "of payload, at least 24 (default 64)", NULL},
 	CONNECT_OPT(struct args),
 	{"json", 0, OPT_FLAG, AT(json), NULL, "one JSON line per answer, then the totals", NULL},
 	{0}};
 
-static const struct opt_command command = {"ping", "EID", "send echo requests and measure round trips", opts,
-	"An EID without a service means the echo service 7. All times are lab time. Exit 0: at least\n"
+static const struct opt_command command = {"ping", "EID",
+	"send echo requests and measure round trips", opts,
+	"An EID without a service means the echo service 7. All times are lab time. Exit 0: at "
+	"least\n"
 	"one answer, 1: none, 2: error."};
 
 struct job {
@@ -74,7 +78,8 @@ int cmd_ping(int argc, char **argv)
 	if (rest.done)
 		return rest.code;
 	if (name_dest(rest.argv[0], j.dest))
-		return out_fail("ping: \"%s\" is no endpoint ID; one looks like ipn:2.7", rest.argv[0]);
+		return out_fail(
+			"ping: \"%s\" is no endpoint ID; one looks like ipn:2.7", rest.argv[0]);
 	if (a.size < STAMP)
 		return out_fail("ping: -s: at least %d bytes are needed", STAMP);
 	j.node = connect_node("ping", a.socket);
@@ -113,8 +118,12 @@ static int name_dest(const char *text, char out[OWLT_EID_MAX])
 static int send_one(struct job *j)
 {
 	int64_t life_us = j->a->wait_us > 60000000 ? j->a->wait_us : 60000000;
-	struct owlt_send s = {.dest = j->dest, .source = j->source, .lifetime_ms = (uint64_t)life_us / 1000,
-		.priority = 2, .payload = j->payload, .size = j->a->size};
+	struct owlt_send s = {.dest = j->dest,
+		.source = j->source,
+		.lifetime_ms = (uint64_t)life_us / 1000,
+		.priority = 2,
+		.payload = j->payload,
+		.size = j->a->size};
 	uint64_t tag;
 
 	be64_put(j->payload, MAGIC);
@@ -201,15 +210,21 @@ static void print_totals(struct job *j, int64_t took_us)
 {
 	double n = j->n_got ? (double)j->n_got : 1, mean = j->sum / n;
 	double mdev = sqrt(fmax(0, j->sum2 / n - mean * mean));
-	double loss = j->n_sent ? 100.0 * (double)(j->n_sent - (j->n_got < j->n_sent ? j->n_got : j->n_sent)) /
-			(double)j->n_sent : 0;
+	double loss = j->n_sent ? 100.0 *
+					  (double)(j->n_sent -
+						   (j->n_got < j->n_sent ? j->n_got : j->n_sent)) /
+					  (double)j->n_sent
+				: 0;
 
 	if (j->n_got == 0)
 		j->min = j->max = mean = mdev = 0;
 	out_text(&j->out, "\n--- %s ping statistics ---\n", j->dest);
-	out_text(&j->out, "%llu packets transmitted, %llu received, %g%% packet loss, time %lldms\n",
-		(unsigned long long)j->n_sent, (unsigned long long)j->n_got, loss, (long long)(took_us / 1000));
-	out_text(&j->out, "rtt min/avg/max/mdev = %.3f/%.3f/%.3f/%.3f ms\n", j->min, mean, j->max, mdev);
+	out_text(&j->out,
+		"%llu packets transmitted, %llu received, %g%% packet loss, time %lldms\n",
+		(unsigned long long)j->n_sent, (unsigned long long)j->n_got, loss,
+		(long long)(took_us / 1000));
+	out_text(&j->out, "rtt min/avg/max/mdev = %.3f/%.3f/%.3f/%.3f ms\n", j->min, mean, j->max,
+		mdev);
 	if (!j->out.json)
 		return;
 	jw_object(&j->out.w, NULL);

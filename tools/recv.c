@@ -28,24 +28,27 @@ struct args {
 #define AT(field) offsetof(struct args, field)
 
 static const struct opt opts[] = {
-	{"count", 'n', OPT_U64, AT(n), "N", "end after N bundles; a file joined from chunks counts as one", NULL},
-	{"output", 'o', OPT_TEXT, AT(dir), "DIR", "write files SOURCE-MS-SEQ.bin into this folder", NULL},
+	{"count", 'n', OPT_U64, AT(n), "N",
+		"end after N bundles; a file joined from chunks counts as one", NULL},
+	{"output", 'o', OPT_TEXT, AT(dir), "DIR", "write files SOURCE-MS-SEQ.bin into this folder",
+		NULL},
 	{"timeout", 0, OPT_DURATION, AT(timeout_us), "D", "end after this lab time", NULL},
 	{"keep", 0, OPT_FLAG, AT(keep), NULL, "keep the registration when this command ends", NULL},
 	CONNECT_OPT(struct args),
-	{"json", 0, OPT_FLAG, AT(json), NULL, "one JSON line per bundle (needs -o)", NULL},
-	{0}};
+	{"json", 0, OPT_FLAG, AT(json), NULL, "one JSON line per bundle (needs -o)", NULL}, {0}};
 
 static const struct opt_command command = {"recv", "EID", "receive bundles for an endpoint", opts,
-	"With -n 1 and without -o the payload goes to standard output. Chunks of a file are joined,\n"
-	"verified and, after an interruption, continued. Exit 0: N bundles came, 1: fewer, 2: no node."};
+	"With -n 1 and without -o the payload goes to standard output. Chunks of a file are "
+	"joined,\n"
+	"verified and, after an interruption, continued. Exit 0: N bundles came, 1: fewer, 2: no "
+	"node."};
 
 struct job {
 	struct owlt *node;
 	const struct args *a;
 	struct out out;
 	char own_dir[64]; /* chunks on their way to standard output */
-	uint64_t n;	  /* done */
+	uint64_t n;       /* done */
 };
 
 static int receive(struct job *j, const char *eid);
@@ -61,7 +64,8 @@ int cmd_recv(int argc, char **argv)
 	if (rest.done)
 		return rest.code;
 	if (!a.dir && (a.n != 1 || a.json))
-		return out_fail("recv: -o DIR is needed unless one payload goes to standard output (-n 1)");
+		return out_fail(
+			"recv: -o DIR is needed unless one payload goes to standard output (-n 1)");
 	if (a.dir && mkdir(a.dir, 0755) && errno != EEXIST)
 		return out_fail("recv: %s: %s", a.dir, owlt_error_text(-errno));
 	j.node = connect_node("recv", a.socket);
@@ -81,18 +85,21 @@ static int receive(struct job *j, const char *eid)
 	int64_t start = owlt_now_us(j->node), until;
 	uint32_t registration;
 	struct owlt_event ev;
-	int err = owlt_register(j->node, eid, j->a->n == 1 ? 1 : CREDIT, j->a->keep, NULL, &registration);
+	int err = owlt_register(
+		j->node, eid, j->a->n == 1 ? 1 : CREDIT, j->a->keep, NULL, &registration);
 
 	until = j->a->timeout_us > INT64_MAX - start ? INT64_MAX : start + j->a->timeout_us;
 	if (err)
 		return out_no("recv: %s: %s", eid, owlt_error_text(err));
 	while (j->a->n == 0 || j->n < j->a->n) {
-		int got = owlt_event(j->node, &ev, until == INT64_MAX ? -1 : owlt_wait_ms(j->node, until));
+		int got = owlt_event(
+			j->node, &ev, until == INT64_MAX ? -1 : owlt_wait_ms(j->node, until));
 
 		if (got < 0)
 			return out_fail("recv: %s", owlt_error_text(got));
 		if (got == 0 && owlt_now_us(j->node) >= until)
-			return out_no("recv: %s: %llu bundles in the time given", eid, (unsigned long long)j->n);
+			return out_no("recv: %s: %llu bundles in the time given", eid,
+				(unsigned long long)j->n);
 		if (got == 0)
 			continue;
 		if (ev.type == OWLT_GONE)
@@ -115,7 +122,9 @@ static int receive(struct job *j, const char *eid)
 
 static int to_stdout(struct view v)
 {
-	return fwrite(v.p ? (const char *)v.p : "", 1, v.n, stdout) == v.n && fflush(stdout) == 0 ? 0 : -EPIPE;
+	return fwrite(v.p ? (const char *)v.p : "", 1, v.n, stdout) == v.n && fflush(stdout) == 0
+		       ? 0
+		       : -EPIPE;
 }
 
 static void tell(struct job *j, const struct owlt_event *ev, const char *path, uint64_t bytes)
@@ -166,7 +175,9 @@ static int take_chunk(struct job *j, const struct owlt_event *ev, const struct c
 	}
 	rc = chunk_join(dir ? dir : j->own_dir, c, path);
 	if (rc == -E_CRC) {
-		fprintf(stderr, "owlt: recv: %.*s: the joined file does not have its checksum; thrown away\n",
+		fprintf(stderr,
+			"owlt: recv: %.*s: the joined file does not have its checksum; thrown "
+			"away\n",
 			(int)c->name.n, (const char *)c->name.p);
 		return 0;
 	}
@@ -190,7 +201,8 @@ static int take(struct job *j, const struct owlt_event *ev)
 	snprintf(name, sizeof name, "%s-%llu-%llu", ev->source, (unsigned long long)ev->created_ms,
 		(unsigned long long)ev->seq);
 	chunk_file_name(view_text(name), safe, sizeof safe);
-	if (snprintf(path, sizeof path, "%s/%s.bin", j->a->dir ? j->a->dir : "", safe) >= (int)sizeof path)
+	if (snprintf(path, sizeof path, "%s/%s.bin", j->a->dir ? j->a->dir : "", safe) >=
+		(int)sizeof path)
 		return -ENAMETOOLONG;
 	err = j->a->dir ? file_write_safe(path, v) : to_stdout(v);
 	if (!err)

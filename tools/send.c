@@ -33,24 +33,31 @@ struct args {
 
 static const struct opt opts[] = {
 	{"custody", 0, OPT_FLAG, AT(custody), NULL, "ask for custody transfer", NULL},
-	{"lifetime", 0, OPT_DURATION, AT(lifetime_us), "D", "lifetime in lab time (default 1d)", NULL},
-	{"source", 0, OPT_TEXT, AT(source), "EID", "source endpoint (default: a free service of the node)", NULL},
-	{"report", 0, OPT_TEXT, AT(report), "LIST", "status reports: received,forwarded,delivered,deleted", NULL},
-	{"report-to", 0, OPT_TEXT, AT(report_to), "EID", "where reports go (default: the source)", NULL},
+	{"lifetime", 0, OPT_DURATION, AT(lifetime_us), "D", "lifetime in lab time (default 1d)",
+		NULL},
+	{"source", 0, OPT_TEXT, AT(source), "EID",
+		"source endpoint (default: a free service of the node)", NULL},
+	{"report", 0, OPT_TEXT, AT(report), "LIST",
+		"status reports: received,forwarded,delivered,deleted", NULL},
+	{"report-to", 0, OPT_TEXT, AT(report_to), "EID", "where reports go (default: the source)",
+		NULL},
 	{"priority", 0, OPT_TEXT, AT(priority), "P", "bulk, standard (default) or expedited", NULL},
-	{"no-fragment", 0, OPT_FLAG, AT(no_fragment), NULL, "the bundles must not be fragmented", NULL},
+	{"no-fragment", 0, OPT_FLAG, AT(no_fragment), NULL, "the bundles must not be fragmented",
+		NULL},
 	{"crc", 0, OPT_TEXT, AT(crc), "C", "0, 16 or 32c (default 32c)", NULL},
 	{"chunk", 0, OPT_BYTES, AT(chunk), "SIZE",
-		"cut payloads larger than this into numbered bundles (default 60000; 0 = never)", NULL},
+		"cut payloads larger than this into numbered bundles (default 60000; 0 = never)",
+		NULL},
 	{"wait", 0, OPT_FLAG, AT(wait), NULL, "until every bundle is reported delivered", NULL},
 	CONNECT_OPT(struct args),
-	{"json", 0, OPT_FLAG, AT(json), NULL, "one JSON line per bundle", NULL},
-	{0}};
+	{"json", 0, OPT_FLAG, AT(json), NULL, "one JSON line per bundle", NULL}, {0}};
 
 static const struct opt_command command = {"send", "DEST [FILE]",
 	"send a file or standard input as bundles", opts,
-	"Without FILE, or with -, standard input is read. Prints SOURCE MS SEQ per bundle. Exit 0: the\n"
-	"node has every bundle on disk (with --wait: it was reported delivered), 1: refused, 2: no node."};
+	"Without FILE, or with -, standard input is read. Prints SOURCE MS SEQ per bundle. Exit 0: "
+	"the\n"
+	"node has every bundle on disk (with --wait: it was reported delivered), 1: refused, 2: no "
+	"node."};
 
 /* A bundle under way. */
 struct sent {
@@ -67,11 +74,12 @@ struct job {
 	size_t n_sent, n_accepted, n_delivered;
 	char source[OWLT_EID_MAX];
 	uint8_t *room; /* one chunk */
+	uint8_t *read; /* what came from a stream */
 	int refused;   /* the first refusal, or 0 */
 };
 
 static int read_words(const struct args *a, struct owlt_send *s);
-static int load(const char *name, struct view *v);
+static int load(struct job *j, const char *name, struct view *v);
 static int prepare(struct job *j, const struct args *a);
 static int send_all(struct job *j, const struct args *a, const char *name, struct view v);
 static int wait_all(struct job *j, const struct args *a);
@@ -89,11 +97,13 @@ int cmd_send(int argc, char **argv)
 	if (rest.done)
 		return rest.code;
 	file = rest.argc > 1 ? rest.argv[1] : "-";
-	j.spec = (struct owlt_send){.dest = rest.argv[0], .lifetime_ms = (uint64_t)a.lifetime_us / 1000,
-		.custody = a.custody, .flags = a.no_fragment ? OWLT_NO_FRAGMENT : 0};
+	j.spec = (struct owlt_send){.dest = rest.argv[0],
+		.lifetime_ms = (uint64_t)a.lifetime_us / 1000,
+		.custody = a.custody,
+		.flags = a.no_fragment ? OWLT_NO_FRAGMENT : 0};
 	code = read_words(&a, &j.spec);
 	if (!code)
-		code = load(file, &v);
+		code = load(&j, file, &v);
 	if (code)
 		return code;
 	j.node = connect_node("send", a.socket);
@@ -107,6 +117,7 @@ int cmd_send(int argc, char **argv)
 		code = wait_all(&j, &a);
 	free(j.sent);
 	free(j.room);
+	free(j.read);
 	owlt_close(j.node);
 	end = out_end(&j.out);
 	return end ? end : code;
@@ -123,10 +134,12 @@ static int read_reports(const char *list, uint64_t *flags)
 	while (list && *list) {
 		size_t n = strcspn(list, ","), i = 0;
 
-		while (i < 4 && (strlen(words[i].word) != n || strncmp(words[i].word, list, n) != 0))
+		while (i < 4 &&
+			(strlen(words[i].word) != n || strncmp(words[i].word, list, n) != 0))
 			i++;
 		if (i == 4)
-			return out_fail("send: --report: \"%.*s\" is none of received, forwarded, delivered, deleted",
+			return out_fail("send: --report: \"%.*s\" is none of received, forwarded, "
+					"delivered, deleted",
 				(int)n, list);
 		*flags |= words[i].flag;
 		list += n + (list[n] == ',');
@@ -158,7 +171,7 @@ static int read_words(const struct args *a, struct owlt_send *s)
 	return read_reports(a->report, &s->flags);
 }
 
-static int load_stream(int fd, const char *name, struct view *v)
+static int load_stream(struct job *j, int fd, const char *name, struct view *v)
 {
 	size_t cap = 65536, n = 0;
 	uint8_t *p = malloc(cap);
@@ -171,12 +184,14 @@ static int load_stream(int fd, const char *name, struct view *v)
 		n += got > 0 ? (size_t)got : 0;
 	}
 	if (!p || got != 0)
-		return out_fail("send: %s: %s", name, n >= STREAM_MAX ? "larger than 1 GiB" : "cannot be read");
+		return out_fail("send: %s: %s", name,
+			n >= STREAM_MAX ? "larger than 1 GiB" : "cannot be read");
+	j->read = p;
 	*v = view_of(p, n);
 	return 0;
 }
 
-static int load(const char *name, struct view *v)
+static int load(struct job *j, const char *name, struct view *v)
 {
 	struct stat st;
 	void *at;
@@ -184,12 +199,12 @@ static int load(const char *name, struct view *v)
 
 	*v = (struct view){0};
 	if (strcmp(name, "-") == 0)
-		return load_stream(0, "standard input", v);
+		return load_stream(j, 0, "standard input", v);
 	fd = open(name, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st))
 		return out_fail("send: %s: %s", name, owlt_error_text(-errno));
 	if (!S_ISREG(st.st_mode))
-		return load_stream(fd, name, v);
+		return load_stream(j, fd, name, v);
 	if (st.st_size > 0) {
 		at = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 		if (at == MAP_FAILED)
@@ -210,7 +225,8 @@ static int prepare(struct job *j, const struct args *a)
 	if (a->source && !a->wait)
 		snprintf(j->source, sizeof j->source, "%s", a->source);
 	else
-		err = owlt_register(j->node, a->source ? a->source : "", 16, false, j->source, &registration);
+		err = owlt_register(
+			j->node, a->source ? a->source : "", 16, false, j->source, &registration);
 	if (err)
 		return out_no("send: source %s: %s", a->source ? a->source : "(a free service)",
 			owlt_error_text(err));
@@ -272,8 +288,9 @@ static int send_all(struct job *j, const struct args *a, const char *name, struc
 	while (!err && !j->refused && j->n_accepted < j->n_sent)
 		err = pump(j, -1);
 	if (err)
-		return err == -ECONNRESET ? out_fail("send: the node ended the connection")
-					  : out_no("send: %s: %s", j->spec.dest, owlt_error_text(err));
+		return err == -ECONNRESET
+			       ? out_fail("send: the node ended the connection")
+			       : out_no("send: %s: %s", j->spec.dest, owlt_error_text(err));
 	if (j->refused)
 		return out_no("send: %s: refused: %s", j->spec.dest, owlt_error_text(j->refused));
 	return 0;
@@ -289,8 +306,8 @@ static int wait_all(struct job *j, const struct args *a)
 	if (err)
 		return out_fail("send: %s", owlt_error_text(err));
 	if (j->n_delivered < j->n_sent)
-		return out_no("send: %zu of %zu bundles were not reported delivered", j->n_sent - j->n_delivered,
-			j->n_sent);
+		return out_no("send: %zu of %zu bundles were not reported delivered",
+			j->n_sent - j->n_delivered, j->n_sent);
 	return 0;
 }
 
@@ -310,8 +327,8 @@ static void accepted(struct job *j, const struct owlt_event *ev)
 			(unsigned long long)ev->seq);
 		if (!j->out.json)
 			return;
-		snprintf(id, sizeof id, "%s-%llu-%llu", ev->source, (unsigned long long)ev->created_ms,
-			(unsigned long long)ev->seq);
+		snprintf(id, sizeof id, "%s-%llu-%llu", ev->source,
+			(unsigned long long)ev->created_ms, (unsigned long long)ev->seq);
 		jw_object(&j->out.w, NULL);
 		out_string(&j->out, "bundle_id", id);
 		out_string(&j->out, "source", ev->source);

@@ -20,9 +20,9 @@ struct args {
 #define AT(field) offsetof(struct args, field)
 
 static const struct opt opts[] = {
-	{"health", 0, OPT_FLAG, AT(health), NULL, "exit 0 if the node is ready, 1 if not, 2 if there is none", NULL},
-	CONNECT_OPT(struct args),
-	{"json", 0, OPT_FLAG, AT(json), NULL, "one JSON document", NULL},
+	{"health", 0, OPT_FLAG, AT(health), NULL,
+		"exit 0 if the node is ready, 1 if not, 2 if there is none", NULL},
+	CONNECT_OPT(struct args), {"json", 0, OPT_FLAG, AT(json), NULL, "one JSON document", NULL},
 	{0}};
 
 static const struct opt_command command = {"status", "[nodes | bundles | links | custody | plan]",
@@ -59,7 +59,8 @@ static int show(struct owlt *node, const char *what, const struct args *a)
 	int err = owlt_status(node, a->health ? "" : what, &text, &n);
 
 	if (err == -E_UNKNOWN)
-		return out_fail("status: \"%s\" is none of nodes, bundles, links, custody, plan", what);
+		return out_fail(
+			"status: \"%s\" is none of nodes, bundles, links, custody, plan", what);
 	if (err)
 		return out_fail("status: %s", owlt_error_text(err));
 	if (a->json) {
@@ -87,7 +88,8 @@ static void print_row(const struct json *v)
 		printf("  ");
 		print_value(v);
 	}
-	for (const struct json *m = json_type(v) == JSON_OBJECT ? json_first(v) : NULL; m; m = json_next(m)) {
+	for (const struct json *m = json_type(v) == JSON_OBJECT ? json_first(v) : NULL; m;
+		m = json_next(m)) {
 		printf("%s%s=", gap, json_key(m));
 		print_value(m);
 		gap = " ";

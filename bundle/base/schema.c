@@ -35,7 +35,8 @@ static int fail(const struct source *src, const char *path, const char *fmt, ...
 	__attribute__((format(printf, 3, 4)));
 static bool find_row(const struct schema_part *parts, void *into, const char *path, struct spot *s);
 static bool has_group(const struct schema_part *parts, const char *path);
-static int set_text(const struct source *src, const struct spot *s, const char *path, const char *text);
+static int set_text(
+	const struct source *src, const struct spot *s, const char *path, const char *text);
 static int set_defaults(const struct source *src, const struct schema_part *parts, void *into);
 static int read_object(const struct source *src, const struct schema_part *parts, void *into,
 	const struct json *v, const char *at[2]);
@@ -58,7 +59,8 @@ int schema_defaults(const struct schema_part *parts, void *into, struct schema_e
 	return set_defaults(&src, parts, into);
 }
 
-int schema_json(const struct schema_part *parts, void *into, struct view text, struct schema_error *e)
+int schema_json(
+	const struct schema_part *parts, void *into, struct view text, struct schema_error *e)
 {
 	struct source src = {.text = text, .e = e};
 	struct json *doc;
@@ -67,7 +69,8 @@ int schema_json(const struct schema_part *parts, void *into, struct view text, s
 	int err = json_parse(text, &doc, &line);
 
 	if (err) {
-		fail(&(struct source){.e = e}, "", "%s", err == -E_SYNTAX ? "not valid JSON" : err_text(err));
+		fail(&(struct source){.e = e}, "", "%s",
+			err == -E_SYNTAX ? "not valid JSON" : err_text(err));
 		e->line = line;
 		return -E_CONFIG;
 	}
@@ -81,7 +84,8 @@ int schema_json(const struct schema_part *parts, void *into, struct view text, s
 
 /* -- one setting by its full path */
 
-static int open_element(const struct source *src, const struct spot *list, const char *path, size_t k);
+static int open_element(
+	const struct source *src, const struct spot *list, const char *path, size_t k);
 
 /* Follows "links[0].remote" into lists, making the element after the last when it is named. */
 static int resolve(const struct source *src, const struct schema_part *parts, void *into,
@@ -100,19 +104,20 @@ static int resolve(const struct source *src, const struct schema_part *parts, vo
 		return fail(src, path, "no such setting");
 	snprintf(head, sizeof head, "%.*s", (int)(open - path), path);
 	k = strtoul(open + 1, &end, 10);
-	if (!find_row(parts, into, head, &list) || list.row->type != SCHEMA_LIST || end == open + 1 ||
-		*end != ']' || (end[1] && end[1] != '.'))
+	if (!find_row(parts, into, head, &list) || list.row->type != SCHEMA_LIST ||
+		end == open + 1 || *end != ']' || (end[1] && end[1] != '.'))
 		return fail(src, path, "no such setting");
 	err = open_element(src, &list, path, k);
 	if (err)
 		return err;
 	const struct schema_part inner[] = {{.rows = list.row->rows}, {0}};
-	return resolve(src, inner, (char *)field_of(&list) + k * list.row->size, end[1] ? end + 2 : end + 1,
-		out);
+	return resolve(src, inner, (char *)field_of(&list) + k * list.row->size,
+		end[1] ? end + 2 : end + 1, out);
 }
 
 /* Makes sure that element k exists: it does, or it is the next one. */
-static int open_element(const struct source *src, const struct spot *list, const char *path, size_t k)
+static int open_element(
+	const struct source *src, const struct spot *list, const char *path, size_t k)
 {
 	const struct schema_part inner[] = {{.rows = list->row->rows}, {0}};
 	char *at = (char *)field_of(list) + k * list->row->size;
@@ -188,8 +193,8 @@ static bool is_skipped(const char *var, const char *const *skip)
 	return false;
 }
 
-int schema_env(const struct schema_part *parts, void *into, char *const *envp, const char *const *skip,
-	struct schema_error *e)
+int schema_env(const struct schema_part *parts, void *into, char *const *envp,
+	const char *const *skip, struct schema_error *e)
 {
 	char path[PATH_MAX_LEN];
 	char *var[ENV_MAX];
@@ -199,7 +204,8 @@ int schema_env(const struct schema_part *parts, void *into, char *const *envp, c
 		if (strncmp(*envp, "OWLT_", 5) != 0 || is_skipped(*envp, skip))
 			continue;
 		if (n == ENV_MAX)
-			return fail(&(struct source){.e = e}, "", "more than %d OWLT_ variables", ENV_MAX);
+			return fail(&(struct source){.e = e}, "", "more than %d OWLT_ variables",
+				ENV_MAX);
 		var[n++] = *envp;
 	}
 	qsort(var, n, sizeof var[0], by_version); /* element 0 of a list before element 1 */
@@ -208,7 +214,8 @@ int schema_env(const struct schema_part *parts, void *into, char *const *envp, c
 		int err = value ? schema_set(parts, into, path, value, e)
 				: fail(&(struct source){.e = e}, path, "name too long");
 		if (err) {
-			snprintf(e->path, sizeof e->path, "%.*s", (int)strcspn(var[i], "="), var[i]);
+			snprintf(
+				e->path, sizeof e->path, "%.*s", (int)strcspn(var[i], "="), var[i]);
 			return err;
 		}
 	}
@@ -228,8 +235,8 @@ static bool is_zero(const struct spot *s)
 	return memcmp(field_of(s), none, sizeof none) == 0;
 }
 
-static int complete(const struct schema_part *parts, char *from, const char *prefix,
-	struct schema_error *e)
+static int complete(
+	const struct schema_part *parts, char *from, const char *prefix, struct schema_error *e)
 {
 	char path[PATH_MAX_LEN * 2];
 
@@ -242,7 +249,8 @@ static int complete(const struct schema_part *parts, char *from, const char *pre
 			snprintf(path, sizeof path, "%s%s", prefix, r->path);
 			if (r->type != SCHEMA_LIST && !r->def && is_zero(&s))
 				return fail(&(struct source){.e = e}, path, "is required");
-			for (size_t k = 0; r->type == SCHEMA_LIST && !err && k < *count_of(&s); k++) {
+			for (size_t k = 0; r->type == SCHEMA_LIST && !err && k < *count_of(&s);
+				k++) {
 				snprintf(path, sizeof path, "%s%s[%zu].", prefix, r->path, k);
 				err = complete(inner, (char *)field_of(&s) + k * r->size, path, e);
 			}
@@ -312,7 +320,8 @@ static int set_defaults(const struct source *src, const struct schema_part *part
 
 /* -- text into a field */
 
-static int check_range(const struct source *src, const struct schema_row *r, const char *path, int64_t v)
+static int check_range(
+	const struct source *src, const struct schema_row *r, const char *path, int64_t v)
 {
 	const char *unit = r->unit ? r->unit : "";
 
@@ -323,7 +332,8 @@ static int check_range(const struct source *src, const struct schema_row *r, con
 	return 0;
 }
 
-static int set_string(const struct source *src, const struct spot *s, const char *path, const char *text)
+static int set_string(
+	const struct source *src, const struct spot *s, const char *path, const char *text)
 {
 	size_t n = strlen(text), max = (size_t)s->row->max;
 	int err;
@@ -339,7 +349,8 @@ static int set_string(const struct source *src, const struct spot *s, const char
 	return 0;
 }
 
-static int set_word(const struct source *src, const struct spot *s, const char *path, const char *text)
+static int set_word(
+	const struct source *src, const struct spot *s, const char *path, const char *text)
 {
 	char words[120];
 	struct buf list = buf_of(words, sizeof words - 1);
@@ -356,7 +367,8 @@ static int set_word(const struct source *src, const struct spot *s, const char *
 	return fail(src, path, "\"%.30s\" is none of: %s", text, words);
 }
 
-static int set_bool(const struct source *src, const struct spot *s, const char *path, const char *text)
+static int set_bool(
+	const struct source *src, const struct spot *s, const char *path, const char *text)
 {
 	bool yes = strcmp(text, "true") == 0, no = strcmp(text, "false") == 0;
 
@@ -366,7 +378,8 @@ static int set_bool(const struct source *src, const struct spot *s, const char *
 	return 0;
 }
 
-static int set_real(const struct source *src, const struct spot *s, const char *path, const char *text)
+static int set_real(
+	const struct source *src, const struct spot *s, const char *path, const char *text)
 {
 	char *end;
 	double v = strtod(text, &end);
@@ -374,7 +387,8 @@ static int set_real(const struct source *src, const struct spot *s, const char *
 	if (end == text || *end || !(v > -1e300 && v < 1e300))
 		return fail(src, path, "a number is required");
 	if (v < (double)s->row->min || (s->row->max && v > (double)s->row->max))
-		return fail(src, path, "out of range %" PRId64 " to %" PRId64, s->row->min, s->row->max);
+		return fail(src, path, "out of range %" PRId64 " to %" PRId64, s->row->min,
+			s->row->max);
 	memcpy(field_of(s), &v, sizeof v);
 	return 0;
 }
@@ -394,10 +408,13 @@ static int parse_i64(const char *text, int64_t *v)
 
 	errno = 0;
 	*v = strtoll(text, &end, 10);
-	return end == text || *end || isspace((unsigned char)text[0]) ? -E_SYNTAX : errno ? -E_RANGE : 0;
+	return end == text || *end || isspace((unsigned char)text[0]) ? -E_SYNTAX
+	       : errno                                                ? -E_RANGE
+								      : 0;
 }
 
-static int set_number(const struct source *src, const struct spot *s, const char *path, const char *text)
+static int set_number(
+	const struct source *src, const struct spot *s, const char *path, const char *text)
 {
 	static const char *const what[] = {[SCHEMA_U64] = "a whole number",
 		[SCHEMA_I64] = "a whole number",
@@ -440,7 +457,8 @@ static int set_number(const struct source *src, const struct spot *s, const char
 	return err;
 }
 
-static int set_text(const struct source *src, const struct spot *s, const char *path, const char *text)
+static int set_text(
+	const struct source *src, const struct spot *s, const char *path, const char *text)
 {
 	switch (s->row->type) {
 	case SCHEMA_TEXT:
@@ -458,10 +476,10 @@ static int set_text(const struct source *src, const struct spot *s, const char *
 
 /* -- JSON */
 
-static int read_list(const struct source *src, const struct spot *s, const struct json *v,
-	const char *full);
-static int read_scalar(const struct source *src, const struct spot *s, const struct json *v,
-	const char *full);
+static int read_list(
+	const struct source *src, const struct spot *s, const struct json *v, const char *full);
+static int read_scalar(
+	const struct source *src, const struct spot *s, const struct json *v, const char *full);
 
 /* at[0]: path inside this table, at[1]: path from the top, for messages. */
 static int read_object(const struct source *src, const struct schema_part *parts, void *into,
@@ -492,8 +510,8 @@ static int read_object(const struct source *src, const struct schema_part *parts
 	return err;
 }
 
-static int read_element(const struct source *src, const struct spot *list, size_t k, const struct json *v,
-	const char *full)
+static int read_element(const struct source *src, const struct spot *list, size_t k,
+	const struct json *v, const char *full)
 {
 	const struct schema_part inner[] = {{.rows = list->row->rows}, {0}};
 	char *at = (char *)field_of(list) + k * list->row->size;
@@ -511,8 +529,8 @@ static int read_element(const struct source *src, const struct spot *list, size_
 }
 
 /* A list in a document replaces the whole list. */
-static int read_list(const struct source *src, const struct spot *s, const struct json *v,
-	const char *full)
+static int read_list(
+	const struct source *src, const struct spot *s, const struct json *v, const char *full)
 {
 	char path[PATH_MAX_LEN];
 	size_t k = 0;
@@ -529,8 +547,8 @@ static int read_list(const struct source *src, const struct spot *s, const struc
 	return err;
 }
 
-static int read_scalar(const struct source *src, const struct spot *s, const struct json *v,
-	const char *full)
+static int read_scalar(
+	const struct source *src, const struct spot *s, const struct json *v, const char *full)
 {
 	bool wants_text = s->row->type == SCHEMA_TEXT || s->row->type == SCHEMA_ENUM;
 	bool yes;

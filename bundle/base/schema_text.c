@@ -10,8 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static void write_value(struct json_writer *w, const char *key, const struct schema_row *r,
-	const char *base);
+static void write_value(
+	struct json_writer *w, const char *key, const struct schema_row *r, const char *base);
 
 /* Is this row the first with its prefix of n bytes? Then it opens the group. */
 static bool is_first(const struct schema_part *parts, const struct schema_row *row, size_t n)
@@ -20,22 +20,25 @@ static bool is_first(const struct schema_part *parts, const struct schema_row *r
 		for (const struct schema_row *r = parts->rows; r->path; r++) {
 			if (r == row)
 				return true;
-			if (strncmp(r->path, row->path, n) == 0 && (r->path[n] == '.' || r->path[n] == 0))
+			if (strncmp(r->path, row->path, n) == 0 &&
+				(r->path[n] == '.' || r->path[n] == 0))
 				return false;
 		}
 	return true;
 }
 
 /* Writes all rows whose path begins with the first `skip` bytes of `like` (a group's name and dot). */
-static void write_group(const struct schema_part *all, const char *from, struct json_writer *w,
-	struct view group)
+static void write_group(
+	const struct schema_part *all, const char *from, struct json_writer *w, struct view group)
 {
 	char key[64];
 
 	for (const struct schema_part *p = all; p->rows; p++)
 		for (const struct schema_row *r = p->rows; r->path; r++) {
 			const char *rest = r->path + group.n;
-			size_t n = strncmp(r->path, (const char *)group.p, group.n) ? 0 : strcspn(rest, ".");
+			size_t n = strncmp(r->path, (const char *)group.p, group.n)
+					   ? 0
+					   : strcspn(rest, ".");
 
 			if (strncmp(r->path, (const char *)group.p, group.n) != 0)
 				continue;
@@ -57,7 +60,8 @@ void schema_write(const struct schema_part *parts, const void *from, struct json
 	jw_object_end(w);
 }
 
-static void write_list(struct json_writer *w, const char *key, const struct schema_row *r, const char *base)
+static void write_list(
+	struct json_writer *w, const char *key, const struct schema_row *r, const char *base)
 {
 	const struct schema_part inner[] = {{.rows = r->rows}, {0}};
 	size_t n;
@@ -85,8 +89,8 @@ static void write_duration(struct json_writer *w, const char *key, int64_t us)
 	jw_text(w, key, view_text(s));
 }
 
-static void write_value(struct json_writer *w, const char *key, const struct schema_row *r,
-	const char *base)
+static void write_value(
+	struct json_writer *w, const char *key, const struct schema_row *r, const char *base)
 {
 	const char *at = base + r->offset;
 	uint64_t u = 0;

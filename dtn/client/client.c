@@ -30,7 +30,7 @@ struct owlt {
 	struct client_core core;
 	int fd;
 	struct arrival *first, **last; /* kept for owlt_event */
-	struct arrival *held;	       /* what the caller's views point into */
+	struct arrival *held;          /* what the caller's views point into */
 	uint8_t packet[PROTO_MESSAGE_MAX];
 };
 
@@ -159,7 +159,8 @@ int owlt_send(struct owlt *o, const struct owlt_send *s, uint64_t *created_ms, u
 int owlt_register(struct owlt *o, const char *eid, unsigned credit, bool keep_it, char *endpoint,
 	uint32_t *registration)
 {
-	struct proto_msg m = {.type = PROTO_REGISTER, .dest = view_text(eid), .credit = credit, .keep = keep_it};
+	struct proto_msg m = {
+		.type = PROTO_REGISTER, .dest = view_text(eid), .credit = credit, .keep = keep_it};
 	struct arrival *a;
 	int err = ask(o, &m, &a);
 
@@ -245,7 +246,8 @@ static const char *default_socket(char *room, size_t n)
 
 	if (env && *env)
 		return env;
-	if (run && *run && snprintf(room, n, "%s/owlt/owltd.sock", run) < (int)n && access(room, F_OK) == 0)
+	if (run && *run && snprintf(room, n, "%s/owlt/owltd.sock", run) < (int)n &&
+		access(room, F_OK) == 0)
 		return room;
 	return "/run/owlt/owltd.sock";
 }

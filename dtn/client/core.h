@@ -22,7 +22,8 @@ struct client_core {
 /* A message to the node; payloads above PROTO_INLINE_MAX are left out, with `size` told: the I/O
  * sends them as a sealed memfd. -EAGAIN: too many open requests; -E_OVERFLOW. */
 int client_hello(struct client_core *c, struct buf *out) MUST_USE;
-int client_send(struct client_core *c, const struct owlt_send *s, struct buf *out, uint64_t *tag) MUST_USE;
+int client_send(
+	struct client_core *c, const struct owlt_send *s, struct buf *out, uint64_t *tag) MUST_USE;
 int client_request(struct client_core *c, struct proto_msg *m, struct buf *out) MUST_USE;
 /* A message from the node. 1: *m is for the application; 0: taken; negative: not a message. */
 int client_input(struct client_core *c, struct view packet, struct proto_msg *m) MUST_USE;

@@ -55,7 +55,7 @@ struct owlt_send {
 	uint64_t lifetime_ms;  /* 0: one day */
 	uint64_t flags;
 	unsigned priority; /* 0 bulk, 1 standard, 2 expedited */
-	unsigned crc;	   /* 0: the node's choice; 1 none, 2 CRC-16, 3 CRC-32C */
+	unsigned crc;      /* 0: the node's choice; 1 none, 2 CRC-16, 3 CRC-32C */
 	bool custody;
 	const void *payload;
 	size_t size; /* bytes */
@@ -77,10 +77,10 @@ int owlt_unregister(struct owlt *o, uint32_t registration);
 
 enum owlt_event_type {
 	OWLT_ACCEPTED = 1, /* tag: the bundle is on disk; source, created_ms, seq */
-	OWLT_REFUSED,	   /* tag: err */
-	OWLT_DELIVERY,	   /* a bundle; answer with owlt_ack() */
-	OWLT_ACKED,	   /* the acknowledgement of `id` is on disk */
-	OWLT_GONE	   /* the node has ended the connection */
+	OWLT_REFUSED,      /* tag: err */
+	OWLT_DELIVERY,     /* a bundle; answer with owlt_ack() */
+	OWLT_ACKED,        /* the acknowledgement of `id` is on disk */
+	OWLT_GONE          /* the node has ended the connection */
 };
 
 struct owlt_event {
@@ -92,7 +92,7 @@ struct owlt_event {
 	const char *source, *dest;
 	uint64_t created_ms, seq, lifetime_ms, flags;
 	uint64_t frag_off, total_bytes; /* total_bytes 0: a whole bundle */
-	bool redelivered;		/* may have been handed over before */
+	bool redelivered;               /* may have been handed over before */
 	const void *payload;
 	size_t size;
 };

@@ -92,7 +92,9 @@ int packet_receive(int fd, uint8_t *room, size_t cap, int *memfd)
 {
 	struct iovec iov = {room, cap};
 	union control c;
-	struct msghdr h = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = c.bytes,
+	struct msghdr h = {.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = c.bytes,
 		.msg_controllen = sizeof c.bytes};
 	ssize_t n = recvmsg(fd, &h, MSG_CMSG_CLOEXEC);
 

@@ -17,7 +17,7 @@ int packet_receive(int fd, uint8_t *room, size_t cap, int *memfd) MUST_USE;
 
 /* A payload that came as a memfd. */
 struct packet_payload {
-	int fd;		   /* -1: none */
+	int fd;            /* -1: none */
 	struct view bytes; /* when mapped */
 };
 

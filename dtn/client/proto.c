@@ -15,14 +15,36 @@ static const struct field {
 	enum kind kind;
 	size_t offset;
 } fields[] = {
-#define F(key, kind, name) {key, KIND_##kind, offsetof(struct proto_msg, name)}
-	F(1, UINT, version), F(2, TEXT, node), F(3, UINT, mono0_ns), F(4, UINT, dtn0_ms),
-	F(5, UINT, speed_ppm), F(6, TEXT, source), F(7, TEXT, dest), F(8, TEXT, report_to),
-	F(9, UINT, created_ms), F(10, UINT, seq), F(11, UINT, lifetime_ms), F(12, UINT, flags),
-	F(13, UINT, priority), F(14, BOOL, custody), F(15, UINT, crc), F(16, BYTES, payload),
-	F(17, UINT, size), F(18, UINT, registration), F(19, UINT, credit), F(20, UINT, id),
-	F(21, BOOL, redelivered), F(22, BOOL, keep), F(23, UINT, err), F(24, TEXT, text),
-	F(25, UINT, frag_off), F(26, UINT, total_bytes),
+#define F(key, kind, name)                                                                         \
+	{                                                                                          \
+		key, KIND_##kind, offsetof(struct proto_msg, name)                                 \
+	}
+	F(1, UINT, version),
+	F(2, TEXT, node),
+	F(3, UINT, mono0_ns),
+	F(4, UINT, dtn0_ms),
+	F(5, UINT, speed_ppm),
+	F(6, TEXT, source),
+	F(7, TEXT, dest),
+	F(8, TEXT, report_to),
+	F(9, UINT, created_ms),
+	F(10, UINT, seq),
+	F(11, UINT, lifetime_ms),
+	F(12, UINT, flags),
+	F(13, UINT, priority),
+	F(14, BOOL, custody),
+	F(15, UINT, crc),
+	F(16, BYTES, payload),
+	F(17, UINT, size),
+	F(18, UINT, registration),
+	F(19, UINT, credit),
+	F(20, UINT, id),
+	F(21, BOOL, redelivered),
+	F(22, BOOL, keep),
+	F(23, UINT, err),
+	F(24, TEXT, text),
+	F(25, UINT, frag_off),
+	F(26, UINT, total_bytes),
 #undef F
 };
 #define N_FIELDS (sizeof fields / sizeof fields[0])

@@ -11,28 +11,28 @@
 #include "bundle/base/err.h"
 
 #define PROTO_VERSION 1
-#define PROTO_INLINE_MAX 65536		      /* bytes of payload inside a message */
+#define PROTO_INLINE_MAX 65536 /* bytes of payload inside a message */
 #define PROTO_MESSAGE_MAX (PROTO_INLINE_MAX + 8192)
-#define PROTO_CREDIT_MAX 64		      /* unacknowledged deliveries of a registration */
+#define PROTO_CREDIT_MAX 64 /* unacknowledged deliveries of a registration */
 
 enum proto_type {
 	/* application to node */
-	PROTO_HELLO = 1,  /* version */
-	PROTO_SEND,	  /* dest, payload or size + memfd; source, report_to, lifetime_ms, flags ... */
-	PROTO_REGISTER,	  /* dest (empty: a free service), credit, keep */
-	PROTO_CREDIT,	  /* registration, credit */
-	PROTO_ACK,	  /* registration, id */
+	PROTO_HELLO = 1, /* version */
+	PROTO_SEND, /* dest, payload or size + memfd; source, report_to, lifetime_ms, flags ... */
+	PROTO_REGISTER,   /* dest (empty: a free service), credit, keep */
+	PROTO_CREDIT,     /* registration, credit */
+	PROTO_ACK,        /* registration, id */
 	PROTO_UNREGISTER, /* registration */
-	PROTO_STATUS,	  /* text: nodes, bundles, links, custody, plan or empty */
+	PROTO_STATUS,     /* text: nodes, bundles, links, custody, plan or empty */
 	/* node to application */
 	PROTO_WELCOME = 64, /* version, node, mono0_ns, dtn0_ms, speed_ppm */
-	PROTO_ACCEPTED,	    /* of SEND: source, created_ms, seq; the bundle is durable */
-	PROTO_REFUSED,	    /* of any: err, text */
+	PROTO_ACCEPTED,     /* of SEND: source, created_ms, seq; the bundle is durable */
+	PROTO_REFUSED,      /* of any: err, text */
 	PROTO_REGISTERED,   /* registration, dest */
-	PROTO_DELIVERY,	    /* registration, id, the bundle */
-	PROTO_ACKED,	    /* registration, id; delivered for good */
-	PROTO_REPORT,	    /* of STATUS: payload is a JSON document */
-	PROTO_DONE	    /* of UNREGISTER, CREDIT */
+	PROTO_DELIVERY,     /* registration, id, the bundle */
+	PROTO_ACKED,        /* registration, id; delivered for good */
+	PROTO_REPORT,       /* of STATUS: payload is a JSON document */
+	PROTO_DONE          /* of UNREGISTER, CREDIT */
 };
 
 struct proto_msg {

@@ -152,7 +152,8 @@ static int listen_at(struct daemon *d, const char *path)
 
 	snprintf(a.sun_path, sizeof a.sun_path, "%s", path);
 	snprintf(folder, sizeof folder, "%s", path);
-	mkdir(dirname(folder), 0755); /* the usual place may not be there yet; bind() tells otherwise */
+	mkdir(dirname(folder),
+		0755); /* the usual place may not be there yet; bind() tells otherwise */
 	d->listen_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	probe = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (d->listen_fd < 0 || probe < 0)
@@ -195,7 +196,7 @@ static int read_messages(struct daemon *d, struct client *c)
 	if (!room)
 		return -ENOMEM;
 	for (int k = 0; n > 0 && k < MESSAGES_PER_TURN && !c->held && c->n_queued < QUEUE_PAUSE &&
-		c->n_pending < CLIENT_PENDING;
+			c->n_pending < CLIENT_PENDING;
 		k++) {
 		struct proto_msg m;
 
@@ -249,7 +250,8 @@ static void update(struct daemon *d, unsigned slot)
 		return;
 	}
 	c->is_paused = pause;
-	if (loop_want(&d->loop, c->fd, (struct loop_tag){SOURCE_CLIENT, slot}, !pause, c->first != NULL))
+	if (loop_want(&d->loop, c->fd, (struct loop_tag){SOURCE_CLIENT, slot}, !pause,
+		    c->first != NULL))
 		c->has_gone = true;
 }
 

@@ -18,7 +18,7 @@ struct access_rule {
 };
 
 struct daemon_cfg {
-	struct node_cfg node; /* first: node_parts count on it */
+	struct node_cfg node;          /* first: node_parts count on it */
 	char store_path[PATH_LEN + 1]; /* "": memory */
 	struct store_limits limits;
 	char socket[108];

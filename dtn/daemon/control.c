@@ -18,8 +18,8 @@ static void show_plan(struct daemon *d, struct json_writer *w);
 static const struct {
 	const char *name;
 	void (*show)(struct daemon *d, struct json_writer *w);
-} rows[] = {{"", show_summary}, {"links", show_links}, {"nodes", show_nodes}, {"bundles", show_bundles},
-	{"custody", show_custody}, {"plan", show_plan}};
+} rows[] = {{"", show_summary}, {"links", show_links}, {"nodes", show_nodes},
+	{"bundles", show_bundles}, {"custody", show_custody}, {"plan", show_plan}};
 
 int control_status(struct daemon *d, struct view what, struct buf *out)
 {

@@ -48,7 +48,7 @@ struct daemon_link {
 
 struct eventlog {
 	struct file_log file;
-	char *buf; /* LOG_BUFFER */
+	char *buf;      /* LOG_BUFFER */
 	int64_t second; /* of the rate limit of log lines */
 	unsigned n_lines, n_left_out;
 };
@@ -85,7 +85,8 @@ void app_turn(struct daemon *d);
 /* serve.c: what the messages mean */
 struct proto_msg;
 /* 0, or -E_AGAIN: the same message again after the next commit. */
-int serve_message(struct daemon *d, struct client *c, const struct proto_msg *m, int *memfd) MUST_USE;
+int serve_message(
+	struct daemon *d, struct client *c, const struct proto_msg *m, int *memfd) MUST_USE;
 void serve_event(struct daemon *d, const struct node_event *ev);
 /* app.c: queues a message for a client; takes memfd (-1: none). */
 void app_send(struct daemon *d, struct client *c, const struct proto_msg *m, int memfd);

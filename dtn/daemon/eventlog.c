@@ -51,14 +51,17 @@ static void write_out(struct daemon *d, struct buf *out)
 	int err = file_log_write(&d->log.file, buf_view(out));
 
 	if (err && !failed_before)
-		log_line(d, LOG_ERROR, "log", "events file=%s error=%s", d->cfg.events, err_name(err));
+		log_line(d, LOG_ERROR, "log", "events file=%s error=%s", d->cfg.events,
+			err_name(err));
 	out->len = 0;
 }
 
 void eventlog_drain(struct daemon *d)
 {
-	struct event_ctx ctx = {.node = d->cfg.node.id, .dtn_at_zero = d->clock.dtn0_ms,
-		.link_name = link_name, .arg = d};
+	struct event_ctx ctx = {.node = d->cfg.node.id,
+		.dtn_at_zero = d->clock.dtn0_ms,
+		.link_name = link_name,
+		.arg = d};
 	struct buf out = buf_of(d->log.buf, LOG_BUFFER);
 	struct trace_rec r;
 
@@ -145,7 +148,8 @@ static void print_line(struct daemon *d, enum log_level level, const char *area,
 
 		if (json.p[i] != '"' || !colon)
 			break;
-		for (i++; json.p[i] != '"' && n < sizeof line - 2; i++) /* our own names: no escapes */
+		for (i++; json.p[i] != '"' && n < sizeof line - 2;
+			i++) /* our own names: no escapes */
 			line[n++] = (char)json.p[i];
 		line[n++] = '=';
 		for (i += 2; i < json.n && n < sizeof line - 2; i++) {

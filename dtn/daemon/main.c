@@ -89,15 +89,18 @@ static int read_args(int argc, char **argv, struct args *a)
 			return 0;
 		case 'h':
 			puts("usage: owltd [-c FILE] [--check-config] [--help-config] [--version]\n"
-			     "The node of Owlt, a delay-tolerant network stack. Settings come from FILE and from\n"
-			     "OWLT_ variables; --help-config lists them, owltd.conf(5) explains them.");
+			     "The node of Owlt, a delay-tolerant network stack. Settings come from "
+			     "FILE and from\n"
+			     "OWLT_ variables; --help-config lists them, owltd.conf(5) explains "
+			     "them.");
 			return 0;
 		default:
 			return EXIT_USAGE;
 		}
 	}
 	if (optind < argc) {
-		fprintf(stderr, "owltd: unexpected argument \"%s\"; see owltd --help\n", argv[optind]);
+		fprintf(stderr, "owltd: unexpected argument \"%s\"; see owltd --help\n",
+			argv[optind]);
 		return EXIT_USAGE;
 	}
 	return a->help_config ? print_help(a->roff) : -1;
@@ -108,10 +111,14 @@ static const char page_head[] =
 	".SH NAME\nowltd.conf \\- settings of owltd\n"
 	".SH DESCRIPTION\n"
 	"One JSON object; a dot in a name below is a level of nesting, [] an element of a list.\n"
-	"Unknown names are errors; owltd \\-\\-check\\-config tells FILE:LINE: path: what is wrong.\n"
-	"Durations are 250ms, 10s, 5m, 1h, 2d (a bare number is seconds), sizes 64Ki or 1M, rates 256k or\n"
-	"10M bits per second. Every setting can be given by environment too, which wins over the file:\n"
-	"OWLT_STORE__PATH, OWLT_LINKS__0__REMOTE; an OWLT_ variable that names no setting is an error.\n"
+	"Unknown names are errors; owltd \\-\\-check\\-config tells FILE:LINE: path: what is "
+	"wrong.\n"
+	"Durations are 250ms, 10s, 5m, 1h, 2d (a bare number is seconds), sizes 64Ki or 1M, rates "
+	"256k or\n"
+	"10M bits per second. Every setting can be given by environment too, which wins over the "
+	"file:\n"
+	"OWLT_STORE__PATH, OWLT_LINKS__0__REMOTE; an OWLT_ variable that names no setting is an "
+	"error.\n"
 	".SH EXAMPLE\n.nf\n"
 	"{\"node\": {\"id\": \"ipn:1.0\"}, \"store\": {\"path\": \"/var/lib/owlt\"},\n"
 	" \"links\": [{\"name\": \"b\", \"cl\": \"udp\", \"peer\": \"ipn:2.0\",\n"
@@ -190,10 +197,11 @@ static int open_links(struct daemon *d)
 		err = udp_open(&d->link[i].udp, l->local, l->remote);
 		l->cl_cfg.ip6 = d->link[i].udp.local.any.sa_family == AF_INET6;
 		if (!err)
-			err = loop_add(&d->loop, d->link[i].udp.fd, (struct loop_tag){SOURCE_LINK, i});
+			err = loop_add(
+				&d->loop, d->link[i].udp.fd, (struct loop_tag){SOURCE_LINK, i});
 		if (err)
-			fprintf(stderr, "owltd: links[%u] %s (%s to %s): %s\n", i, l->name, l->local,
-				l->remote, err_text(err));
+			fprintf(stderr, "owltd: links[%u] %s (%s to %s): %s\n", i, l->name,
+				l->local, l->remote, err_text(err));
 	}
 	return err;
 }
@@ -208,14 +216,17 @@ static int open_store(struct daemon *d)
 
 static int open_node(struct daemon *d)
 {
-	struct node_deps deps = {.store = d->store, .plan = d->plan, .trace = &d->trace,
+	struct node_deps deps = {.store = d->store,
+		.plan = d->plan,
+		.trace = &d->trace,
 		.dtn_at_zero = d->clock.dtn0_ms};
 	int err;
 
 	if (getrandom(&deps.seed, sizeof deps.seed, 0) != sizeof deps.seed)
 		return -EIO;
 	if (d->plan && d->plan->reference_ms && !d->clock.is_lab)
-		deps.plan_zero = ((int64_t)d->plan->reference_ms - (int64_t)d->clock.dtn0_ms) * US_PER_MS;
+		deps.plan_zero =
+			((int64_t)d->plan->reference_ms - (int64_t)d->clock.dtn0_ms) * US_PER_MS;
 	err = node_new(&d->cfg.node, &deps, d->now, &d->node);
 	return err ? fault("node", d->cfg.node.id, err) : 0;
 }

@@ -19,10 +19,12 @@ enum right { RIGHT_NONE, RIGHT_READ, RIGHT_SEND, RIGHT_REGISTER };
 
 static int serve_hello(struct daemon *d, struct client *c, const struct proto_msg *m, int *memfd);
 static int serve_send(struct daemon *d, struct client *c, const struct proto_msg *m, int *memfd);
-static int serve_register(struct daemon *d, struct client *c, const struct proto_msg *m, int *memfd);
+static int serve_register(
+	struct daemon *d, struct client *c, const struct proto_msg *m, int *memfd);
 static int serve_credit(struct daemon *d, struct client *c, const struct proto_msg *m, int *memfd);
 static int serve_ack(struct daemon *d, struct client *c, const struct proto_msg *m, int *memfd);
-static int serve_unregister(struct daemon *d, struct client *c, const struct proto_msg *m, int *memfd);
+static int serve_unregister(
+	struct daemon *d, struct client *c, const struct proto_msg *m, int *memfd);
 static int serve_status(struct daemon *d, struct client *c, const struct proto_msg *m, int *memfd);
 
 static const struct row {
@@ -83,7 +85,8 @@ void serve_event(struct daemon *d, const struct node_event *ev)
 		c = client_of(d, ev->registration);
 		if (c)
 			app_send(d, c,
-				&(struct proto_msg){.type = PROTO_ACKED, .registration = ev->registration,
+				&(struct proto_msg){.type = PROTO_ACKED,
+					.registration = ev->registration,
 					.id = ev->id},
 				-1);
 		break;
@@ -107,16 +110,22 @@ static bool has_right(const struct client *c, enum right right)
 static void refuse(struct daemon *d, struct client *c, uint64_t tag, int err)
 {
 	app_send(d, c,
-		&(struct proto_msg){.type = PROTO_REFUSED, .tag = tag, .err = (uint64_t)-err,
+		&(struct proto_msg){.type = PROTO_REFUSED,
+			.tag = tag,
+			.err = (uint64_t)-err,
 			.text = view_text(err_text(err))},
 		-1);
 }
 
 static int serve_hello(struct daemon *d, struct client *c, const struct proto_msg *m, int *memfd)
 {
-	struct proto_msg a = {.type = PROTO_WELCOME, .tag = m->tag, .version = PROTO_VERSION,
-		.node = view_text(d->cfg.node.id), .mono0_ns = (uint64_t)d->clock.mono0_ns,
-		.dtn0_ms = d->clock.dtn0_ms, .speed_ppm = (uint64_t)(d->clock.speed * 1e6 + 0.5)};
+	struct proto_msg a = {.type = PROTO_WELCOME,
+		.tag = m->tag,
+		.version = PROTO_VERSION,
+		.node = view_text(d->cfg.node.id),
+		.mono0_ns = (uint64_t)d->clock.mono0_ns,
+		.dtn0_ms = d->clock.dtn0_ms,
+		.speed_ppm = (uint64_t)(d->clock.speed * 1e6 + 0.5)};
 
 	(void)memfd;
 	if (m->version != PROTO_VERSION)
@@ -246,7 +255,8 @@ static int serve_ack(struct daemon *d, struct client *c, const struct proto_msg 
 	return node_ack(d->node, d->now, (uint32_t)m->registration, m->id);
 }
 
-static int serve_unregister(struct daemon *d, struct client *c, const struct proto_msg *m, int *memfd)
+static int serve_unregister(
+	struct daemon *d, struct client *c, const struct proto_msg *m, int *memfd)
 {
 	int k = find_registration(c, m->registration);
 
@@ -304,9 +314,13 @@ static void answer_send(struct daemon *d, const struct node_event *ev)
 				return;
 			}
 			app_send(d, c,
-				&(struct proto_msg){.type = PROTO_ACCEPTED, .tag = tag, .id = ev->id,
-					.source = view_of(room, eid_print(&ev->source, room, sizeof room)),
-					.created_ms = ev->created_ms, .seq = ev->seq},
+				&(struct proto_msg){.type = PROTO_ACCEPTED,
+					.tag = tag,
+					.id = ev->id,
+					.source = view_of(
+						room, eid_print(&ev->source, room, sizeof room)),
+					.created_ms = ev->created_ms,
+					.seq = ev->seq},
 				-1);
 			return;
 		}
@@ -328,14 +342,21 @@ static void deliver(struct daemon *d, const struct node_event *ev)
 	if (!c || bundle_read_head(&b, ev->head, &rules, &fault))
 		return;
 	if (ev->payload.len && store_payload(d->store, ev->payload, &payload)) {
-		log_line(d, LOG_ERROR, "store", "payload cannot be read id=%llu", (unsigned long long)ev->id);
+		log_line(d, LOG_ERROR, "store", "payload cannot be read id=%llu",
+			(unsigned long long)ev->id);
 		return;
 	}
-	struct proto_msg m = {.type = PROTO_DELIVERY, .registration = ev->registration, .id = ev->id,
+	struct proto_msg m = {.type = PROTO_DELIVERY,
+		.registration = ev->registration,
+		.id = ev->id,
 		.source = view_of(source, eid_print(&b.source, source, sizeof source)),
 		.dest = view_of(dest, eid_print(&b.dest, dest, sizeof dest)),
-		.created_ms = b.created_ms, .seq = b.seq, .lifetime_ms = b.lifetime_ms, .flags = b.flags,
-		.frag_off = b.frag_off, .redelivered = ev->redelivered};
+		.created_ms = b.created_ms,
+		.seq = b.seq,
+		.lifetime_ms = b.lifetime_ms,
+		.flags = b.flags,
+		.frag_off = b.frag_off,
+		.redelivered = ev->redelivered};
 	if (b.flags & BUNDLE_FRAGMENT)
 		m.total_bytes = b.total_len;
 	if (payload.n <= PROTO_INLINE_MAX) {
@@ -345,7 +366,8 @@ static void deliver(struct daemon *d, const struct node_event *ev)
 		m.size = payload.n;
 	}
 	if (payload.n > PROTO_INLINE_MAX && fd < 0)
-		c->has_gone = true; /* no descriptor for it: it is handed over again to the next one */
+		c->has_gone =
+			true; /* no descriptor for it: it is handed over again to the next one */
 	else
 		app_send(d, c, &m, fd);
 }

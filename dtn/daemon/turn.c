@@ -10,8 +10,9 @@
 
 #include <stdlib.h>
 
-#define ROUNDS_MAX 4		/* receive calls per link and turn */
-#define RECORDS_PER_DATAGRAM 24 /* trace records one datagram may cause, for the promise to lose none */
+#define ROUNDS_MAX 4 /* receive calls per link and turn */
+#define RECORDS_PER_DATAGRAM                                                                       \
+	24 /* trace records one datagram may cause, for the promise to lose none */
 
 static void take_inputs(struct daemon *d, const struct loop_event *ev, int n);
 static void receive(struct daemon *d, unsigned link);
@@ -110,7 +111,8 @@ static void receive(struct daemon *d, unsigned link)
 			if (ours)
 				node_input(d->node, d->now, link, v);
 			else
-				trace_point(&d->trace, d->now, frame_ignored, link, WHY_OTHER_SOURCE, v.n);
+				trace_point(&d->trace, d->now, frame_ignored, link,
+					WHY_OTHER_SOURCE, v.n);
 		}
 		if (n < UDP_BATCH)
 			return;

@@ -49,7 +49,8 @@ int clock_init_lab(struct clock *c, const char *path)
 		return err;
 	if (json_i64(json_get(doc, "mono0_ns"), &c->mono0_ns) ||
 		json_u64(json_get(doc, "dtn0_ms"), &c->dtn0_ms) ||
-		json_double(json_get(doc, "speed"), &c->speed) || !(c->speed >= 1e-6) || c->speed > 1e9)
+		json_double(json_get(doc, "speed"), &c->speed) || !(c->speed >= 1e-6) ||
+		c->speed > 1e9)
 		err = -E_CONFIG;
 	json_free(doc);
 	return err;

@@ -16,7 +16,7 @@ struct clock {
 	bool is_lab;
 	int64_t mono0_ns; /* CLOCK_MONOTONIC when mono is 0 */
 	dtntime dtn0_ms;  /* DTN time when mono is 0 */
-	double speed;	  /* lab seconds in a real one */
+	double speed;     /* lab seconds in a real one */
 };
 
 /* The system's clocks. */

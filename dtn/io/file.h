@@ -19,8 +19,8 @@ struct file_log {
 	int fd;
 	char path[PATH_MAX];
 	uint64_t size, max; /* bytes; max 0 = no limit */
-	unsigned keep;	    /* old files that stay */
-	int err;	    /* of the last write, 0 = fine */
+	unsigned keep;      /* old files that stay */
+	int err;            /* of the last write, 0 = fine */
 };
 
 /* Appends to path. -errno. */

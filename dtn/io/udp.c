@@ -74,8 +74,8 @@ int udp_open(struct udp *u, const char *local, const char *remote)
 		return -errno;
 	set_option(u->fd, SOL_SOCKET, SO_RCVBUFFORCE, SOCKET_BUFFER);
 	set_option(u->fd, SOL_SOCKET, SO_SNDBUFFORCE, SOCKET_BUFFER);
-	set_option(u->fd, six ? IPPROTO_IPV6 : IPPROTO_IP, six ? IPV6_MTU_DISCOVER : IP_MTU_DISCOVER,
-		six ? IPV6_PMTUDISC_DO : IP_PMTUDISC_DO);
+	set_option(u->fd, six ? IPPROTO_IPV6 : IPPROTO_IP,
+		six ? IPV6_MTU_DISCOVER : IP_MTU_DISCOVER, six ? IPV6_PMTUDISC_DO : IP_PMTUDISC_DO);
 	if (bind(u->fd, &u->local.any, u->address_len) == 0)
 		return 0;
 	err = -errno;
@@ -101,9 +101,11 @@ struct udp_rx *udp_rx_new(void)
 		free(rx);
 		return NULL;
 	}
-	memset(rx->bytes, 0, (size_t)UDP_BATCH * UDP_DATAGRAM_MAX); /* ours from the start: no growth later */
+	memset(rx->bytes, 0,
+		(size_t)UDP_BATCH * UDP_DATAGRAM_MAX); /* ours from the start: no growth later */
 	for (int i = 0; i < UDP_BATCH; i++) {
-		rx->iov[i] = (struct iovec){rx->bytes + (size_t)i * UDP_DATAGRAM_MAX, UDP_DATAGRAM_MAX};
+		rx->iov[i] =
+			(struct iovec){rx->bytes + (size_t)i * UDP_DATAGRAM_MAX, UDP_DATAGRAM_MAX};
 		rx->msg[i].msg_hdr.msg_iov = &rx->iov[i];
 		rx->msg[i].msg_hdr.msg_iovlen = 1;
 		rx->msg[i].msg_hdr.msg_name = &rx->from[i];
@@ -136,14 +138,16 @@ static bool same_address(const union udp_address *a, const union udp_address *b)
 	if (a->any.sa_family != b->any.sa_family)
 		return false;
 	if (a->any.sa_family == AF_INET)
-		return a->v4.sin_port == b->v4.sin_port && a->v4.sin_addr.s_addr == b->v4.sin_addr.s_addr;
+		return a->v4.sin_port == b->v4.sin_port &&
+		       a->v4.sin_addr.s_addr == b->v4.sin_addr.s_addr;
 	return a->v6.sin6_port == b->v6.sin6_port &&
-		memcmp(&a->v6.sin6_addr, &b->v6.sin6_addr, sizeof a->v6.sin6_addr) == 0;
+	       memcmp(&a->v6.sin6_addr, &b->v6.sin6_addr, sizeof a->v6.sin6_addr) == 0;
 }
 
 struct view udp_datagram(const struct udp *u, const struct udp_rx *rx, int k, bool *ours)
 {
-	*ours = same_address(&rx->from[k], &u->remote) && !(rx->msg[k].msg_hdr.msg_flags & MSG_TRUNC);
+	*ours = same_address(&rx->from[k], &u->remote) &&
+		!(rx->msg[k].msg_hdr.msg_flags & MSG_TRUNC);
 	return view_of(rx->iov[k].iov_base, rx->msg[k].msg_len);
 }
 
@@ -157,7 +161,8 @@ int udp_send(struct udp *u, const struct udp_packet *p, int n, int *err)
 	memset(msg, 0, (size_t)n * sizeof msg[0]);
 	for (int i = 0; i < n; i++) {
 		for (unsigned k = 0; k < p[i].n_parts; k++)
-			iov[i][k] = (struct iovec){(void *)(uintptr_t)p[i].part[k].p, p[i].part[k].n};
+			iov[i][k] =
+				(struct iovec){(void *)(uintptr_t)p[i].part[k].p, p[i].part[k].n};
 		msg[i].msg_hdr.msg_iov = iov[i];
 		msg[i].msg_hdr.msg_iovlen = p[i].n_parts;
 		msg[i].msg_hdr.msg_name = &u->remote;

@@ -21,7 +21,8 @@ static void drain(struct play *f)
 	while (f->c->ops->event(f->c, &ev))
 		if (ev.type == CL_SENT || ev.type == CL_SEND_FAILED) {
 			f->n_done++;
-			assert(ev.type != CL_SENT || f->until == MONO_NEVER || ev.tx_end <= f->until);
+			assert(ev.type != CL_SENT || f->until == MONO_NEVER ||
+				ev.tx_end <= f->until);
 		}
 }
 
@@ -30,8 +31,10 @@ static void step(struct play *f, uint8_t what, uint64_t arg, struct view rest)
 	uint8_t room[64];
 	struct pkt p = {.buf = room, .cap = sizeof room};
 	struct cl_bundle b = {.id = ++f->next_id,
-		.payload = {.handle = 1, .len = arg + 1}, .size_bytes = arg + 1};
-	struct link_cue cue = {.tx_open = arg & 1, .rate_bps = arg * 100, .until = f->now + (mono)arg};
+		.payload = {.handle = 1, .len = arg + 1},
+		.size_bytes = arg + 1};
+	struct link_cue cue = {
+		.tx_open = arg & 1, .rate_bps = arg * 100, .until = f->now + (mono)arg};
 
 	f->now += (mono)arg;
 	switch (what % 5) {
@@ -61,10 +64,11 @@ static void step(struct play *f, uint8_t what, uint64_t arg, struct view rest)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct cl_cfg cfg = {.mtu_bytes = 1500, .keepalive_us = 1, .burst_us = 100, .guard_us = 10};
-	struct play f = {.c = cl_find("udp")->new(&cfg), .until = MONO_NEVER};
+	struct play f = {.c = cl_find("udp")->new (&cfg), .until = MONO_NEVER};
 
 	for (size_t i = 0; i + 3 <= size; i += 3)
-		step(&f, data[i], (uint64_t)data[i + 1] << 4 | data[i + 2], view_of(data + i, size - i));
+		step(&f, data[i], (uint64_t)data[i + 1] << 4 | data[i + 2],
+			view_of(data + i, size - i));
 	f.c->ops->cue(f.c, f.now, &(struct link_cue){0});
 	drain(&f);
 	assert(f.n_taken == f.n_done);

@@ -28,25 +28,41 @@ static int no_spaces(const char *text)
 static const char *const levels[] = {"error", "info", "debug", NULL};
 static const struct schema_row link_rows[] = {
 	{.path = "name", .type = SCHEMA_TEXT, .offset = offsetof(struct link, name), .max = 8},
-	{.path = "limits.rate", .type = SCHEMA_RATE, .offset = offsetof(struct link, rate), .def = "0"},
-	{.path = "delay", .type = SCHEMA_DURATION, .offset = offsetof(struct link, delay), .def = "10ms"},
+	{.path = "limits.rate",
+		.type = SCHEMA_RATE,
+		.offset = offsetof(struct link, rate),
+		.def = "0"},
+	{.path = "delay",
+		.type = SCHEMA_DURATION,
+		.offset = offsetof(struct link, delay),
+		.def = "10ms"},
 	{0}};
 static const struct schema_row uid_rows[] = {{.path = "", .type = SCHEMA_U64, .def = "0"}, {0}};
 #define ROW(p, t, f) .path = p, .type = t, .offset = offsetof(struct cfg, f)
 static const struct schema_row rows[] = {
 	{ROW("on", SCHEMA_BOOL, on), .def = "true", .help = "Whether."},
-	{ROW("store.count", SCHEMA_U64, count), .min = 1, .max = 100, .def = "5", .help = "How many."},
+	{ROW("store.count", SCHEMA_U64, count), .min = 1, .max = 100, .def = "5",
+		.help = "How many."},
 	{ROW("store.size", SCHEMA_BYTES, size), .def = "64Ki"},
 	{ROW("wait", SCHEMA_DURATION, wait), .def = "10s"},
 	{ROW("clock.offset", SCHEMA_I64, offset), .min = -50, .max = 50, .def = "0", .unit = "ms"},
 	{ROW("ratio", SCHEMA_REAL, ratio), .max = 1, .def = "0.5"},
 	{ROW("store.path", SCHEMA_TEXT, path), .max = 16, .check = no_spaces},
 	{ROW("level", SCHEMA_ENUM, level), .words = levels, .def = "info"},
-	{.path = "links", .type = SCHEMA_LIST, .offset = offsetof(struct cfg, link), .max = 3,
-		.rows = link_rows, .size = sizeof(struct link),
+	{.path = "links",
+		.type = SCHEMA_LIST,
+		.offset = offsetof(struct cfg, link),
+		.max = 3,
+		.rows = link_rows,
+		.size = sizeof(struct link),
 		.count_offset = offsetof(struct cfg, n_links)},
-	{.path = "uids", .type = SCHEMA_LIST, .offset = offsetof(struct cfg, uid), .max = 4,
-		.rows = uid_rows, .size = 8, .count_offset = offsetof(struct cfg, n_uids)},
+	{.path = "uids",
+		.type = SCHEMA_LIST,
+		.offset = offsetof(struct cfg, uid),
+		.max = 4,
+		.rows = uid_rows,
+		.size = 8,
+		.count_offset = offsetof(struct cfg, n_uids)},
 	{0}};
 static const struct schema_part parts[] = {{.rows = rows}, {0}};
 
@@ -71,9 +87,11 @@ Test(schema, reads_a_document)
 {
 	struct cfg c = defaults();
 	struct schema_error e;
-	const char *doc = "{\"store\":{\"count\":7,\"path\":\"x\"},\"on\":false,\"wait\":0.25,\"uids\":[0,1000],"
-			  "\"links\":[{\"name\":\"a\"},{\"name\":\"b\",\"limits\":{\"rate\":\"2M\"}}],"
-			  "\"clock\":{\"offset\":-7},\"ratio\":1}";
+	const char *doc =
+		"{\"store\":{\"count\":7,\"path\":\"x\"},\"on\":false,\"wait\":0.25,\"uids\":[0,"
+		"1000],"
+		"\"links\":[{\"name\":\"a\"},{\"name\":\"b\",\"limits\":{\"rate\":\"2M\"}}],"
+		"\"clock\":{\"offset\":-7},\"ratio\":1}";
 
 	cr_assert_eq(schema_json(parts, &c, view_text(doc), &e), 0, "%s: %s", e.path, e.text);
 	cr_assert(!c.on && c.count == 7 && c.wait == 250000 && c.offset == -7);
@@ -99,7 +117,8 @@ Test(schema, tells_line_and_path_of_what_is_wrong)
 		{"{\"store\":3}", "store", "an object", 1},
 		{"{\"wait\":\n\"fast\"}", "wait", "a duration", 2},
 		{"{\"level\":\"loud\"}", "level", "none of: error, info, debug", 1},
-		{"{\"links\":[{\"name\":\"a\"},\n{\"nam\":\"b\"}]}", "links[1].nam", "no such setting", 2},
+		{"{\"links\":[{\"name\":\"a\"},\n{\"nam\":\"b\"}]}", "links[1].nam",
+			"no such setting", 2},
 		{"{\"links\":[{},{},{},{}]}", "links[3]", "at most 3", 1},
 		{"{\"links\":{}}", "links", "a list", 1},
 		{"{\"store\":{\"path\":\"a b\"}}", "store.path", "\"a b\"", 1},
@@ -137,8 +156,9 @@ Test(schema, takes_the_environment)
 {
 	struct cfg c = defaults();
 	struct schema_error e;
-	char *env[] = {"HOME=/", "OWLT_LINKS__1__NAME=b", "OWLT_LINKS__0__NAME=a", "OWLT_STORE__PATH=p",
-		"OWLT_LINKS__0__LIMITS__RATE=3k", "OWLT_SOCKET=x", "OWLT_UIDS__0=4", NULL};
+	char *env[] = {"HOME=/", "OWLT_LINKS__1__NAME=b", "OWLT_LINKS__0__NAME=a",
+		"OWLT_STORE__PATH=p", "OWLT_LINKS__0__LIMITS__RATE=3k", "OWLT_SOCKET=x",
+		"OWLT_UIDS__0=4", NULL};
 	char *bad[] = {"OWLT_STOR__PATH=p", NULL}, *late[] = {"OWLT_LINKS__2__NAME=p", NULL};
 	const char *skip[] = {"OWLT_SOCKET", NULL};
 
@@ -193,7 +213,8 @@ Test(schema, explains_itself)
 
 	schema_help(parts, false, &out);
 	cr_assert(buf_fits(&out));
-	cr_assert(strstr(text, "store.count\n    (number, 1 to 100; default 5)\n    How many.\n"), "%s", text);
+	cr_assert(strstr(text, "store.count\n    (number, 1 to 100; default 5)\n    How many.\n"),
+		"%s", text);
 	cr_assert(strstr(text, "links[].name\n    (text; required)"));
 	out.len = 0;
 	schema_help(parts, true, &out);

@@ -10,8 +10,14 @@ Test(proto, reads_what_it_writes)
 {
 	uint8_t room[512];
 	struct buf b = buf_of(room, sizeof room);
-	struct proto_msg m = {.type = PROTO_SEND, .tag = 7, .dest = view_text("ipn:2.1"), .custody = true,
-		.payload = view_text("hello"), .lifetime_ms = UINT64_MAX, .priority = 2}, r;
+	struct proto_msg m = {.type = PROTO_SEND,
+				 .tag = 7,
+				 .dest = view_text("ipn:2.1"),
+				 .custody = true,
+				 .payload = view_text("hello"),
+				 .lifetime_ms = UINT64_MAX,
+				 .priority = 2},
+			 r;
 
 	proto_write(&b, &m);
 	cr_assert(buf_fits(&b));

@@ -7,12 +7,13 @@ static struct cl *make(struct cl_cfg cfg)
 	const struct cl_ops *ops = cl_find("udp");
 
 	cr_assert_not_null(ops);
-	return ops->new(&cfg);
+	return ops->new (&cfg);
 }
 
 static struct link_cue cue_of(uint64_t rate, mono until)
 {
-	return (struct link_cue){.tx_open = true, .rx_open = true, .rate_bps = rate, .until = until};
+	return (struct link_cue){
+		.tx_open = true, .rx_open = true, .rate_bps = rate, .until = until};
 }
 
 static struct cl_bundle bundle_of(uint64_t id, uint64_t size)
@@ -55,11 +56,20 @@ Test(udpcl, knows_datagrams_by_their_first_octet)
 		size_t n;
 		const char *why;
 	} t[] = {
-		{"\x9f\xff", 2, NULL}, {"\x82", 1, NULL}, {"\x06", 1, "bpv6"}, {"", 0, "empty"},
+		{"\x9f\xff", 2, NULL},
+		{"\x82", 1, NULL},
+		{"\x06", 1, "bpv6"},
+		{"", 0, "empty"},
 		{"\0\0\0\0", 4, "keepalive"}, /* RFC 7122 3.5.2 */
-		{"\0\0\0", 3, "padding"}, {"\0\0\0\0\0", 5, "padding"}, {"\0\0\0\1", 4, "padding"},
-		{"\x16\x03", 2, "dtls"}, {"\x20", 1, "dtls"}, {"\xa1", 1, "extension-map"},
-		{"\xff", 1, "not-a-bundle"}, {"x", 1, "not-a-bundle"}, {"\x01", 1, "not-a-bundle"},
+		{"\0\0\0", 3, "padding"},
+		{"\0\0\0\0\0", 5, "padding"},
+		{"\0\0\0\1", 4, "padding"},
+		{"\x16\x03", 2, "dtls"},
+		{"\x20", 1, "dtls"},
+		{"\xa1", 1, "extension-map"},
+		{"\xff", 1, "not-a-bundle"},
+		{"x", 1, "not-a-bundle"},
+		{"\x01", 1, "not-a-bundle"},
 	};
 
 	for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {

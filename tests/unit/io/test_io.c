@@ -69,8 +69,9 @@ Test(io_file, keeps_logs_small)
 Test(io_udp, reads_addresses)
 {
 	static const char *const good[] = {"127.0.0.1:4556", "[::1]:4556", "[2001:db8::1]:1"};
-	static const char *const bad[] = {"", ":", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "1.2.3:4",
-		"127.0.0.1:70000", "::1:4556", "[::1:4556", "[]:1", "[:1", "localhost:1"};
+	static const char *const bad[] = {"", ":", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x",
+		"1.2.3:4", "127.0.0.1:70000", "::1:4556", "[::1:4556", "[]:1", "[:1",
+		"localhost:1"};
 	union udp_address a;
 
 	for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
@@ -96,7 +97,8 @@ Test(io_udp, carries_datagrams_and_knows_strangers)
 {
 	struct udp a, b, stranger;
 	struct udp_rx *rx = udp_rx_new();
-	struct udp_packet p = {.part = {{(const uint8_t *)"ab", 2}, {(const uint8_t *)"c", 1}}, .n_parts = 2};
+	struct udp_packet p = {
+		.part = {{(const uint8_t *)"ab", 2}, {(const uint8_t *)"c", 1}}, .n_parts = 2};
 	struct loop l;
 	struct loop_event ev[LOOP_EVENTS];
 	int err, n = 0;
