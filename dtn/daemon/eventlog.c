@@ -29,7 +29,7 @@ int eventlog_open(struct daemon *d)
 		return -ENOMEM;
 	/* Touched now, so that memory in use does not grow with the first flood. */
 	memset(d->trace.ring, 0, d->trace.cap * sizeof d->trace.ring[0]);
-	memset(d->log.buf, 0, LOG_BUFFER);
+	memset(d->log.buf, ' ', LOG_BUFFER);
 	if (*d->cfg.events)
 		err = file_log_open(&d->log.file, d->cfg.events, d->cfg.events_max_bytes,
 			(unsigned)d->cfg.events_keep);
