@@ -127,13 +127,19 @@ static struct view scan_text(struct cursor *c)
 	return view_of(start, (size_t)(c->p - 1 - start));
 }
 
-/* A number, true, false or null: letters, digits and signs. */
+/* A number, true, false or null. */
 static struct view scan_word(struct cursor *c)
 {
+	static const char *const words[] = {"true", "false", "null"};
 	const uint8_t *start = c->p;
 
-	while (cursor_left(c) > 0 && ((*c->p >= '0' && *c->p <= '9') || (*c->p >= 'a' && *c->p <= 'z') ||
-					     *c->p == '-' || *c->p == '+' || *c->p == '.'))
+	for (size_t k = 0; k < sizeof words / sizeof *words; k++) {
+		size_t n = strlen(words[k]);
+
+		if (cursor_left(c) >= n && memcmp(start, words[k], n) == 0)
+			return cursor_take(c, n);
+	}
+	while (cursor_left(c) > 0 && ((*c->p >= '0' && *c->p <= '9') || *c->p == '-' || *c->p == '.'))
 		c->p++;
 	if (c->p == start)
 		cursor_fail(c, -E_SYNTAX);

@@ -38,7 +38,8 @@ Test(line, every_prefix_is_refused)
 Test(line, refused)
 {
 	static const char *const bad[] = {"", "{", "[]", "{\"a\":{}}", "{\"a\":[1]}", "{\"a\" 1}", "{\"a\":}", "{a:1}",
-		"{\"a\":1}x", "{\"a\":\"\n\"}", "{\"a\":\"\\", "{\"a\":1 \"b\":2}"};
+		"{\"a\":1}x", "{\"a\":\"\n\"}", "{\"a\":\"\\", "{\"a\":1 \"b\":2}",
+		"{\"a\":word}", "{\"a\":truely}", "{\"a\":1e5}"};
 	struct line l;
 
 	for (size_t k = 0; k < sizeof bad / sizeof *bad; k++)
