@@ -101,8 +101,8 @@ struct udp_rx *udp_rx_new(void)
 		free(rx);
 		return NULL;
 	}
-	memset(rx->bytes, 0,
-		(size_t)UDP_BATCH * UDP_DATAGRAM_MAX); /* ours from the start: no growth later */
+	/* Ours from the start, so that no flood makes memory grow. Not 0: that would become a calloc. */
+	memset(rx->bytes, 0xff, (size_t)UDP_BATCH * UDP_DATAGRAM_MAX);
 	for (int i = 0; i < UDP_BATCH; i++) {
 		rx->iov[i] =
 			(struct iovec){rx->bytes + (size_t)i * UDP_DATAGRAM_MAX, UDP_DATAGRAM_MAX};
