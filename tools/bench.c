@@ -4,6 +4,7 @@
  * since a loaded machine makes every figure a lower bound. A new benchmark is a row here and a
  * bench_*.c.
  */
+#include "tools/commands.h"
 #include "tools/bench.h"
 
 #include "tools/opt.h"
@@ -48,8 +49,6 @@ struct args {
 
 static int lock_take(void);
 static int run_all(const char *name, struct out *o);
-
-int cmd_bench(int argc, char **argv);
 
 int cmd_bench(int argc, char **argv)
 {

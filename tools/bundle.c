@@ -4,6 +4,7 @@
  * bundle/rule.def). Start reading at the tables at the end; making is in bundle_make.c, printing
  * one in bundle_show.c.
  */
+#include "tools/commands.h"
 #include "tools/bundle.h"
 
 #include "bundle/rule.h"
@@ -192,8 +193,6 @@ static int run_rules(int argc, char **argv)
 		printf("%-24s %s\n", rule_name(k), rule_text(k));
 	return EXIT_YES;
 }
-
-int cmd_bundle(int argc, char **argv);
 
 int cmd_bundle(int argc, char **argv)
 {

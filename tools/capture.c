@@ -7,6 +7,7 @@
 #include "dtn/dataset/frame.h"
 #include "netns/lab.h"
 #include "netns/pcap.h"
+#include "tools/commands.h"
 #include "tools/opt.h"
 #include "tools/out.h"
 
@@ -20,8 +21,6 @@
 #include <unistd.h>
 
 #define LOOK_MS 50 /* how often a file that grows is looked at */
-
-int cmd_capture(int argc, char **argv);
 
 struct options {
 	const char *write;

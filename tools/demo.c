@@ -7,6 +7,7 @@
  * away, and node_start tells the number anew, because a killed node may not have written its last
  * lines. Start reading at cmd_demo.
  */
+#include "tools/commands.h"
 #include "tools/opt.h"
 #include "tools/out.h"
 #include "tools/run_dir.h"
@@ -20,8 +21,6 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-
-int cmd_demo(int argc, char **argv);
 
 #define NODES_MAX 16u
 #define FLIGHTS_MAX 4096u

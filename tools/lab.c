@@ -6,6 +6,7 @@
 #include "netns/capture.h"
 #include "netns/emulator.h"
 #include "netns/runner.h"
+#include "tools/commands.h"
 #include "tools/opt.h"
 #include "tools/out.h"
 
@@ -16,8 +17,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-int cmd_lab(int argc, char **argv);
 
 struct run_opts {
 	struct lab_options lab;

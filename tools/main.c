@@ -3,29 +3,12 @@
  * in tools/NAME.c), a sentence. --help, the man pages and completion come from it and from the
  * option tables.
  */
+#include "tools/commands.h"
 #include "tools/opt.h"
 #include "tools/out.h"
 
 #include <stdio.h>
 #include <string.h>
-
-#define COMMANDS(X)                                                                                \
-	X(send, "send a file or standard input as bundles")                                        \
-	X(recv, "receive bundles for an endpoint")                                                 \
-	X(ping, "send echo requests and measure round trips")                                      \
-	X(status, "what a node knows and does")                                                    \
-	X(bundle, "make, check and show bundles")                                                  \
-	X(plan, "show, check and convert contact plans, ask for routes")                           \
-	X(lab, "run networks of nodes in namespaces")                                              \
-	X(capture, "capture frames, or one line per bundle")                                       \
-	X(dataset, "join captures and logs into tables")                                           \
-	X(sim, "play a topology in virtual time")                                                  \
-	X(demo, "Earth, a relay and Mars in one command")                                          \
-	X(bench, "what things cost here")
-
-/* Weak until every part has landed: a missing one is told at run time. */
-#define DECLARE(name, text) int cmd_##name(int argc, char **argv) __attribute__((weak));
-COMMANDS(DECLARE)
 
 static int run(int argc, char **argv);
 static int cmd_help(int argc, char **argv);
@@ -49,9 +32,6 @@ static int run(int argc, char **argv)
 	}
 	if (argc > 1 && strcmp(argv[1], "--completion") == 0)
 		return completion_print();
-	for (const struct subcommand *s = table; argc > 1 && s->name; s++)
-		if (strcmp(argv[1], s->name) == 0 && !s->run)
-			return out_fail("%s: not in this build", s->name);
 	if (argc > 2 && strcmp(argv[1], "help") == 0) {
 		char flag[] = "--help", *turned[] = {argv[0], argv[2], flag, NULL};
 		return run(3, turned);

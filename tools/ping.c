@@ -3,6 +3,7 @@
  * sending; the echo service sends it back as it is. Times are lab time. Start reading at cmd_ping.
  */
 #include "bundle/base/bytes.h"
+#include "tools/commands.h"
 #include "tools/connect.h"
 #include "tools/opt.h"
 #include "tools/out.h"
@@ -15,8 +16,6 @@
 #define ECHO_SERVICE 7
 #define STAMP 24 /* magic, number, time */
 #define MAGIC UINT64_C(0x6f776c7470696e67)
-
-int cmd_ping(int argc, char **argv);
 
 struct args {
 	const char *socket;

@@ -5,6 +5,7 @@
  */
 #include "bundle/base/units.h"
 #include "dtn/route/paths.h"
+#include "tools/commands.h"
 #include "tools/opt.h"
 #include "tools/out.h"
 #include "tools/plan_file.h"
@@ -42,8 +43,6 @@ static const char *time_text(mono t, char *s, size_t n);
 		"json", 0, OPT_FLAG, offsetof(struct settings, json), NULL, "one JSON document",   \
 			NULL                                                                       \
 	}
-
-int cmd_plan(int argc, char **argv);
 
 int cmd_plan(int argc, char **argv)
 {

@@ -4,6 +4,7 @@
  * only then, the node may forget it. Start reading at cmd_recv.
  */
 #include "dtn/io/file.h"
+#include "tools/commands.h"
 #include "tools/chunk.h"
 #include "tools/connect.h"
 #include "tools/opt.h"
@@ -15,8 +16,6 @@
 #include <unistd.h>
 
 #define CREDIT 16
-
-int cmd_recv(int argc, char **argv);
 
 struct args {
 	const char *socket, *dir;

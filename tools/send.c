@@ -5,6 +5,7 @@
  */
 #include "bundle/admin.h"
 #include "bundle/bundle.h"
+#include "tools/commands.h"
 #include "tools/chunk.h"
 #include "tools/connect.h"
 #include "tools/opt.h"
@@ -19,8 +20,6 @@
 
 #define WINDOW 32
 #define STREAM_MAX (UINT64_C(1) << 30)
-
-int cmd_send(int argc, char **argv);
 
 struct args {
 	const char *socket, *source, *report, *report_to, *priority, *crc;

@@ -3,14 +3,13 @@
  * (dtn/daemon/control.c); --json prints it as it is, else every value gets a line, and every element
  * of a list one line of key=value. Start reading at cmd_status.
  */
+#include "tools/commands.h"
 #include "tools/connect.h"
 #include "tools/opt.h"
 #include "tools/out.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-
-int cmd_status(int argc, char **argv);
 
 struct args {
 	const char *socket;
