@@ -15,7 +15,7 @@
 static struct pending *pending_for(struct agent *a, mono now, const struct kept_eid *custodian);
 static mono flush_time(const struct agent *a, mono now, node_id custodian);
 static void flush(struct agent *a, mono now, struct pending *p);
-static size_t sequences_make(struct pending *p, struct ccs_sequence *s, struct range *runs);
+static size_t sequences_make(struct pending *p, struct ccs_sequence *s, size_t most, struct range *runs);
 static int item_order(const void *x, const void *y);
 static bool same_counter(const struct pending_item *x, const struct pending_item *y);
 static bool signal_read(struct agent *a, mono now, uint64_t id, const struct bundle *b);
@@ -152,15 +152,15 @@ static void flush(struct agent *a, mono now, struct pending *p)
 	uint8_t room[16384];
 	struct buf record = buf_of(room, sizeof room);
 	struct view payload;
-	size_t n;
+	size_t n, most = a->codes.bare_sequence ? 1 : CCS_SEQUENCES_MAX; /* custody.md D.8 */
 
 	while (p->is_used && p->n > 0) {
 		uint64_t id, n_accepted = 0, done;
 		struct own_bundle o = {.urgent = true};
 
 		qsort(p->item, p->n, sizeof *p->item, item_order);
-		n = sequences_make(p, s, runs);
-		done = n == CCS_SEQUENCES_MAX ? s[n - 1].numbers.cap : p->n;
+		n = sequences_make(p, s, most, runs);
+		done = n == most ? s[n - 1].numbers.cap : p->n;
 		record = buf_of(room, sizeof room);
 		ccs_write(&record, &a->codes, s, n);
 		payload = buf_view(&record);
@@ -190,7 +190,7 @@ static void flush(struct agent *a, mono now, struct pending *p)
 
 /* One sequence per counter and disposition, from sorted items. Of the last one, `cap` tells how
  * many items were used in all when not every one found room. */
-static size_t sequences_make(struct pending *p, struct ccs_sequence *s, struct range *runs)
+static size_t sequences_make(struct pending *p, struct ccs_sequence *s, size_t most, struct range *runs)
 {
 	size_t n = 0, used = 0;
 
@@ -198,7 +198,7 @@ static size_t sequences_make(struct pending *p, struct ccs_sequence *s, struct r
 		const struct pending_item *x = &p->item[i];
 
 		if (i == 0 || !same_counter(x, &p->item[i - 1])) {
-			if (n == CCS_SEQUENCES_MAX) {
+			if (n == most) {
 				s[n - 1].numbers.cap = i;
 				return n;
 			}
@@ -213,7 +213,7 @@ static size_t sequences_make(struct pending *p, struct ccs_sequence *s, struct r
 		(void)!ranges_add(&s[n - 1].numbers, x->seq_no, x->seq_no + 1);
 		used += s[n - 1].numbers.n - before;
 	}
-	if (n == CCS_SEQUENCES_MAX)
+	if (n == most)
 		s[n - 1].numbers.cap = p->n;
 	return n;
 }
