@@ -27,6 +27,7 @@
 #define READ_BYTES (1u << 16)
 #define POLL_NS 30000000L
 #define CALM_POLLS 15u /* an answer to what just came in is in the log by then */
+#define SCREEN_EVERY_NS INT64_C(100000000)
 #define PLAIN_EVERY_NS INT64_C(3000000000)
 
 struct options {
@@ -331,7 +332,7 @@ static void show(struct watch *w, const struct options *o, bool is_last)
 	char when[32], contacts[160], custody[128] = "", line[512];
 	uint64_t expect = o->expect ? o->expect : w->n_sourced;
 	size_t at = 0;
-	bool is_due = is_last || real_now() - w->last_print_ns >= (w->is_terminal ? 0 : PLAIN_EVERY_NS);
+	bool is_due = is_last || real_now() - w->last_print_ns >= (w->is_terminal ? SCREEN_EVERY_NS : PLAIN_EVERY_NS);
 
 	for (size_t k = 0; k < w->n_nodes && at < sizeof custody; k++)
 		at += (size_t)snprintf(custody + at, sizeof custody - at, " %s %lld", w->node[k].name,
