@@ -7,6 +7,7 @@ endif
 V       ?= release
 BUILD   ?= build
 O       := $(BUILD)/$(V)
+BIN     := $(if $(filter release,$(V)),$(BUILD),$(O))/bin
 Q       := $(if $(VERBOSE),,@)
 
 WARN    := -std=c17 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wmissing-prototypes -Wvla -Werror
@@ -38,7 +39,7 @@ RUNS_UNIT := $(addsuffix .run,$(UNIT))
 help: ## this list
 	$(Q)sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|'
 
-all: $(BUILD)/bin/owlt $(BUILD)/bin/owltd $(O)/libowlt.a ## build the programs into build/bin
+all: $(BIN)/owlt $(BIN)/owltd $(O)/libowlt.a ## build the programs into build/bin
 check: ## everything that can be tested here (installs what is missing first)
 	$(Q)tests/check
 unit: $(RUNS_UNIT) ## unit tests
@@ -71,9 +72,9 @@ install: all man ## into PREFIX (default /usr/local)
 clean: ## forget everything that was built
 	rm -rf $(BUILD)
 
-$(BUILD)/bin/owltd: $(call obj,$(OWLTD)) $(ARCHIVE)
+$(BIN)/owltd: $(call obj,$(OWLTD)) $(ARCHIVE)
 	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
-$(BUILD)/bin/owlt: $(call obj,$(OWLT)) $(ARCHIVE)
+$(BIN)/owlt: $(call obj,$(OWLT)) $(ARCHIVE)
 	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 $(ARCHIVE): $(call obj,$(SRC))
 	$(Q)rm -f $@ && ar rcs $@ $^
