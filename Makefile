@@ -18,7 +18,7 @@ OPT_cover   := -O0 -g --coverage
 NLFLAGS := $(shell pkg-config --cflags libnl-route-3.0 2>/dev/null)
 CFLAGS  := $(WARN) $(OPT_$(V)) $(EXTRA_CFLAGS) -I. -ffile-prefix-map=$(CURDIR)=. $(NLFLAGS) -MMD -MP
 LDFLAGS := $(OPT_$(V)) $(EXTRA_CFLAGS) -Wl,--as-needed
-LIBS    := -lcjson -llmdb -lcrypto -lpcap -lnl-route-3 -lnl-3 -lz -lm -lpthread
+LIBS    := -lcjson -llmdb -lcrypto -lpcap -lnl-route-3 -lnl-3 -lm -lpthread
 
 # Folders of the layer table. Everything in them but programs goes into one archive.
 FOLDERS := bundle/base bundle dtn/plan convergence dtn/store dtn/client dtn/route dtn/agent dtn/dataset \
