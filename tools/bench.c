@@ -9,6 +9,7 @@
 
 #include "tools/opt.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,6 +36,8 @@ static const struct row rows[] = {
 		"time"},
 	{"store", bench_store,
 		"durable commits of bundles of 1 kB, beside a bare pwrite and fdatasync"},
+	{"node", bench_node,
+		"a whole relay node: CPU a bundle, how it grows with its tables; allocations"},
 	{"instructions", bench_instructions,
 		"instructions of the same operations, counted by callgrind"},
 	{"udp", bench_udp,
@@ -49,14 +52,15 @@ struct args {
 
 static int lock_take(void);
 static int run_all(const char *name, struct out *o);
+static int run_loop(const char *operation, size_t n);
 
 int cmd_bench(int argc, char **argv)
 {
 	static const struct opt opts[] = {{"json", 0, OPT_FLAG, offsetof(struct args, json), NULL,
 						  "one JSON line a figure", NULL},
 		{"loop", 0, OPT_TEXT, offsetof(struct args, loop), "OPERATION",
-			"for profilers: parse, head, forward or build, COUNT times and nothing "
-			"else",
+			"for profilers: parse, head, forward, build, node, node-custody or "
+			"node-disk, COUNT times and nothing else",
 			NULL},
 		{"count", 0, OPT_U64, offsetof(struct args, count), "COUNT",
 			"how often; default 1000", NULL},
@@ -73,7 +77,7 @@ int cmd_bench(int argc, char **argv)
 	if (rest.done)
 		return rest.code;
 	if (a.loop)
-		return bench_codec_loop(a.loop, (size_t)a.count);
+		return run_loop(a.loop, (size_t)a.count);
 	int lock = lock_take();
 	if (lock < 0)
 		return EXIT_USAGE;
@@ -82,6 +86,13 @@ int cmd_bench(int argc, char **argv)
 	end = out_end(&o);
 	close(lock);
 	return code ? code : end;
+}
+
+static int run_loop(const char *operation, size_t n)
+{
+	int code;
+
+	return bench_node_loop(operation, n, &code) ? code : bench_codec_loop(operation, n);
 }
 
 static int lock_take(void)
@@ -166,4 +177,36 @@ double bench_least_ns(void (*run)(void *arg, size_t n), void *arg)
 		least = t < least ? t : least;
 	}
 	return (double)least / (double)n;
+}
+
+int bench_self(char path[BENCH_SELF])
+{
+	ssize_t n = readlink("/proc/self/exe", path, BENCH_SELF - 1);
+
+	if (n < 0 || memchr(path, '\'', (size_t)n))
+		return n < 0 ? -errno : -EINVAL;
+	path[n] = 0;
+	return 0;
+}
+
+int bench_dir_make(char dir[BENCH_DIR])
+{
+	snprintf(dir, BENCH_DIR, "./owlt-bench-XXXXXX");
+	if (mkdtemp(dir))
+		return 0;
+	dir[0] = 0;
+	return -errno;
+}
+
+void bench_dir_remove(const char *dir)
+{
+	DIR *d = dir[0] ? opendir(dir) : NULL;
+
+	if (!d)
+		return;
+	for (struct dirent *e; (e = readdir(d));)
+		if (e->d_name[0] != '.')
+			unlinkat(dirfd(d), e->d_name, 0);
+	closedir(d);
+	rmdir(dir);
 }

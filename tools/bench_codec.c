@@ -241,14 +241,15 @@ int bench_codec_loop(const char *operation, size_t n)
 		codec_free(x);
 		return 0;
 	}
-	return out_fail("bench: --loop %s: parse, head, forward or build", operation);
+	return out_fail("bench: --loop %s: parse, head, forward, build, node, node-custody or "
+			"node-disk", operation);
 }
 
 /* Instructions of a whole run of this program under callgrind; negative when there are none to be
  * had. */
 static double counted(const char *self, const char *operation, unsigned n)
 {
-	char command[4352], line[256];
+	char command[BENCH_SELF + 256], line[256];
 	double instructions = -1;
 
 	snprintf(command, sizeof command,
@@ -268,12 +269,10 @@ static double counted(const char *self, const char *operation, unsigned n)
 
 int bench_instructions(struct out *o)
 {
-	char self[4096];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+	char self[BENCH_SELF];
 
-	if (n < 0 || memchr(self, '\'', (size_t)n))
+	if (bench_self(self))
 		return out_fail("bench: this program does not know its own path");
-	self[n] = 0;
 	for (size_t k = 0; k < sizeof rows / sizeof rows[0]; k++) {
 		if (!rows[k].loop)
 			continue;

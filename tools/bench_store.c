@@ -7,7 +7,6 @@
 
 #include "dtn/store/store.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +22,7 @@ struct times {
 };
 
 struct bench {
-	char dir[64];
+	char dir[BENCH_DIR];
 	struct store *st;
 	int bare;
 	uint64_t bare_at;
@@ -80,10 +79,10 @@ static int bench_open(struct bench *b)
 {
 	struct store_limits l = store_limits_default();
 	char file[80];
+	int err = bench_dir_make(b->dir);
 
-	snprintf(b->dir, sizeof b->dir, "./owlt-bench-XXXXXX");
-	if (!mkdtemp(b->dir))
-		return -errno;
+	if (err)
+		return err;
 	b->bytes = malloc(1000 * RECORD);
 	if (!b->bytes)
 		return -ENOMEM;
@@ -92,7 +91,7 @@ static int bench_open(struct bench *b)
 	b->bare = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (b->bare < 0)
 		return -errno;
-	int err = -posix_fallocate(b->bare, 0, BARE_FILE);
+	err = -posix_fallocate(b->bare, 0, BARE_FILE);
 	if (!err && fsync(b->bare))
 		err = -errno;
 	return err ? err : store_disk_open(b->dir, &l, &b->st);
@@ -100,19 +99,11 @@ static int bench_open(struct bench *b)
 
 static void bench_close(struct bench *b)
 {
-	DIR *d = b->dir[0] ? opendir(b->dir) : NULL;
-
 	store_close(b->st);
 	if (b->bare >= 0)
 		close(b->bare);
 	free(b->bytes);
-	if (!d)
-		return;
-	for (struct dirent *e; (e = readdir(d));)
-		if (e->d_name[0] != '.')
-			unlinkat(dirfd(d), e->d_name, 0);
-	closedir(d);
-	rmdir(b->dir);
+	bench_dir_remove(b->dir);
 }
 
 static int measure(struct bench *b, size_t n, double seconds, struct times *store, struct times *bare)
