@@ -8,7 +8,8 @@
  * meanwhile: that many wait for a node without a route, and that many have left and are remembered.
  *
  * Allocations are what memcheck counts more in a run of 11 000 bundles than in one of 1 000: what the
- * start costs falls out. Start reading at relay_batch().
+ * start costs falls out. On disk, LMDB allocates at checkpoints, in the writer. Start reading at
+ * relay_batch().
  */
 #include "tools/bench.h"
 
