@@ -48,10 +48,23 @@ static void show_counters(struct daemon *d, struct json_writer *w)
 	jw_object_end(w);
 }
 
+static void show_reasons(struct json_writer *w, const char *key, const uint64_t *count,
+	const char *(*word)(unsigned reason))
+{
+	unsigned n = word == rule_name ? RULES : WHY_LAST;
+
+	jw_object(w, key);
+	for (unsigned i = 0; i < n; i++)
+		if (count[i])
+			jw_u64(w, word(i), count[i]);
+	jw_object_end(w);
+}
+
 static void show_summary(struct daemon *d, struct json_writer *w)
 {
 	struct node_stats s;
 
+	eventlog_drain(d); /* counters and reasons of one moment */
 	node_stats(d->node, &s);
 	jw_bool(w, "ready", !d->is_ending && !s.store.is_closed);
 	jw_bool(w, "lab", d->clock.is_lab);
@@ -74,6 +87,9 @@ static void show_summary(struct daemon *d, struct json_writer *w)
 	jw_bool(w, "closed", s.store.is_closed);
 	jw_object_end(w);
 	show_counters(d, w);
+	show_reasons(w, "rejected", d->reasons.rejected, rule_name);
+	show_reasons(w, "refused", d->reasons.refused, why_name);
+	show_reasons(w, "ignored", d->reasons.ignored, why_name);
 }
 
 static void put_time(struct json_writer *w, const char *key, mono at)
@@ -104,6 +120,7 @@ static void show_links(struct daemon *d, struct json_writer *w)
 		jw_u64(w, "frames_rx", s.frames_rx);
 		jw_u64(w, "bundles_tx", s.bundles_tx);
 		jw_u64(w, "bundles_rx", s.bundles_rx);
+		jw_u64(w, "keepalives_rx", s.keepalives_rx);
 		jw_u64(w, "tx_bytes", s.bytes_tx);
 		jw_u64(w, "rx_bytes", s.bytes_rx);
 		jw_object_end(w);

@@ -4,6 +4,8 @@
 #ifndef OWLT_DAEMON_DAEMON_H
 #define OWLT_DAEMON_DAEMON_H
 
+#include "bundle/events.h"
+#include "bundle/rule.h"
 #include "dtn/client/packet.h"
 #include "dtn/daemon/config.h"
 #include "dtn/io/clock.h"
@@ -53,6 +55,13 @@ struct eventlog {
 	unsigned n_lines, n_left_out;
 };
 
+/* What was not taken, by reason, since start: told by events, so it is what the log would say. */
+struct reasons {
+	uint64_t rejected[RULES];   /* bundle_rejected by rule */
+	uint64_t refused[WHY_LAST]; /* bundle_refused by word */
+	uint64_t ignored[WHY_LAST]; /* frame_ignored by word */
+};
+
 struct daemon {
 	struct daemon_cfg cfg;
 	struct clock clock;
@@ -68,6 +77,7 @@ struct daemon {
 	int signal_fd, listen_fd;
 	struct client **client; /* cfg.max_clients slots */
 	struct eventlog log;
+	struct reasons reasons;
 	uint8_t *packet; /* scratch for one message */
 	bool is_ending, is_stopped;
 	int64_t stop_at_ns;

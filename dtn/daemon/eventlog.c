@@ -15,6 +15,7 @@
 #define LINES_PER_S 2000
 #define RING_RECORDS 16384
 
+static void count_reason(struct reasons *n, const struct trace_rec *r);
 static enum log_level level_of(const struct trace_rec *r);
 static void print_line(struct daemon *d, enum log_level level, const char *area, struct view json);
 static const char *link_name(const void *arg, unsigned link);
@@ -69,6 +70,7 @@ void eventlog_drain(struct daemon *d)
 		enum log_level level = level_of(&r);
 		size_t at = out.len;
 
+		count_reason(&d->reasons, &r);
 		if (d->log.file.fd < 0 && level > d->cfg.log_level)
 			continue;
 		ctx.real_ns = clock_unix_ns_at(&d->clock, r.at);
@@ -80,6 +82,28 @@ void eventlog_drain(struct daemon *d)
 			write_out(d, &out);
 	}
 	write_out(d, &out);
+}
+
+static void add_one(uint64_t *count, size_t most, uint64_t reason)
+{
+	count[reason < most ? reason : 0]++;
+}
+
+static void count_reason(struct reasons *n, const struct trace_rec *r)
+{
+	switch ((enum trace_ev)r->ev) {
+	case EV_bundle_rejected:
+		add_one(n->rejected, RULES, r->a[1]);
+		break;
+	case EV_bundle_refused:
+		add_one(n->refused, WHY_LAST, r->a[1]);
+		break;
+	case EV_frame_ignored:
+		add_one(n->ignored, WHY_LAST, r->a[1]);
+		break;
+	default:
+		break;
+	}
 }
 
 static bool may_print(struct daemon *d)

@@ -324,6 +324,7 @@ static void take_events(struct node *n, mono now, unsigned at)
 				n->trace, now, frame_ignored, at, why_find(ev.why), ev.frame_bytes);
 			break;
 		case CL_KEEPALIVE:
+			l->stats.keepalives_rx++;
 			break;
 		}
 	}

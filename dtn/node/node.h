@@ -135,6 +135,7 @@ bool node_drain(struct node *n, mono now);
 
 struct node_link_stats {
 	uint64_t frames_tx, frames_rx, bundles_tx, bundles_rx, bytes_tx, bytes_rx;
+	uint64_t keepalives_rx;
 	bool tx_open, rx_open;
 	mono until;
 	uint64_t n_queued;
