@@ -55,7 +55,7 @@ demo: ## Earth, a relay and Mars: FILE=path sends your own file
 	$(Q)tests/need-deps build && $(MAKE) -s all && tools/demo.sh $(FILE)
 bench: all ## what things cost here, beside the machine's own limits
 	$(Q)tests/run-bench
-long: ## fuzzing, torture, oracle and valgrind in full
+long: ## make check with far more simulations, kills, fuzzing and memcheck
 	$(Q)tests/run-long
 asan: ## unit tests with address and undefined-behaviour sanitizers
 	$(Q)$(MAKE) -s unit V=asan

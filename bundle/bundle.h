@@ -55,9 +55,9 @@ struct bundle_rules bundle_rules_default(void);
 
 /* Why a bundle was not accepted: a row of rule.def, with the place. */
 struct bundle_fault {
-	unsigned rule; /* enum rule; 0 = none */
-	size_t at;     /* bytes from the start */
-	int err;       /* the codec's error, negative, or 0 */
+	unsigned rule;   /* enum rule; 0 = none */
+	size_t at;       /* bytes from the start */
+	int err;         /* the codec's error, negative, or 0 */
 	bool primary_ok; /* the primary block's CRC is good: a report may be addressed */
 };
 
@@ -81,7 +81,7 @@ struct bundle {
 	uint64_t seq;
 	uint64_t lifetime_ms;
 	uint64_t frag_off, total_len; /* where flags & BUNDLE_FRAGMENT */
-	struct view primary;	      /* its encoding */
+	struct view primary;          /* its encoding */
 	/* canonical blocks in order; the payload is the last */
 	struct block block[BUNDLE_BLOCKS_MAX];
 	unsigned n_blocks;
@@ -122,7 +122,7 @@ struct block_spec {
  * others. */
 struct bundle_spec {
 	uint64_t flags;
-	enum crc_type crc_type; /* of the primary block */
+	enum crc_type crc_type;       /* of the primary block */
 	enum crc_type block_crc_type; /* of all canonical blocks written here */
 	struct eid dest, source, report_to;
 	dtntime created_ms;
@@ -150,23 +150,23 @@ int bundle_build(struct buf *out, const struct bundle_spec *spec, struct view pa
 
 /* What a forwarder changes; all else keeps its bytes. */
 struct bundle_edit {
-	bool set_prev;	/* replace or insert the previous node block; off: only remove an old one */
+	bool set_prev; /* replace or insert the previous node block; off: only remove an old one */
 	struct eid prev;
-	bool set_age;	/* where the bundle has an age block */
+	bool set_age; /* where the bundle has an age block */
 	uint64_t age_ms;
-	bool set_hop;	/* where the bundle has a hop count block */
+	bool set_hop; /* where the bundle has a hop count block */
 	uint64_t hop_count;
-	bool set_cteb;	/* replace (or insert) the custody block */
+	bool set_cteb; /* replace (or insert) the custody block */
 	struct cteb cteb;
 	struct custody_codes custody;
 	enum crc_type crc_type; /* of blocks that are inserted; changed ones keep theirs */
-	uint64_t discard;	/* bit k: leave out block[k] (unprocessable, 5.6 step 4) */
+	uint64_t discard;       /* bit k: leave out block[k] (unprocessable, 5.6 step 4) */
 };
 
 /* Writes the changed head of a bundle that was read from a head or whole. -E_OVERFLOW; -E_RULE for
  * a bundle in a definite outer array. */
-int bundle_forward_head(struct buf *head, const struct bundle *b, const struct bundle_edit *edit)
-	MUST_USE;
+int bundle_forward_head(
+	struct buf *head, const struct bundle *b, const struct bundle_edit *edit) MUST_USE;
 
 /* Identity for duplicate tables: source, creation, sequence, and fragment offset and length. */
 uint64_t bundle_id_hash(const struct bundle *b, uint64_t k0, uint64_t k1);

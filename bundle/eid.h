@@ -23,7 +23,7 @@ typedef uint64_t node_id;
 
 struct eid {
 	uint64_t scheme;  /* code point; unknown ones are kept */
-	node_id node;	  /* NODE_NONE for null and for unknown schemes */
+	node_id node;     /* NODE_NONE for null and for unknown schemes */
 	uint64_t service; /* ipn number; dtn: 0 for the administrative endpoint, else a hash */
 	/* dtn: "//node/demux"; unknown scheme: its CBOR; ipn: empty. Borrowed from what was read */
 	struct view ssp;

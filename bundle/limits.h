@@ -5,14 +5,14 @@
 #ifndef OWLT_BUNDLE_LIMITS_H
 #define OWLT_BUNDLE_LIMITS_H
 
-#define BUNDLE_BLOCKS_MAX 64	 /* canonical blocks, payload included */
-#define BUNDLE_HEAD_MAX 65536	 /* bytes before the payload's data */
-#define BUNDLE_TAIL_MAX 16	 /* payload CRC, breaks */
-#define EID_SSP_MAX 1023	 /* bytes of text of a dtn SSP */
-#define EID_TEXT_MAX 1100	 /* an EID as text with its terminator */
-#define CBOR_DEPTH_MAX 8	 /* nesting that is skipped over */
-#define CCS_SEQUENCES_MAX 64	 /* sequences in one compressed custody signal */
-#define CCS_RUNS_MAX 1024	 /* runs in one sequence */
-#define ADMIN_RECORD_MAX 65536	 /* bytes of an administrative record */
+#define BUNDLE_BLOCKS_MAX 64   /* canonical blocks, payload included */
+#define BUNDLE_HEAD_MAX 65536  /* bytes before the payload's data */
+#define BUNDLE_TAIL_MAX 16     /* payload CRC, breaks */
+#define EID_SSP_MAX 1023       /* bytes of text of a dtn SSP */
+#define EID_TEXT_MAX 1100      /* an EID as text with its terminator */
+#define CBOR_DEPTH_MAX 8       /* nesting that is skipped over */
+#define CCS_SEQUENCES_MAX 64   /* sequences in one compressed custody signal */
+#define CCS_RUNS_MAX 1024      /* runs in one sequence */
+#define ADMIN_RECORD_MAX 65536 /* bytes of an administrative record */
 
 #endif

@@ -23,8 +23,8 @@ struct capture;
 
 /* A new file. note: what is said about the whole run, a line. limit_bytes: the file ends there,
  * with a comment that says so; frames after that are counted. 0 or -errno. */
-int capture_create(struct capture **out, const char *path, const char *note, uint64_t limit_bytes)
-	MUST_USE;
+int capture_create(
+	struct capture **out, const char *path, const char *note, uint64_t limit_bytes) MUST_USE;
 /* The next interface, numbered from 0; before the first frame. */
 int capture_interface(struct capture *c, const char *name) MUST_USE;
 
@@ -33,7 +33,7 @@ struct capture_frame {
 	int64_t unix_ns;
 	enum capture_way way;
 	char comment[CAPTURE_COMMENT_MAX]; /* "" = none */
-	struct view bytes; /* reading: until the next call */
+	struct view bytes;                 /* reading: until the next call */
 };
 
 /* Into the buffer; written when that is full. Errors are latched for capture_flush(). */

@@ -164,7 +164,8 @@ static int read_interface(struct capture_reader *r, struct view body)
 	options = view_sub(body, 8, body.n - 8);
 	while (next_option(&options, &code, &value))
 		if (code == 2)
-			memcpy(name, value.p, value.n < CAPTURE_NAME_MAX ? value.n : CAPTURE_NAME_MAX - 1);
+			memcpy(name, value.p,
+				value.n < CAPTURE_NAME_MAX ? value.n : CAPTURE_NAME_MAX - 1);
 	return 0;
 }
 

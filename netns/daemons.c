@@ -87,8 +87,9 @@ bool daemon_ended(struct lab *l, pid_t pid, int status)
 		daemon_answer(l, k, "error it ended before it was ready; see its owltd.log");
 		if (n->is_asked)
 			return false;
-		len = snprintf(text, sizeof text, WIFSIGNALED(status) ?
-			"died of signal %d; see " : "ended with exit code %d; see ",
+		len = snprintf(text, sizeof text,
+			WIFSIGNALED(status) ? "died of signal %d; see "
+					    : "ended with exit code %d; see ",
 			WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 		rundir_path(l, "nodes/%s/owltd.log", l->topo->node[k].name, text + len);
 		say(l, k, text);

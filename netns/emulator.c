@@ -33,8 +33,8 @@
 
 struct loop {
 	int signal_fd, timer_fd;
-	int64_t armed;	   /* what the timer is set to */
-	int64_t account;   /* ns of looking at the clock that we may do */
+	int64_t armed;   /* what the timer is set to */
+	int64_t account; /* ns of looking at the clock that we may do */
 	int64_t paid_at;
 	int64_t flush_at, report_at;
 	bool is_stopping;
@@ -51,8 +51,8 @@ static int take_all(struct emulator *e);
 static void take(struct emulator *e, const struct wire_frame *f);
 static bool is_expected(const struct emulator_dir *d, struct view frame);
 static void pass(struct emulator *e, unsigned dir, const struct wire_frame *f);
-static void start_copies(struct emulator *e, unsigned dir, const struct link_fate *fate,
-	struct flight *copy[2]);
+static void start_copies(
+	struct emulator *e, unsigned dir, const struct link_fate *fate, struct flight *copy[2]);
 static unsigned deliver(struct emulator *e);
 static void delivered(struct emulator *e, struct flight *x, bool is_sent, int64_t now);
 static void record(struct emulator *e, unsigned dir, const struct capture_frame *f);
@@ -181,7 +181,8 @@ static int set_up_capture(struct emulator *e)
 
 	if (!e->cfg->capture_path)
 		return 0;
-	err = capture_create(&e->capture, e->cfg->capture_path, e->cfg->note, e->cfg->capture_limit);
+	err = capture_create(
+		&e->capture, e->cfg->capture_path, e->cfg->note, e->cfg->capture_limit);
 	for (unsigned k = 0; !err && k < e->n_dirs; k++) {
 		const struct topo_link *l = &t->link[k / 2];
 		char name[CAPTURE_NAME_MAX];
@@ -262,7 +263,7 @@ static bool is_expected(const struct emulator_dir *d, struct view frame)
 		return false;
 	fragment = ((unsigned)ip[6] << 8 | ip[7]) & 0x3fff; /* more fragments, offset */
 	return ip[0] >> 4 == 4 && ip[9] == 17 && fragment == 0 && be32_get(ip + 12) == d->from_ip &&
-		be32_get(ip + 16) == d->to_ip;
+	       be32_get(ip + 16) == d->to_ip;
 }
 
 static void pass(struct emulator *e, unsigned dir, const struct wire_frame *f)
@@ -294,8 +295,8 @@ static void pass(struct emulator *e, unsigned dir, const struct wire_frame *f)
 	start_copies(e, dir, &fate, copy);
 }
 
-static void start_copies(struct emulator *e, unsigned dir, const struct link_fate *fate,
-	struct flight *copy[2])
+static void start_copies(
+	struct emulator *e, unsigned dir, const struct link_fate *fate, struct flight *copy[2])
 {
 	unsigned kept = fate->n_flips < 8 ? fate->n_flips : 8;
 
@@ -330,8 +331,8 @@ static unsigned deliver(struct emulator *e)
 
 	while (n < WIRE_BATCH && (x = flights_first(&e->flights)) && x->due.key <= now) {
 		flights_land(&e->flights, x);
-		f[n] = (struct wire_frame){.ifindex = e->dir[x->dir].out_ifindex,
-			.bytes = view_of(x->bytes, x->n)};
+		f[n] = (struct wire_frame){
+			.ifindex = e->dir[x->dir].out_ifindex, .bytes = view_of(x->bytes, x->n)};
 		batch[n++] = x;
 	}
 	if (n == 0)
@@ -386,7 +387,8 @@ static void keep_house(struct emulator *e, struct loop *l)
 		if (e->capture && capture_flush(e->capture) != 0) {
 			capture_close(e->capture); /* a full disk ends the capture, not the lab */
 			e->capture = NULL;
-			fprintf(stderr, "owlt lab: the capture could not be written and ends here\n");
+			fprintf(stderr,
+				"owlt lab: the capture could not be written and ends here\n");
 		}
 	}
 	if (now >= l->report_at) {

@@ -31,11 +31,11 @@ struct emulator_shared {
 
 struct emulator_cfg {
 	const struct topo *topo;
-	const int (*ifindex)[2]; /* by link and side: our ends */
-	int ns_fd;		 /* the namespace they are in */
+	const int (*ifindex)[2];  /* by link and side: our ends */
+	int ns_fd;                /* the namespace they are in */
 	const char *capture_path; /* NULL: no capture */
 	const char *links_path;
-	const char *note;	  /* line at the head of the capture */
+	const char *note; /* line at the head of the capture */
 	uint64_t capture_limit, memory_limit, seed;
 	int ready_fd; /* one byte is written when it is set up and measured */
 	int start_fd; /* then struct lab_clock is read from here */
@@ -58,9 +58,9 @@ struct emulator_dir {
 	enum { A_TO_B, B_TO_A } way;
 	int in_ifindex, out_ifindex;
 	uint32_t from_ip, to_ip;
-	mono last; /* the model's time never goes back */
-	uint64_t kernel_frames;	/* what a kernel said by itself: dropped, must stay 0 */
-	uint64_t lost_memory;	/* no room for it; not shown to the model */
+	mono last;               /* the model's time never goes back */
+	uint64_t kernel_frames;  /* what a kernel said by itself: dropped, must stay 0 */
+	uint64_t lost_memory;    /* no room for it; not shown to the model */
 	uint64_t lost_interface; /* the kernel would not take it at delivery */
 };
 

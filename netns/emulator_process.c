@@ -14,17 +14,19 @@
 
 #define PATIENCE_NS (5 * NS_PER_S)
 
-static void become_emulator(const struct emulator_process *p, const struct lab *l, const int fd[2],
-	pid_t parent);
+static void become_emulator(
+	const struct emulator_process *p, const struct lab *l, const int fd[2], pid_t parent);
 
-int emulator_process_start(struct emulator_process *p, const struct lab *l, const int *close_fd, unsigned n)
+int emulator_process_start(
+	struct emulator_process *p, const struct lab *l, const int *close_fd, unsigned n)
 {
 	int ready[2], go[2];
 	pid_t parent = getpid();
 	char byte;
 	ssize_t got;
 
-	p->shared = mmap(NULL, sizeof *p->shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	p->shared = mmap(
+		NULL, sizeof *p->shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (p->shared == MAP_FAILED)
 		return -ENOMEM;
 	if (pipe2(ready, O_CLOEXEC) < 0)
@@ -82,8 +84,8 @@ int emulator_process_stop(struct emulator_process *p)
 }
 
 /* In the child; does not return. fd: where to say "ready", where to wait for the clock. */
-static void become_emulator(const struct emulator_process *p, const struct lab *l, const int fd[2],
-	pid_t parent)
+static void become_emulator(
+	const struct emulator_process *p, const struct lab *l, const int fd[2], pid_t parent)
 {
 	const struct lab_options *opt = l->opt;
 	char capture[LAB_PATH_MAX], links[LAB_PATH_MAX], note[160];
@@ -104,6 +106,7 @@ static void become_emulator(const struct emulator_process *p, const struct lab *
 	setpgid(0, 0);
 	rundir_path(l, "frames.pcapng", NULL, capture);
 	rundir_path(l, "links.json", NULL, links);
-	snprintf(note, sizeof note, "lab %s, speed %g; times are lab time", l->topo->name, l->speed);
+	snprintf(
+		note, sizeof note, "lab %s, speed %g; times are lab time", l->topo->name, l->speed);
 	_exit(emulator_run(&cfg));
 }

@@ -8,15 +8,15 @@
 #include "netns/lab.h"
 
 struct emulator_process {
-	pid_t pid;    /* 0 = none */
-	int start_fd; /* where it waits for the clock line; -1 */
+	pid_t pid;                      /* 0 = none */
+	int start_fd;                   /* where it waits for the clock line; -1 */
 	struct emulator_shared *shared; /* lives as long as the runner */
 };
 
 /* Forks it; returns when it is set up and has measured the machine. Descriptors close_fd[0..n-1] are the
  * runner's alone. 0 or -errno. */
-int emulator_process_start(struct emulator_process *p, const struct lab *l, const int *close_fd, unsigned n)
-	MUST_USE;
+int emulator_process_start(
+	struct emulator_process *p, const struct lab *l, const int *close_fd, unsigned n) MUST_USE;
 /* Lab time begins. */
 int emulator_process_go(struct emulator_process *p, const struct lab_clock *clock) MUST_USE;
 /* SIGTERM, and SIGKILL after five seconds; its wait status. */

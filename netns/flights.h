@@ -13,9 +13,9 @@
 struct flight {
 	struct heap_node due; /* key: lab time, us */
 	struct flight *next;  /* among free ones */
-	unsigned dir;	      /* whose */
+	unsigned dir;         /* whose */
 	unsigned class;
-	bool is_copy;  /* a duplicate */
+	bool is_copy;     /* a duplicate */
 	unsigned n_flips; /* bits that were damaged */
 	uint32_t n;
 	uint8_t bytes[];

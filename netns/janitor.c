@@ -114,6 +114,7 @@ static void take_line(struct chores *c, char *line)
 	line[strcspn(line, "\n")] = 0;
 	if (line[0] == 'n' && c->n_inodes < SPACES_MAX)
 		c->inode[c->n_inodes++] = strtoull(line + 2, NULL, 10);
-	else if (line[0] == 'f' && c->n_files < FILES_MAX && (c->file[c->n_files] = strdup(line + 2)))
+	else if (line[0] == 'f' && c->n_files < FILES_MAX &&
+		 (c->file[c->n_files] = strdup(line + 2)))
 		c->n_files++;
 }

@@ -50,7 +50,8 @@ void lab_each(void (*each)(void *ctx, const char *path), void *ctx)
 		for (int i = 0; i < n; i++) {
 			const char *dot = strrchr(entry[i]->d_name, '.');
 
-			if (dot && strcmp(dot, ".json") == 0 && join(path, dir, "/", entry[i]->d_name))
+			if (dot && strcmp(dot, ".json") == 0 &&
+				join(path, dir, "/", entry[i]->d_name))
 				each(ctx, path);
 			free(entry[i]);
 		}
@@ -197,7 +198,7 @@ static bool place(unsigned k, char dir[LAB_PATH_MAX])
 		return false;
 	*slash = 0;
 	return join(dir, self, k == 1 ? "/../../netns/labs" : "/../share/owlt/labs", "") &&
-		access(dir, X_OK) == 0;
+	       access(dir, X_OK) == 0;
 }
 
 static bool is_file(const char *path)

@@ -19,17 +19,17 @@ struct lab_options {
 	const char *lab;     /* name or path */
 	const char *run_dir; /* NULL: ./runs/LAB-TIME */
 	const char *program; /* path of owltd */
-	int64_t for_us;	     /* lab time to run for; < 0: to the topology's or the plan's end */
-	double speed;	     /* 0: the topology's */
+	int64_t for_us;      /* lab time to run for; < 0: to the topology's or the plan's end */
+	double speed;        /* 0: the topology's */
 	uint64_t seed, capture_limit, memory_limit;
 	bool no_capture, is_background;
 };
 
 struct lab_node {
-	int ns_fd, out_fd; /* its namespace; what its daemon prints */
-	pid_t pid;	   /* of its owltd; 0 = not running */
+	int ns_fd, out_fd;       /* its namespace; what its daemon prints */
+	pid_t pid;               /* of its owltd; 0 = not running */
 	bool is_ready, is_asked; /* asked: its end was ordered */
-	int waiter;	   /* who wants to know when it is ready; -1 */
+	int waiter;              /* who wants to know when it is ready; -1 */
 };
 
 struct lab {

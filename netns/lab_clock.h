@@ -17,7 +17,7 @@
 struct lab_clock {
 	int64_t mono0_ns; /* CLOCK_MONOTONIC at lab time 0 */
 	dtntime dtn0_ms;  /* DTN time at lab time 0 */
-	double speed;	  /* lab seconds per real second */
+	double speed;     /* lab seconds per real second */
 };
 
 static inline int64_t clock_now_ns(clockid_t id)
@@ -45,7 +45,7 @@ static inline int64_t lab_clock_mono_ns(const struct lab_clock *c, mono lab_us)
 static inline int64_t lab_clock_unix_ns(const struct lab_clock *c, int64_t mono_ns)
 {
 	return ((int64_t)c->dtn0_ms + DTN_EPOCH_UNIX_S * 1000) * NS_PER_MS +
-		(int64_t)((double)(mono_ns - c->mono0_ns) * c->speed);
+	       (int64_t)((double)(mono_ns - c->mono0_ns) * c->speed);
 }
 
 #endif

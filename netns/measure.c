@@ -100,7 +100,8 @@ static int trial(struct wire *node, struct wire *emulator, const int ifindex[2],
 	uint64_t n_frames = 0;
 
 	for (unsigned k = 0; k < WIRE_BATCH; k++)
-		out[k] = (struct wire_frame){.ifindex = ifindex[0], .bytes = view_of(zeros, sizeof zeros)};
+		out[k] = (struct wire_frame){
+			.ifindex = ifindex[0], .bytes = view_of(zeros, sizeof zeros)};
 	/* A new pair does not carry frames at once. */
 	for (int n = 0; n == 0 && now - start < PATIENCE_NS; now = clock_now_ns(CLOCK_MONOTONIC)) {
 		wire_send(node, out, 1, is_sent);

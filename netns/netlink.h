@@ -16,7 +16,7 @@ struct veth_end {
 	const char *name;   /* at most 15 bytes */
 	const uint8_t *mac; /* 6 bytes; NULL: the kernel's choice */
 	uint64_t mtu_bytes;
-	int ns_fd;	    /* the namespace it is made in; -1: the handle's own */
+	int ns_fd; /* the namespace it is made in; -1: the handle's own */
 };
 
 /* 0 or -errno. */
@@ -24,8 +24,8 @@ int netlink_open(struct netlink **out) MUST_USE;
 void netlink_close(struct netlink *nl);
 /* Makes a pair, each end at once in its own namespace, both still down (a pair that is made with
  * IFF_UP fails with ENOTCONN). */
-int netlink_veth(struct netlink *nl, const struct veth_end *here, const struct veth_end *there)
-	MUST_USE;
+int netlink_veth(
+	struct netlink *nl, const struct veth_end *here, const struct veth_end *there) MUST_USE;
 int netlink_up(struct netlink *nl, int ifindex) MUST_USE;
 /* IPv4 addresses are numbers in host order. */
 int netlink_address(struct netlink *nl, int ifindex, uint32_t ip, unsigned prefix) MUST_USE;

@@ -62,7 +62,8 @@ int pcap_source_read(struct pcap_source *s, struct capture_frame *f)
 	if (got == 0)
 		return 0;
 	*f = (struct capture_frame){.bytes = view_of(bytes, h->caplen)};
-	f->unix_ns = (int64_t)h->ts.tv_sec * 1000000000 + (int64_t)h->ts.tv_usec * (s->is_nano ? 1 : 1000);
+	f->unix_ns = (int64_t)h->ts.tv_sec * 1000000000 +
+		     (int64_t)h->ts.tv_usec * (s->is_nano ? 1 : 1000);
 	return 1;
 }
 

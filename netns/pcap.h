@@ -12,7 +12,8 @@
 struct pcap_source;
 
 /* 0, or -EPERM, -ENODEV, -EIO with a sentence in why. Ethernet only. */
-int pcap_source_open(struct pcap_source **out, const char *interface, char why[PCAP_WHY_MAX]) MUST_USE;
+int pcap_source_open(
+	struct pcap_source **out, const char *interface, char why[PCAP_WHY_MAX]) MUST_USE;
 void pcap_source_close(struct pcap_source *s);
 int pcap_source_fd(const struct pcap_source *s);
 /* 1 and a frame (until the next call), 0 = none now, negative = it ended. */

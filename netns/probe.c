@@ -54,7 +54,8 @@ static int probe_node(struct lab *l, size_t node, struct wire *far)
 		if ((k % 2 == 0 ? t->a : t->b) != node)
 			continue;
 		build_near_name(l, k / 2, name);
-		pair[n++] = (struct pair){.near = (int)if_nametoindex(name), .far = l->ifindex[k / 2][k % 2]};
+		pair[n++] = (struct pair){
+			.near = (int)if_nametoindex(name), .far = l->ifindex[k / 2][k % 2]};
 	}
 	if (!err)
 		err = probe_pairs(pair, n, near, far);

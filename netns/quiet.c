@@ -108,7 +108,8 @@ static int n_features(int fd, const char *name, unsigned *n)
 {
 	union {
 		struct ethtool_sset_info info;
-		uint8_t room[sizeof(struct ethtool_sset_info) + sizeof(uint32_t)]; /* one answer behind it */
+		uint8_t room[sizeof(struct ethtool_sset_info) +
+			     sizeof(uint32_t)]; /* one answer behind it */
 	} q = {.info = {.cmd = ETHTOOL_GSSET_INFO, .sset_mask = 1u << ETH_SS_FEATURES}};
 	int err = ethtool(fd, name, &q);
 

@@ -22,8 +22,7 @@ bool emulator_is_balanced(const struct emulator_dir *d)
 	uint64_t in = c->frames_in + d->lost_memory;
 	uint64_t out = c->frames_out - d->lost_interface;
 
-	return link_balanced(&d->model) &&
-		in + c->duplicated == out + dropped(d) + c->in_flight;
+	return link_balanced(&d->model) && in + c->duplicated == out + dropped(d) + c->in_flight;
 }
 
 int emulator_report(struct emulator *e)

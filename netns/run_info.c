@@ -19,8 +19,8 @@
 #include <unistd.h>
 
 static int connect_to(const char *path);
-static void become_program(const struct run_info *r, const struct json *node, char **argv,
-	pid_t parent);
+static void become_program(
+	const struct run_info *r, const struct json *node, char **argv, pid_t parent);
 static void put_own_folder_first(void);
 static int watch(pid_t program, pid_t runner);
 
@@ -54,7 +54,8 @@ int run_info_open(struct run_info *r, const char *lab)
 			close(fd);
 	}
 	if (err)
-		fprintf(stderr, "owlt lab: %s: no such lab runs here; `owlt lab up %s` starts it\n", lab, lab);
+		fprintf(stderr, "owlt lab: %s: no such lab runs here; `owlt lab up %s` starts it\n",
+			lab, lab);
 	return err;
 }
 
@@ -68,7 +69,8 @@ const struct json *run_info_node(const struct run_info *r, const char *name)
 	const struct json *nodes = json_get(r->doc, "nodes");
 
 	for (const struct json *n = json_first(nodes); n; n = json_next(n)) {
-		const char *its = json_text(json_get(n, "name")), *id = json_text(json_get(n, "id"));
+		const char *its = json_text(json_get(n, "name")),
+			   *id = json_text(json_get(n, "id"));
 
 		if ((its && strcmp(its, name) == 0) || (id && strcmp(id, name) == 0))
 			return n;
@@ -98,7 +100,8 @@ int run_info_ask(const struct run_info *r, const char *line)
 	if (strncmp(answer, "ok", 2) == 0)
 		return 0;
 	fprintf(stderr, "owlt lab: %s: %s\n", line,
-		strncmp(answer, "error ", 6) == 0 ? answer + 6 : "the lab ended before it answered");
+		strncmp(answer, "error ", 6) == 0 ? answer + 6
+						  : "the lab ended before it answered");
 	return -E_REFUSED;
 }
 
@@ -145,8 +148,8 @@ static int connect_to(const char *path)
 }
 
 /* In the child; does not return. */
-static void become_program(const struct run_info *r, const struct json *node, char **argv,
-	pid_t parent)
+static void become_program(
+	const struct run_info *r, const struct json *node, char **argv, pid_t parent)
 {
 	const char *sock = json_text(json_get(node, "socket"));
 	uint64_t ns_fd = 0;
@@ -184,7 +187,8 @@ static void put_own_folder_first(void)
 	if (!slash)
 		return;
 	*slash = 0;
-	if ((size_t)snprintf(all, sizeof all, "%s:%s", self, path ? path : "/usr/bin:/bin") < sizeof all)
+	if ((size_t)snprintf(all, sizeof all, "%s:%s", self, path ? path : "/usr/bin:/bin") <
+		sizeof all)
 		setenv("PATH", all, 1);
 }
 

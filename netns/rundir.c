@@ -96,8 +96,10 @@ static int make_dirs(const struct lab *l)
 	for (size_t k = 0; !err && k < l->topo->n_nodes; k++) {
 		rundir_path(l, "nodes/%s/owltd.sock", l->topo->node[k].name, path);
 		if (strlen(path) > LAB_SOCKET_PATH_MAX) {
-			fprintf(stderr, "owlt lab: %s: too long for a socket (%d bytes at most);"
-				" choose a shorter directory with -o\n", path, LAB_SOCKET_PATH_MAX);
+			fprintf(stderr,
+				"owlt lab: %s: too long for a socket (%d bytes at most);"
+				" choose a shorter directory with -o\n",
+				path, LAB_SOCKET_PATH_MAX);
 			return -ENAMETOOLONG;
 		}
 		for (size_t i = 0; !err && i < sizeof part / sizeof *part; i++) {
@@ -238,8 +240,8 @@ static void write_link(const struct lab *l, unsigned link, size_t node, struct j
 	jw_text(w, "cl", view_text("udp"));
 	text_of(w, "local", "%u.%u.%u.%u:%u", ip >> 24, ip >> 16 & 255, ip >> 8 & 255, ip & 255,
 		LAB_UDP_PORT);
-	text_of(w, "remote", "%u.%u.%u.%u:%u", peer_ip >> 24, peer_ip >> 16 & 255, peer_ip >> 8 & 255,
-		peer_ip & 255, LAB_UDP_PORT);
+	text_of(w, "remote", "%u.%u.%u.%u:%u", peer_ip >> 24, peer_ip >> 16 & 255,
+		peer_ip >> 8 & 255, peer_ip & 255, LAB_UDP_PORT);
 	jw_text(w, "peer", view_text(peer));
 	jw_u64(w, "mtu", t->mtu_bytes);
 	text_of(w, "guard", "%.3fms", guard_ms > 1.0 ? guard_ms : 1.0);

@@ -69,7 +69,8 @@ static void tear_down(struct runner *r);
 
 int runner_run(const struct lab_options *opt, int ready_fd)
 {
-	struct runner r = {.emulator = {.start_fd = -1}, .signal_fd = -1, .listen_fd = -1, .down_fd = -1};
+	struct runner r = {
+		.emulator = {.start_fd = -1}, .signal_fd = -1, .listen_fd = -1, .down_fd = -1};
 	int err = set_up(&r, opt), status;
 
 	if (!err)
@@ -92,14 +93,16 @@ int runner_run(const struct lab_options *opt, int ready_fd)
 
 void runner_default_dir(const char *lab, char dir[LAB_PATH_MAX])
 {
-	const char *slash = strrchr(lab, '/'), *name = slash ? slash + 1 : lab, *dot = strrchr(name, '.');
+	const char *slash = strrchr(lab, '/'), *name = slash ? slash + 1 : lab,
+		   *dot = strrchr(name, '.');
 	time_t now = time(NULL);
 	struct tm tm;
 	char text[32];
 
 	gmtime_r(&now, &tm);
 	strftime(text, sizeof text, "%Y%m%dT%H%M%SZ", &tm);
-	snprintf(dir, LAB_PATH_MAX, "runs/%.*s-%s", (int)(dot ? dot - name : (long)strlen(name)), name, text);
+	snprintf(dir, LAB_PATH_MAX, "runs/%.*s-%s", (int)(dot ? dot - name : (long)strlen(name)),
+		name, text);
 }
 
 static int set_up(struct runner *r, const struct lab_options *opt)
@@ -145,7 +148,8 @@ static int set_up_dir(struct runner *r, const struct lab_options *opt)
 	int err = lab_find(opt->lab, path);
 
 	if (err) {
-		fprintf(stderr, "owlt lab: %s: no such lab; `owlt lab list` names them\n", opt->lab);
+		fprintf(stderr, "owlt lab: %s: no such lab; `owlt lab list` names them\n",
+			opt->lab);
 		return err;
 	}
 	err = lab_load(path, &l->topo, &text);
@@ -199,7 +203,8 @@ static int set_up_spaces(struct runner *r)
 	int err = space_get_rights(&l->rights, &why);
 
 	if (err) {
-		fprintf(stderr, "owlt lab: no rights to make network namespaces: %s (%s)\n", why, err_text(err));
+		fprintf(stderr, "owlt lab: no rights to make network namespaces: %s (%s)\n", why,
+			err_text(err));
 		return err;
 	}
 	printf("rights: %s\n", space_rights_text(l->rights, l->uid, text));
@@ -245,13 +250,16 @@ static int listen_at(const char *path)
 
 static int check_speed(const struct runner *r)
 {
-	double need = measure_need(r->lab.topo, r->lab.speed), can = (double)r->emulator.shared->capacity;
+	double need = measure_need(r->lab.topo, r->lab.speed),
+	       can = (double)r->emulator.shared->capacity;
 
-	printf("link emulator: %.0f frames of 1400 B per second here%s, the links may ask for %.0f\n", can,
-		r->emulator.shared->has_realtime ? ", realtime priority" : "", need);
+	printf("link emulator: %.0f frames of 1400 B per second here%s, the links may ask for "
+	       "%.0f\n",
+		can, r->emulator.shared->has_realtime ? ", realtime priority" : "", need);
 	if (need <= can)
 		return 0;
-	fprintf(stderr, "owlt lab: speed %g is more than this machine can emulate; at most about %.3g\n",
+	fprintf(stderr,
+		"owlt lab: speed %g is more than this machine can emulate; at most about %.3g\n",
 		r->lab.speed, r->lab.speed * can / need);
 	return -E_LIMIT;
 }
@@ -311,7 +319,8 @@ static int start_nodes(struct runner *r)
 	}
 	for (size_t k = 0; err && k < l->topo->n_nodes; k++)
 		if (!l->node[k].is_ready)
-			fprintf(stderr, "owlt lab: %s: owltd is not ready; see %s/nodes/%s/owltd.log\n",
+			fprintf(stderr,
+				"owlt lab: %s: owltd is not ready; see %s/nodes/%s/owltd.log\n",
 				l->topo->node[k].name, l->dir, l->topo->node[k].name);
 	return err;
 }
@@ -323,11 +332,13 @@ static void announce(const struct runner *r)
 	char text[48];
 
 	units_print_duration(r->until == MONO_NEVER ? 0 : r->until, text, sizeof text);
-	printf("%s: %zu nodes ready, %zu links, speed %g, runs %s%s\n", l->topo->name, l->topo->n_nodes,
-		l->topo->n_links, l->speed, r->until == MONO_NEVER ? "until it is stopped" : "for ",
+	printf("%s: %zu nodes ready, %zu links, speed %g, runs %s%s\n", l->topo->name,
+		l->topo->n_nodes, l->topo->n_links, l->speed,
+		r->until == MONO_NEVER ? "until it is stopped" : "for ",
 		r->until == MONO_NEVER ? "" : text);
 	if ((double)now > 0.1 * l->speed * (double)US_PER_S)
-		printf("note: the nodes were ready %.3f s of lab time after the start\n", (double)now / 1e6);
+		printf("note: the nodes were ready %.3f s of lab time after the start\n",
+			(double)now / 1e6);
 	fflush(stdout);
 }
 
@@ -463,9 +474,10 @@ static void show_progress(struct runner *r)
 	if (now < r->told_at || !isatty(STDOUT_FILENO))
 		return;
 	r->told_at = now + NS_PER_S;
-	units_print_duration(lab_clock_us(&r->lab.clock, now) / US_PER_S * US_PER_S, text, sizeof text);
-	printf("\r%s  frames: %llu sent, %llu delivered, %llu dropped, %llu on the way \033[K", text,
-		(unsigned long long)s->frames_in, (unsigned long long)s->frames_out,
+	units_print_duration(
+		lab_clock_us(&r->lab.clock, now) / US_PER_S * US_PER_S, text, sizeof text);
+	printf("\r%s  frames: %llu sent, %llu delivered, %llu dropped, %llu on the way \033[K",
+		text, (unsigned long long)s->frames_in, (unsigned long long)s->frames_out,
 		(unsigned long long)s->dropped, (unsigned long long)s->in_flight);
 	fflush(stdout);
 }
@@ -490,8 +502,10 @@ static void stop_emulator(struct runner *r)
 		return;
 	r->has_failed = true;
 	fprintf(stderr, "owlt lab: the link emulator ended %s; see %s/links.json\n",
-		WIFEXITED(status) && WEXITSTATUS(status) == EMULATOR_UNBALANCED ?
-		"with counters that don't balance" : "badly", r->lab.dir);
+		WIFEXITED(status) && WEXITSTATUS(status) == EMULATOR_UNBALANCED
+			? "with counters that don't balance"
+			: "badly",
+		r->lab.dir);
 }
 
 static void conclude(struct runner *r)
@@ -499,7 +513,8 @@ static void conclude(struct runner *r)
 	const struct emulator_shared *s = r->emulator.shared;
 	double speed = r->lab.speed;
 
-	printf("frames: %llu sent + %llu duplicated = %llu delivered + %llu dropped + %llu on the way%s\n",
+	printf("frames: %llu sent + %llu duplicated = %llu delivered + %llu dropped + %llu on the "
+	       "way%s\n",
 		(unsigned long long)s->frames_in, (unsigned long long)s->duplicated,
 		(unsigned long long)s->frames_out, (unsigned long long)s->dropped,
 		(unsigned long long)s->in_flight, s->is_balanced ? "" : " DOES NOT BALANCE");
@@ -514,7 +529,9 @@ static void conclude(struct runner *r)
 			(unsigned long long)s->capture_missed);
 	if (s->overrun) {
 		r->has_failed = true;
-		fprintf(stderr, "owlt lab: the emulator could not keep up: %llu frames were lost before it\n",
+		fprintf(stderr,
+			"owlt lab: the emulator could not keep up: %llu frames were lost before "
+			"it\n",
 			(unsigned long long)s->overrun);
 	}
 	printf("%s\n", r->lab.dir);

@@ -29,7 +29,9 @@
 #define RING_SLOT_BYTES (128u << 10)
 #define RING_SLOTS 256u
 /* Where a slot tells the interface: behind its header, aligned (TPACKET_ALIGN mixes signs). */
-#define SLOT_ADDRESS ((sizeof(struct tpacket2_hdr) + TPACKET_ALIGNMENT - 1) / TPACKET_ALIGNMENT * TPACKET_ALIGNMENT)
+#define SLOT_ADDRESS                                                                               \
+	((sizeof(struct tpacket2_hdr) + TPACKET_ALIGNMENT - 1) / TPACKET_ALIGNMENT *               \
+		TPACKET_ALIGNMENT)
 #define SEND_PATIENCE 100 /* polls of 1 ms for a full queue */
 
 struct slot {
@@ -41,7 +43,7 @@ struct slot {
 
 struct wire {
 	int fd;
-	uint8_t *ring;	   /* NULL: frames are received by recvmmsg */
+	uint8_t *ring;         /* NULL: frames are received by recvmmsg */
 	unsigned next, n_lent; /* slots: the next to look at; lent to the caller before it */
 	struct mmsghdr msg[WIRE_BATCH];
 	struct slot slot[WIRE_BATCH];
@@ -53,8 +55,8 @@ static int receive_ring(struct wire *w, struct wire_frame *f);
 static int64_t plausible(int64_t at, int64_t now);
 static void arm(struct wire *w, unsigned k);
 static int64_t stamp_of(struct msghdr *h, int64_t real_minus_mono, int64_t now);
-static void fill(struct mmsghdr *m, struct sockaddr_ll *to, struct iovec *iov,
-	const struct wire_frame *f);
+static void fill(
+	struct mmsghdr *m, struct sockaddr_ll *to, struct iovec *iov, const struct wire_frame *f);
 
 int wire_open(struct wire **out, int ifindex, enum wire_room room)
 {
@@ -163,7 +165,8 @@ static int set_options(struct wire *w, enum wire_room room)
 		return 0;
 	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes) < 0)
 		(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
-	return setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes) < 0 ? set_ring(w) : 0;
+	return setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes) < 0 ? set_ring(w)
+										    : 0;
 }
 
 static int set_ring(struct wire *w)
@@ -179,7 +182,8 @@ static int set_ring(struct wire *w)
 		return -errno;
 	if (setsockopt(w->fd, SOL_PACKET, PACKET_RX_RING, &req, sizeof req) < 0)
 		return -errno;
-	p = mmap(NULL, (size_t)RING_SLOT_BYTES * RING_SLOTS, PROT_READ | PROT_WRITE, MAP_SHARED, w->fd, 0);
+	p = mmap(NULL, (size_t)RING_SLOT_BYTES * RING_SLOTS, PROT_READ | PROT_WRITE, MAP_SHARED,
+		w->fd, 0);
 	if (p == MAP_FAILED)
 		return -errno;
 	w->ring = p;
@@ -243,17 +247,20 @@ static int64_t stamp_of(struct msghdr *h, int64_t real_minus_mono, int64_t now)
 	return now;
 }
 
-static void fill(struct mmsghdr *m, struct sockaddr_ll *to, struct iovec *iov,
-	const struct wire_frame *f)
+static void fill(
+	struct mmsghdr *m, struct sockaddr_ll *to, struct iovec *iov, const struct wire_frame *f)
 {
 	union {
 		const void *in;
 		void *out; /* sendmmsg does not write to it */
 	} bytes = {.in = f->bytes.p};
 
-	*to = (struct sockaddr_ll){.sll_family = AF_PACKET, .sll_ifindex = f->ifindex, .sll_halen = 6};
+	*to = (struct sockaddr_ll){
+		.sll_family = AF_PACKET, .sll_ifindex = f->ifindex, .sll_halen = 6};
 	memcpy(to->sll_addr, f->bytes.p, 6);
 	*iov = (struct iovec){.iov_base = bytes.out, .iov_len = f->bytes.n};
-	*m = (struct mmsghdr){.msg_hdr = {.msg_name = to, .msg_namelen = sizeof *to, .msg_iov = iov,
+	*m = (struct mmsghdr){.msg_hdr = {.msg_name = to,
+				      .msg_namelen = sizeof *to,
+				      .msg_iov = iov,
 				      .msg_iovlen = 1}};
 }

@@ -15,7 +15,7 @@ struct wire;
 
 struct wire_frame {
 	int ifindex;
-	int64_t mono_ns; /* receiving: when it came in, CLOCK_MONOTONIC */
+	int64_t mono_ns;   /* receiving: when it came in, CLOCK_MONOTONIC */
 	struct view bytes; /* receiving: until the next wire_receive() */
 };
 

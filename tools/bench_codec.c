@@ -242,7 +242,8 @@ int bench_codec_loop(const char *operation, size_t n)
 		return 0;
 	}
 	return out_fail("bench: --loop %s: parse, head, forward, build, node, node-custody or "
-			"node-disk", operation);
+			"node-disk",
+		operation);
 }
 
 /* Instructions of a whole run of this program under callgrind; negative when there are none to be

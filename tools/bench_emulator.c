@@ -81,10 +81,12 @@ static int rig_set_up(struct rig *r, double speed, double light_s)
 	char text[512], dir[] = "/tmp/owlt-bench-XXXXXX";
 	int err;
 
-	*r = (struct rig){.opt = {.no_capture = true, .seed = 1, .memory_limit = EMULATOR_MEMORY_DEFAULT},
+	*r = (struct rig){
+		.opt = {.no_capture = true, .seed = 1, .memory_limit = EMULATOR_MEMORY_DEFAULT},
 		.emulator = {.start_fd = -1}};
 	snprintf(text, sizeof text,
-		"{\"name\":\"bench\",\"nodes\":[{\"name\":\"a\",\"id\":\"ipn:1.0\"},{\"name\":\"b\",\"id\":\"ipn:2.0\"}],"
+		"{\"name\":\"bench\",\"nodes\":[{\"name\":\"a\",\"id\":\"ipn:1.0\"},{\"name\":"
+		"\"b\",\"id\":\"ipn:2.0\"}],"
 		"\"links\":[{\"name\":\"l\",\"a\":\"a\",\"b\":\"b\",\"owlt\":\"%.0fms\"}]}",
 		light_s * 1000);
 	err = topo_read(view_text(text), (struct view){0}, &r->lab.topo, &notes);
@@ -102,7 +104,8 @@ static int rig_set_up(struct rig *r, double speed, double light_s)
 	err = build_net(&r->lab);
 	if (!err)
 		err = emulator_process_start(&r->emulator, &r->lab, NULL, 0);
-	r->lab.clock = (struct lab_clock){.mono0_ns = clock_now_ns(CLOCK_MONOTONIC), .speed = speed};
+	r->lab.clock =
+		(struct lab_clock){.mono0_ns = clock_now_ns(CLOCK_MONOTONIC), .speed = speed};
 	if (!err)
 		err = emulator_process_go(&r->emulator, &r->lab.clock);
 	if (!err)
@@ -162,7 +165,8 @@ static int flood(struct out *o)
 
 	if (err)
 		return err;
-	bench_figure(o, "emulator.trial", (double)r.emulator.shared->capacity, "frames/s", "1400 B, one thread, at start");
+	bench_figure(o, "emulator.trial", (double)r.emulator.shared->capacity, "frames/s",
+		"1400 B, one thread, at start");
 	start = clock_now_ns(CLOCK_MONOTONIC);
 	flood_for(&r, start + FLOOD_NS);
 	end = clock_now_ns(CLOCK_MONOTONIC);
@@ -170,9 +174,11 @@ static int flood(struct out *o)
 	before = r.emulator.shared->frames_in;
 	after = r.emulator.shared->frames_out;
 	overrun = r.emulator.shared->overrun;
-	snprintf(note, sizeof note, "1000 B, sent as fast as one core can; %llu of %llu lost before it",
+	snprintf(note, sizeof note,
+		"1000 B, sent as fast as one core can; %llu of %llu lost before it",
 		(unsigned long long)overrun, (unsigned long long)(before + overrun));
-	bench_figure(o, "emulator.flood", (double)after * 1e9 / (double)(end - start), "frames/s", note);
+	bench_figure(
+		o, "emulator.flood", (double)after * 1e9 / (double)(end - start), "frames/s", note);
 	return err;
 }
 
@@ -203,19 +209,24 @@ static int light_time(struct out *o, double light_s)
 		return err;
 	got = probe(&r, light_s, &late);
 	err = rig_tear_down(&r);
-	snprintf(note, sizeof note, "light time %g s at speed 60, %zu of %d arrived, counters %s", light_s, got,
-		PROBES, err ? "DO NOT BALANCE" : "balanced");
-	bench_figure(o, "emulator.delay.p50", (double)lateness_quantile_ns(&late, 0.5) / 1e3, "us", note);
-	bench_figure(o, "emulator.delay.p99", (double)lateness_quantile_ns(&late, 0.99) / 1e3, "us", "real time");
-	bench_figure(o, "emulator.clock.p50", (double)lateness_quantile_ns(&late, 0.5) * speed / 1e6, "ms", "lab time");
-	bench_figure(o, "emulator.clock.p99", (double)lateness_quantile_ns(&late, 0.99) * speed / 1e6, "ms", "lab time");
+	snprintf(note, sizeof note, "light time %g s at speed 60, %zu of %d arrived, counters %s",
+		light_s, got, PROBES, err ? "DO NOT BALANCE" : "balanced");
+	bench_figure(o, "emulator.delay.p50", (double)lateness_quantile_ns(&late, 0.5) / 1e3, "us",
+		note);
+	bench_figure(o, "emulator.delay.p99", (double)lateness_quantile_ns(&late, 0.99) / 1e3, "us",
+		"real time");
+	bench_figure(o, "emulator.clock.p50",
+		(double)lateness_quantile_ns(&late, 0.5) * speed / 1e6, "ms", "lab time");
+	bench_figure(o, "emulator.clock.p99",
+		(double)lateness_quantile_ns(&late, 0.99) * speed / 1e6, "ms", "lab time");
 	return err;
 }
 
 /* Sends and takes until all have arrived or one more light time has gone by; how many came. */
 static size_t probe(struct rig *r, double light_s, struct lateness *late)
 {
-	int64_t next = clock_now_ns(CLOCK_MONOTONIC), light_ns = (int64_t)(light_s / r->lab.speed * 1e9);
+	int64_t next = clock_now_ns(CLOCK_MONOTONIC),
+		light_ns = (int64_t)(light_s / r->lab.speed * 1e9);
 	int64_t end = next + PROBES * PROBE_GAP_NS + 2 * light_ns + NS_PER_S;
 	size_t n_sent = 0, got = 0;
 
@@ -239,7 +250,10 @@ static bool take_probe(struct rig *r, double light_s, struct lateness *late)
 	char control[CMSG_SPACE(sizeof(struct timespec))];
 	int64_t sent = 0, offset = clock_now_ns(CLOCK_REALTIME) - clock_now_ns(CLOCK_MONOTONIC);
 	struct iovec iov = {.iov_base = &sent, .iov_len = sizeof sent};
-	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+	struct msghdr m = {.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof control};
 	struct cmsghdr *c;
 	struct timespec ts;
 
@@ -249,7 +263,7 @@ static bool take_probe(struct rig *r, double light_s, struct lateness *late)
 	if (c && c->cmsg_type == SCM_TIMESTAMPNS) {
 		memcpy(&ts, CMSG_DATA(c), sizeof ts);
 		lateness_add(late, ts.tv_sec * NS_PER_S + ts.tv_nsec - offset - sent -
-				(int64_t)(light_s / r->lab.speed * 1e9));
+					   (int64_t)(light_s / r->lab.speed * 1e9));
 	}
 	return true;
 }

@@ -44,7 +44,8 @@ struct relay {
 	char dir[BENCH_DIR];
 	mono now;
 	uint64_t seq, n_sent; /* bundles made; datagrams taken out on link 1 */
-	uint8_t *in, *kept, *wire; /* BATCH of ROOM each: arrived, the bare limit's store, taken out */
+	uint8_t *in, *kept,
+		*wire; /* BATCH of ROOM each: arrived, the bare limit's store, taken out */
 	size_t in_len[BATCH], wire_len[BATCH];
 	uint8_t payload[ROOM];
 	double node_ns, bare_ns; /* CPU of the current round */
@@ -92,8 +93,9 @@ static int measure(struct out *o, const struct load *l, size_t known)
 		return out_fail("bench node: %zu B: %s", l->payload, err_text(err));
 	snprintf(name, sizeof name, "relay, %zu B%s, %zu known", l->payload,
 		l->custody ? ", custody" : "", known);
-	snprintf(note, sizeof note, "of CPU a bundle; bare copy in, CRC, copy out %.0f ns: %.1f times",
-		bare / n, node / bare);
+	snprintf(note, sizeof note,
+		"of CPU a bundle; bare copy in, CRC, copy out %.0f ns: %.1f times", bare / n,
+		node / bare);
 	bench_figure(o, name, node / n, "ns", note);
 	return 0;
 }
@@ -117,8 +119,7 @@ static int relay_configure(struct relay *r, size_t known)
 
 		snprintf(l->cl, sizeof l->cl, "udp");
 		snprintf(l->peer, sizeof l->peer, "ipn:%u.0", 2 * k + 1);
-		l->cl_cfg = (struct cl_cfg){
-			.mtu_bytes = 65535, .guard_us = 1000, .burst_us = 5000};
+		l->cl_cfg = (struct cl_cfg){.mtu_bytes = 65535, .guard_us = 1000, .burst_us = 5000};
 	}
 	return 0;
 }
@@ -269,8 +270,7 @@ static void bare(struct relay *r, size_t n)
 static int custody_accepted(struct relay *r, size_t n)
 {
 	struct range runs[BATCH];
-	struct ccs_sequence s = {
-		.accepted = true, .seq_id = 1, .numbers = ranges_of(runs, BATCH)};
+	struct ccs_sequence s = {.accepted = true, .seq_id = 1, .numbers = ranges_of(runs, BATCH)};
 	struct bundle_rules rules = bundle_rules_default();
 	struct bundle_spec signal = {.crc_type = CRC_32C,
 		.block_crc_type = CRC_32C,
@@ -432,8 +432,8 @@ static int count_allocations(struct out *o)
 		       many = allocations(self, loops[k].name, LONG_RUN);
 
 		if (few < 0 || many < 0)
-			return out_fail("bench node: --loop %s failed under valgrind",
-				loops[k].name);
+			return out_fail(
+				"bench node: --loop %s failed under valgrind", loops[k].name);
 		snprintf(note, sizeof note, "in 10000 bundles: %.4f a bundle", (many - few) / n);
 		bench_figure(o, loops[k].figure, many - few, "", note);
 	}

@@ -13,7 +13,14 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { BUNDLE = 1000, HEAD = 100, VALUE = 64, RECORD = 1216, BARE_FILE = 64 << 20, TIMES_MAX = 4000 };
+enum {
+	BUNDLE = 1000,
+	HEAD = 100,
+	VALUE = 64,
+	RECORD = 1216,
+	BARE_FILE = 64 << 20,
+	TIMES_MAX = 4000
+};
 
 struct times {
 	double us[TIMES_MAX];
@@ -31,7 +38,8 @@ struct bench {
 
 static int bench_open(struct bench *b);
 static void bench_close(struct bench *b);
-static int measure(struct bench *b, size_t n, double seconds, struct times *store, struct times *bare);
+static int measure(
+	struct bench *b, size_t n, double seconds, struct times *store, struct times *bare);
 static int store_round(struct bench *b, size_t n, uint64_t *id, struct times *t);
 static int bare_round(struct bench *b, size_t n, struct times *t);
 static void figures(struct out *o, size_t n, struct times *store, struct times *bare);
@@ -54,8 +62,10 @@ int bench_store(struct out *o)
 	}
 	bench_close(&b);
 	free(t);
-	return err ? out_fail("bench store: %s; it writes to a folder of its own in the current folder",
-			     err_text(err)) : 0;
+	return err ? out_fail("bench store: %s; it writes to a folder of its own in the current "
+			      "folder",
+			     err_text(err))
+		   : 0;
 }
 
 static void figures(struct out *o, size_t n, struct times *store, struct times *bare)
@@ -65,7 +75,8 @@ static void figures(struct out *o, size_t n, struct times *store, struct times *
 	char name[64], note[128];
 
 	snprintf(name, sizeof name, "durable, %zu a batch", n);
-	snprintf(note, sizeof note, "bare loop %.0f/s, store has %.0f %%; a batch p50 %.0f p99 %.0f us", limit,
+	snprintf(note, sizeof note,
+		"bare loop %.0f/s, store has %.0f %%; a batch p50 %.0f p99 %.0f us", limit,
 		100 * rate / limit, percentile(store, 0.5), percentile(store, 0.99));
 	bench_figure(o, name, rate, "1/s", note);
 }
@@ -106,7 +117,8 @@ static void bench_close(struct bench *b)
 	bench_dir_remove(b->dir);
 }
 
-static int measure(struct bench *b, size_t n, double seconds, struct times *store, struct times *bare)
+static int measure(
+	struct bench *b, size_t n, double seconds, struct times *store, struct times *bare)
 {
 	uint64_t *id = calloc(n, sizeof *id);
 	double end = now_us() + seconds * 1e6;
@@ -127,8 +139,10 @@ static int measure(struct bench *b, size_t n, double seconds, struct times *stor
 static int store_round(struct bench *b, size_t n, uint64_t *id, struct times *t)
 {
 	struct view payload = view_of(b->bytes, BUNDLE);
-	struct store_bundle one = {.value = view_of(b->bytes, VALUE), .head = view_of(b->bytes, HEAD),
-		.payload = &payload, .n_payload = 1};
+	struct store_bundle one = {.value = view_of(b->bytes, VALUE),
+		.head = view_of(b->bytes, HEAD),
+		.payload = &payload,
+		.n_payload = 1};
 	struct store_event ev;
 	double start = now_us();
 	int err = 0;

@@ -31,15 +31,16 @@ struct options {
 #define AT(member) offsetof(struct options, member)
 static const struct opt opts[] = {
 	{"write", 'w', OPT_TEXT, AT(write), "FILE", "keep the frames in FILE (pcapng)", NULL},
-	{"live", 0, OPT_FLAG, AT(live), NULL, "print one line per bundle (the default without -w)", NULL},
+	{"live", 0, OPT_FLAG, AT(live), NULL, "print one line per bundle (the default without -w)",
+		NULL},
 	{"both", 'b', OPT_FLAG, AT(both), NULL, "also a line when a bundle arrives", NULL},
 	{"count", 'n', OPT_U64, AT(count), "N", "end after N lines (with -w alone: frames)", NULL},
-	{"json", 0, OPT_FLAG, AT(json), NULL, "one JSON line per bundle", NULL},
-	{0}};
+	{"json", 0, OPT_FLAG, AT(json), NULL, "one JSON line per bundle", NULL}, {0}};
 
 static const struct opt_command command = {"capture", "LAB or IFACE",
 	"one line per bundle of a lab or an interface, or their frames as a file", opts,
-	"LAB is the name or the run directory of a lab; its capture is read from the beginning and followed until\n"
+	"LAB is the name or the run directory of a lab; its capture is read from the beginning and "
+	"followed until\n"
 	"the lab ends. An interface of a node: owlt lab exec LAB NODE owlt capture IFACE.\n"};
 
 /* Where frames come from: one of the two. */
@@ -47,7 +48,7 @@ struct source {
 	struct capture_reader *file;
 	struct pcap_source *interface;
 	const char *name; /* of the interface */
-	int runner_fd;	  /* pidfd of the lab's runner; -1: it has ended */
+	int runner_fd;    /* pidfd of the lab's runner; -1: it has ended */
 	int64_t zero_ns;  /* Unix time of lab time 0 */
 };
 
@@ -113,7 +114,8 @@ static int open_source(struct source *s, const char *name)
 	err = pcap_source_open(&s->interface, name, why);
 	s->name = name;
 	if (err)
-		out_fail("capture: %s: no lab of this name runs, and as an interface: %s", name, why);
+		out_fail("capture: %s: no lab of this name runs, and as an interface: %s", name,
+			why);
 	return err;
 }
 
@@ -236,12 +238,12 @@ static void print_text(struct tap *t, const struct capture_frame *f, const struc
 	eid_print(&b->source, src, sizeof src);
 	eid_print(&b->dest, dst, sizeof dst);
 	if (b->flags & BUNDLE_FRAGMENT)
-		snprintf(frag, sizeof frag, ", fragment at %llu of %llu", (unsigned long long)b->frag_off,
-			(unsigned long long)b->total_len);
-	out_text(&t->out, "%.6f %s%s: %s > %s %llu.%llu, %zu B%s%s%s%s%s\n", (double)ns / 1e9, end_name(t, f),
-		ways[f->way & 3], src, dst, (unsigned long long)b->created_ms, (unsigned long long)b->seq,
-		b->payload.n, b->flags & BUNDLE_ADMIN ? ", admin" : "", b->has_cteb ? ", custody" : "", frag,
-		f->comment[0] ? ", " : "", f->comment);
+		snprintf(frag, sizeof frag, ", fragment at %llu of %llu",
+			(unsigned long long)b->frag_off, (unsigned long long)b->total_len);
+	out_text(&t->out, "%.6f %s%s: %s > %s %llu.%llu, %zu B%s%s%s%s%s\n", (double)ns / 1e9,
+		end_name(t, f), ways[f->way & 3], src, dst, (unsigned long long)b->created_ms,
+		(unsigned long long)b->seq, b->payload.n, b->flags & BUNDLE_ADMIN ? ", admin" : "",
+		b->has_cteb ? ", custody" : "", frag, f->comment[0] ? ", " : "", f->comment);
 }
 
 static void print_json(struct tap *t, const struct capture_frame *f, const struct bundle *b)
@@ -251,7 +253,10 @@ static void print_json(struct tap *t, const struct capture_frame *f, const struc
 	jw_object(w, NULL);
 	jw_i64(w, "t_ns", f->unix_ns);
 	out_string(&t->out, "interface", end_name(t, f));
-	out_string(&t->out, "direction", f->way == CAPTURE_IN ? "in" : f->way == CAPTURE_OUT ? "out" : "unknown");
+	out_string(&t->out, "direction",
+		f->way == CAPTURE_IN    ? "in"
+		: f->way == CAPTURE_OUT ? "out"
+					: "unknown");
 	out_eid(&t->out, "source", &b->source);
 	out_eid(&t->out, "dest", &b->dest);
 	jw_u64(w, "created_ms", b->created_ms);
@@ -270,7 +275,8 @@ static void print_json(struct tap *t, const struct capture_frame *f, const struc
 
 static const char *end_name(const struct tap *t, const struct capture_frame *f)
 {
-	const char *name = t->src.file ? capture_interface_name(t->src.file, f->interface) : t->src.name;
+	const char *name =
+		t->src.file ? capture_interface_name(t->src.file, f->interface) : t->src.name;
 
 	return name ? name : "?";
 }

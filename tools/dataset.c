@@ -24,17 +24,22 @@ struct options {
 
 #define AT(member) offsetof(struct options, member)
 static const struct opt opts[] = {
-	{"output", 'o', OPT_TEXT, AT(dir), "DIR", "where the tables go (default RUN_DIR/dataset)", NULL},
-	{"picture", 'p', OPT_TEXT, AT(picture), "FILE.svg", "draw the event log instead of making tables", NULL},
-	{"split", 's', OPT_TEXT, AT(split), "NAME", "which split the run belongs to: train, test, ... (default none)", NULL},
+	{"output", 'o', OPT_TEXT, AT(dir), "DIR", "where the tables go (default RUN_DIR/dataset)",
+		NULL},
+	{"picture", 'p', OPT_TEXT, AT(picture), "FILE.svg",
+		"draw the event log instead of making tables", NULL},
+	{"split", 's', OPT_TEXT, AT(split), "NAME",
+		"which split the run belongs to: train, test, ... (default none)", NULL},
 	{"json", 0, OPT_FLAG, AT(json), NULL, "the summary as one JSON document", NULL},
 	{0},
 };
 
-static const struct opt_command command = {"dataset", "RUN_DIR", "join a run's capture and event logs into tables",
-	opts,
-	"Writes contacts.csv, hops.csv, bundles.csv and schema.json. The capture alone gives every delivery and\n"
-	"hop attempt; columns that only a log knows stay empty without events/. A run without a capture (a\n"
+static const struct opt_command command = {"dataset", "RUN_DIR",
+	"join a run's capture and event logs into tables", opts,
+	"Writes contacts.csv, hops.csv, bundles.csv and schema.json. The capture alone gives every "
+	"delivery and\n"
+	"hop attempt; columns that only a log knows stay empty without events/. A run without a "
+	"capture (a\n"
 	"simulation) is read from its event logs. Exit 1: the frames of a link do not balance.\n"};
 
 /* What was written, for schema.json and the summary. */
@@ -54,14 +59,18 @@ struct table_file {
 static int make_tables(const struct run_dir *run, const struct options *o);
 static int draw(const struct run_dir *run, const char *path);
 static int feed(const struct run_dir *run, struct dataset *d, bool frames);
-static int write_tables(const struct dataset *d, const char *dir, const struct options *o, struct written *w);
-static int write_table(const struct tables *t, enum ds_table table, const char *dir, struct written *w);
-static int write_schema(const struct dataset *d, const char *dir, const struct options *o, const struct written *w);
+static int write_tables(
+	const struct dataset *d, const char *dir, const struct options *o, struct written *w);
+static int write_table(
+	const struct tables *t, enum ds_table table, const char *dir, struct written *w);
+static int write_schema(
+	const struct dataset *d, const char *dir, const struct options *o, const struct written *w);
 static int save(const char *dir, const char *name, struct view text);
 static bool summarize(const struct dataset *d, const char *dir, bool json, const struct written *w);
 static bool is_balanced(const struct ds_direction *dir);
 static void print_text(const struct dataset *d, const char *dir, const struct written *w);
-static void print_json(struct out *o, const struct dataset *d, const char *dir, const struct written *w, bool ok);
+static void print_json(
+	struct out *o, const struct dataset *d, const char *dir, const struct written *w, bool ok);
 static void print_json_direction(struct out *o, const struct dataset *d, size_t k);
 
 int cmd_dataset(int argc, char **argv); /* the table of main.c names it */
@@ -121,7 +130,8 @@ static int draw(const struct run_dir *run, const char *path)
 	if (text && feed(run, d, false) == 0) {
 		picture_draw(d, &svg);
 		if (buf_finish(&svg) < 0)
-			code = out_fail("%s: the picture would exceed %u MiB", path, PICTURE_BYTES_MAX >> 20);
+			code = out_fail("%s: the picture would exceed %u MiB", path,
+				PICTURE_BYTES_MAX >> 20);
 		else
 			code = save(NULL, path, buf_view(&svg)) < 0 ? EXIT_USAGE : EXIT_YES;
 	}
@@ -146,7 +156,8 @@ static int feed(const struct run_dir *run, struct dataset *d, bool frames)
 	return err < 0 ? err : dataset_join(d);
 }
 
-static int write_tables(const struct dataset *d, const char *dir, const struct options *o, struct written *w)
+static int write_tables(
+	const struct dataset *d, const char *dir, const struct options *o, struct written *w)
 {
 	struct tables t;
 	int err = tables_init(&t, d);
@@ -163,7 +174,8 @@ static int table_put(struct table_file *f, const struct buf *row)
 	return fwrite(row->p, 1, row->len, f->f) == row->len ? 0 : -EIO;
 }
 
-static int write_table(const struct tables *t, enum ds_table table, const char *dir, struct written *w)
+static int write_table(
+	const struct tables *t, enum ds_table table, const char *dir, struct written *w)
 {
 	struct table_file f;
 	uint8_t sum[SHA256_BYTES];
@@ -191,7 +203,8 @@ static int write_table(const struct tables *t, enum ds_table table, const char *
 	return 0;
 }
 
-static int write_schema(const struct dataset *d, const char *dir, const struct options *o, const struct written *w)
+static int write_schema(
+	const struct dataset *d, const char *dir, const struct options *o, const struct written *w)
 {
 	static char text[1 << 16];
 	struct buf b = buf_of(text, sizeof text);
@@ -276,20 +289,23 @@ static void print_text(const struct dataset *d, const char *dir, const struct wr
 		struct dataset_traffic n = dataset_traffic(d, (uint32_t)(k / 2), from->id);
 		const struct ds_direction *dir_of = &d->direction[k];
 
-		printf("%s %s>%s: %" PRIu64 " bundles in %" PRIu64 " hop attempts", l->name, from->name, to->name,
-			n.distinct, n.hops);
+		printf("%s %s>%s: %" PRIu64 " bundles in %" PRIu64 " hop attempts", l->name,
+			from->name, to->name, n.distinct, n.hops);
 		if (d->has_frames)
-			printf("; %" PRIu64 " frames sent, %" PRIu64 " dropped, %" PRIu64 " received",
+			printf("; %" PRIu64 " frames sent, %" PRIu64 " dropped, %" PRIu64
+			       " received",
 				dir_of->frames_tx, dir_of->frames_dropped, dir_of->frames_rx);
 		putchar('\n');
 	}
 	if (d->bad_lines || d->unknown_ifaces || d->rx_unmatched)
-		printf("left out: %" PRIu64 " damaged lines, %" PRIu64 " frames of unknown interfaces, %" PRIu64
+		printf("left out: %" PRIu64 " damaged lines, %" PRIu64
+		       " frames of unknown interfaces, %" PRIu64
 		       " arrivals whose sender's end was not captured\n",
 			d->bad_lines, d->unknown_ifaces, d->rx_unmatched);
 }
 
-static void print_json(struct out *o, const struct dataset *d, const char *dir, const struct written *w, bool ok)
+static void print_json(
+	struct out *o, const struct dataset *d, const char *dir, const struct written *w, bool ok)
 {
 	jw_object(&o->w, NULL);
 	jw_text(&o->w, "dataset", view_text(dir));
@@ -317,7 +333,8 @@ static void print_json(struct out *o, const struct dataset *d, const char *dir, 
 static void print_json_direction(struct out *o, const struct dataset *d, size_t k)
 {
 	const struct topo_link *l = &d->topo->link[k / 2];
-	const struct topo_node *from = &d->topo->node[k % 2 ? l->b : l->a], *to = &d->topo->node[k % 2 ? l->a : l->b];
+	const struct topo_node *from = &d->topo->node[k % 2 ? l->b : l->a],
+			       *to = &d->topo->node[k % 2 ? l->a : l->b];
 	const struct ds_direction *dir = &d->direction[k];
 	struct dataset_traffic n = dataset_traffic(d, (uint32_t)(k / 2), from->id);
 
@@ -334,7 +351,8 @@ static void print_json_direction(struct out *o, const struct dataset *d, size_t 
 	for (size_t i = 0; i < sizeof dir->drop / sizeof *dir->drop && dir->drop[i].n; i++)
 		jw_u64(&o->w, dir->drop[i].why, dir->drop[i].n);
 	jw_object_end(&o->w);
-	jw_i64(&o->w, "frames_in_flight", (int64_t)(dir->frames_tx + dir->frames_copied - dir->frames_rx -
-			dir->frames_dropped));
+	jw_i64(&o->w, "frames_in_flight",
+		(int64_t)(dir->frames_tx + dir->frames_copied - dir->frames_rx -
+			  dir->frames_dropped));
 	jw_object_end(&o->w);
 }

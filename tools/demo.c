@@ -39,18 +39,25 @@ struct options {
 
 #define AT(member) offsetof(struct options, member)
 static const struct opt opts[] = {
-	{"until", 'u', OPT_TEXT, AT(until), "WHAT", "custody: --node holds custody of --count bundles; released: all is delivered, no node has custody, no bundle is on its way", NULL},
+	{"until", 'u', OPT_TEXT, AT(until), "WHAT",
+		"custody: --node holds custody of --count bundles; released: all is delivered, no "
+		"node has custody, no bundle is on its way",
+		NULL},
 	{"node", 'n', OPT_TEXT, AT(node), "NAME", "the node that --until custody means", NULL},
-	{"count", 'c', OPT_U64, AT(count), "N", "how many bundles --until custody means (default 1)", NULL},
-	{"expect", 'e', OPT_U64, AT(expect), "N", "bundles that will be sent (default: those seen so far)", NULL},
+	{"count", 'c', OPT_U64, AT(count), "N",
+		"how many bundles --until custody means (default 1)", NULL},
+	{"expect", 'e', OPT_U64, AT(expect), "N",
+		"bundles that will be sent (default: those seen so far)", NULL},
 	{"for", 'f', OPT_DURATION, AT(for_us), "D", "end after this much real time", NULL},
-	{"timeout", 't', OPT_DURATION, AT(timeout_us), "D", "give up after this much real time (exit 1)", NULL},
+	{"timeout", 't', OPT_DURATION, AT(timeout_us), "D",
+		"give up after this much real time (exit 1)", NULL},
 	{"json", 0, OPT_FLAG, AT(json), NULL, "one JSON line per change instead of text", NULL},
 	{0},
 };
 
-static const struct opt_command command = {"demo", "RUN_DIR", "watch a lab: contacts, bundles on the way, custody, deliveries",
-	opts, "Ends when the condition holds, when the lab has ended (exit 1), or with Ctrl-C.\n"};
+static const struct opt_command command = {"demo", "RUN_DIR",
+	"watch a lab: contacts, bundles on the way, custody, deliveries", opts,
+	"Ends when the condition holds, when the lab has ended (exit 1), or with Ctrl-C.\n"};
 
 /* One node's log, read as far as it has whole lines. */
 struct watched {
@@ -130,7 +137,8 @@ static int watch_run(struct watch *w, const struct options *o)
 
 		read_logs(w);
 		n_calm = is_reached(w, o) ? n_calm + 1 : 0;
-		is_done = n_calm >= (is_released ? CALM_POLLS : 1) || (o->for_us && spent_us >= o->for_us);
+		is_done = n_calm >= (is_released ? CALM_POLLS : 1) ||
+			  (o->for_us && spent_us >= o->for_us);
 		show(w, o, is_done);
 		if (is_done)
 			return EXIT_YES;
@@ -149,7 +157,9 @@ static int watch_open(struct watch *w, const struct run_dir *run)
 {
 	size_t n = run->topo->n_nodes;
 
-	*w = (struct watch){.run = run, .n_nodes = n < NODES_MAX ? n : NODES_MAX, .is_terminal = isatty(STDOUT_FILENO)};
+	*w = (struct watch){.run = run,
+		.n_nodes = n < NODES_MAX ? n : NODES_MAX,
+		.is_terminal = isatty(STDOUT_FILENO)};
 	for (size_t k = 0; k < w->n_nodes; k++) {
 		w->node[k].name = run->topo->node[k].name;
 		w->node[k].fd = -1;
@@ -202,7 +212,7 @@ static void read_log(struct watch *w, struct watched *n, char *buffer)
 			at = end + 1;
 		}
 		if (at == buffer && (size_t)got < READ_BYTES)
-			return; /* a line that is being written */
+			return;                           /* a line that is being written */
 		n->at += at > buffer ? at - buffer : got; /* no line is that long: skip it */
 	}
 }
@@ -317,12 +327,13 @@ static bool is_reached(const struct watch *w, const struct options *o)
 	if (!o->until)
 		return false;
 	for (size_t k = 0; k < w->n_nodes; k++)
-		if (strcmp(o->until, "released") == 0 || (o->node && strcmp(o->node, w->node[k].name) == 0))
+		if (strcmp(o->until, "released") == 0 ||
+			(o->node && strcmp(o->node, w->node[k].name) == 0))
 			held += w->node[k].n_custody;
 	if (strcmp(o->until, "custody") == 0)
 		return held > 0 && (uint64_t)held >= o->count;
 	return expect > 0 && w->n_sourced >= expect && w->n_delivered >= expect && held == 0 &&
-		n_in_flight(w, lab_now(w->run)) == 0;
+	       n_in_flight(w, lab_now(w->run)) == 0;
 }
 
 /* On a terminal one line that is written over; else a line when something changed, not too often. */
@@ -332,17 +343,19 @@ static void show(struct watch *w, const struct options *o, bool is_last)
 	char when[32], contacts[160], custody[128] = "", line[512];
 	uint64_t expect = o->expect ? o->expect : w->n_sourced;
 	size_t at = 0;
-	bool is_due = is_last || real_now() - w->last_print_ns >= (w->is_terminal ? SCREEN_EVERY_NS : PLAIN_EVERY_NS);
+	bool is_due = is_last || real_now() - w->last_print_ns >=
+					 (w->is_terminal ? SCREEN_EVERY_NS : PLAIN_EVERY_NS);
 
 	for (size_t k = 0; k < w->n_nodes && at < sizeof custody; k++)
-		at += (size_t)snprintf(custody + at, sizeof custody - at, " %s %lld", w->node[k].name,
-			(long long)w->node[k].n_custody);
+		at += (size_t)snprintf(custody + at, sizeof custody - at, " %s %lld",
+			w->node[k].name, (long long)w->node[k].n_custody);
 	print_contacts(w, now, contacts, sizeof contacts);
-	snprintf(line, sizeof line, "%s | on the way %zu | custody%s | delivered %llu of %llu%s", contacts,
-		n_in_flight(w, now), custody, (unsigned long long)w->n_delivered, (unsigned long long)expect,
-		w->n_retx ? " | sent again" : "");
+	snprintf(line, sizeof line, "%s | on the way %zu | custody%s | delivered %llu of %llu%s",
+		contacts, n_in_flight(w, now), custody, (unsigned long long)w->n_delivered,
+		(unsigned long long)expect, w->n_retx ? " | sent again" : "");
 	if (w->n_retx)
-		snprintf(line + strlen(line), sizeof line - strlen(line), " %llu", (unsigned long long)w->n_retx);
+		snprintf(line + strlen(line), sizeof line - strlen(line), " %llu",
+			(unsigned long long)w->n_retx);
 	if (!is_due || (!w->is_terminal && strcmp(line, w->last) == 0))
 		return;
 	memcpy(w->last, line, sizeof line);
@@ -366,8 +379,10 @@ static void print_contacts(const struct watch *w, mono now, char *out, size_t ca
 	out[0] = '\0';
 	for (size_t k = 0; k < t->n_links && at + 1 < cap; k++) {
 		node_id a = t->node[t->link[k].a].id, b = t->node[t->link[k].b].id;
-		bool is_open = !t->plan || plan_contact_at(t->plan, a, b, now) || plan_contact_at(t->plan, b, a, now);
-		int n = snprintf(out + at, cap - at, "%s%s %s", k ? ", " : "", t->link[k].name, is_open ? "open  " : "closed");
+		bool is_open = !t->plan || plan_contact_at(t->plan, a, b, now) ||
+			       plan_contact_at(t->plan, b, a, now);
+		int n = snprintf(out + at, cap - at, "%s%s %s", k ? ", " : "", t->link[k].name,
+			is_open ? "open  " : "closed");
 
 		at += n > 0 ? (size_t)n : 0;
 	}

@@ -26,14 +26,20 @@ struct run_opts {
 #define AT(field) offsetof(struct run_opts, field)
 
 static const struct opt run_options[] = {
-	{"output", 'o', OPT_TEXT, AT(lab.run_dir), "DIR", "what the run leaves behind (default ./runs/LAB-TIME)", NULL},
+	{"output", 'o', OPT_TEXT, AT(lab.run_dir), "DIR",
+		"what the run leaves behind (default ./runs/LAB-TIME)", NULL},
 	{"for", 0, OPT_DURATION, AT(lab.for_us), "D", "end after D of lab time", NULL},
-	{"speed", 0, OPT_REAL, AT(lab.speed), "S", "lab seconds per real second (default: the topology's)", NULL},
-	{"seed", 0, OPT_U64, AT(lab.seed), "N", "of what the links lose, repeat and reorder (default 1)", NULL},
+	{"speed", 0, OPT_REAL, AT(lab.speed), "S",
+		"lab seconds per real second (default: the topology's)", NULL},
+	{"seed", 0, OPT_U64, AT(lab.seed), "N",
+		"of what the links lose, repeat and reorder (default 1)", NULL},
 	{"no-capture", 0, OPT_FLAG, AT(lab.no_capture), NULL, "write no frames.pcapng", NULL},
-	{"capture-limit", 0, OPT_BYTES, AT(lab.capture_limit), "SIZE", "size at which the capture ends (default 4Gi)", NULL},
-	{"memory", 0, OPT_BYTES, AT(lab.memory_limit), "SIZE", "for frames on the way (default 1Gi)", NULL},
-	{"daemon", 0, OPT_TEXT, AT(lab.program), "PATH", "owltd to run (default: beside owlt)", NULL},
+	{"capture-limit", 0, OPT_BYTES, AT(lab.capture_limit), "SIZE",
+		"size at which the capture ends (default 4Gi)", NULL},
+	{"memory", 0, OPT_BYTES, AT(lab.memory_limit), "SIZE",
+		"for frames on the way (default 1Gi)", NULL},
+	{"daemon", 0, OPT_TEXT, AT(lab.program), "PATH", "owltd to run (default: beside owlt)",
+		NULL},
 	{0}};
 
 struct look_opts {
@@ -41,24 +47,28 @@ struct look_opts {
 };
 
 static const struct opt look_options[] = {
-	{"json", 0, OPT_FLAG, offsetof(struct look_opts, json), NULL, "one JSON document", NULL}, {0}};
+	{"json", 0, OPT_FLAG, offsetof(struct look_opts, json), NULL, "one JSON document", NULL},
+	{0}};
 
 static const struct opt no_options[] = {{0}};
 
 static const struct opt_command run_command = {"lab run", "LAB",
-	"run a network of nodes until its plan ends, for a time, or until Ctrl-C", run_options, NULL};
+	"run a network of nodes until its plan ends, for a time, or until Ctrl-C", run_options,
+	NULL};
 static const struct opt_command up_command = {"lab up", "LAB",
 	"start a lab in the background and return when its nodes are ready", run_options, NULL};
-static const struct opt_command list_command = {"lab list", "", "the ready-made labs", look_options, NULL};
-static const struct opt_command status_command = {"lab status", "LAB", "nodes and links of a running lab",
-	look_options, NULL};
+static const struct opt_command list_command = {
+	"lab list", "", "the ready-made labs", look_options, NULL};
+static const struct opt_command status_command = {
+	"lab status", "LAB", "nodes and links of a running lab", look_options, NULL};
 static const struct opt_command down_command = {"lab down", "LAB", "end a lab", no_options, NULL};
 static const struct opt_command exec_command = {"lab exec", "LAB NODE CMD [ARG...]",
-	"run a program in a node's network namespace, with OWLT_SOCKET set to its owltd", no_options, NULL};
-static const struct opt_command kill_command = {"lab kill", "LAB NODE", "kill a node's owltd (SIGKILL)",
+	"run a program in a node's network namespace, with OWLT_SOCKET set to its owltd",
 	no_options, NULL};
-static const struct opt_command start_command = {"lab start", "LAB NODE", "start a node's owltd again",
-	no_options, NULL};
+static const struct opt_command kill_command = {
+	"lab kill", "LAB NODE", "kill a node's owltd (SIGKILL)", no_options, NULL};
+static const struct opt_command start_command = {
+	"lab start", "LAB NODE", "start a node's owltd again", no_options, NULL};
 
 static int lab_run(int argc, char **argv);
 static int lab_up(int argc, char **argv);
@@ -68,7 +78,8 @@ static int lab_status(int argc, char **argv);
 static int lab_list(int argc, char **argv);
 static int lab_kill(int argc, char **argv);
 static int lab_start(int argc, char **argv);
-static int read_run(const struct opt_command *cmd, int argc, char **argv, struct run_opts *o, char *dir);
+static int read_run(
+	const struct opt_command *cmd, int argc, char **argv, struct run_opts *o, char *dir);
 static int make_run_dir(struct run_opts *o, char *dir);
 static void background(const struct run_opts *o, int ready_fd);
 static bool owltd_path(char *path, size_t n);
@@ -83,13 +94,11 @@ int cmd_lab(int argc, char **argv)
 {
 	static const struct subcommand table[] = {{"list", lab_list, "the ready-made labs"},
 		{"run", lab_run, "run a lab in the foreground"},
-		{"up", lab_up, "start a lab in the background"},
-		{"down", lab_down, "end it"},
+		{"up", lab_up, "start a lab in the background"}, {"down", lab_down, "end it"},
 		{"exec", lab_exec, "run a program in a node"},
 		{"status", lab_status, "nodes and links of a running lab"},
 		{"kill", lab_kill, "kill a node's owltd"},
-		{"start", lab_start, "start a node's owltd again"},
-		{0}};
+		{"start", lab_start, "start a node's owltd again"}, {0}};
 
 	return opt_dispatch("owlt lab", table, argc, argv);
 }
@@ -134,7 +143,8 @@ static int lab_up(int argc, char **argv)
 		n = read(fd[0], &byte, 1);
 	while (n < 0 && errno == EINTR);
 	close(fd[0]);
-	return n == 1 ? EXIT_YES : out_fail("lab up: the lab did not start; see %s/lab.log", o.lab.run_dir);
+	return n == 1 ? EXIT_YES
+		      : out_fail("lab up: the lab did not start; see %s/lab.log", o.lab.run_dir);
 }
 
 static int lab_down(int argc, char **argv)
@@ -219,7 +229,8 @@ static int lab_list(int argc, char **argv)
 }
 
 /* Options of run and up. -1 = go on, else the exit code. */
-static int read_run(const struct opt_command *cmd, int argc, char **argv, struct run_opts *o, char *dir)
+static int read_run(
+	const struct opt_command *cmd, int argc, char **argv, struct run_opts *o, char *dir)
 {
 	struct opt_rest rest;
 	static char program[LAB_PATH_MAX];
@@ -236,7 +247,8 @@ static int read_run(const struct opt_command *cmd, int argc, char **argv, struct
 		return out_fail("%s: --speed %g: must be above 0", cmd->name, o->lab.speed);
 	if (!o->lab.program) {
 		if (!owltd_path(program, sizeof program))
-			return out_fail("%s: %s: not there; build it with `make`, or name it with --daemon",
+			return out_fail(
+				"%s: %s: not there; build it with `make`, or name it with --daemon",
 				cmd->name, program);
 		o->lab.program = program;
 	}
@@ -252,14 +264,16 @@ static int make_run_dir(struct run_opts *o, char *dir)
 	if (!o->lab.run_dir) {
 		runner_default_dir(o->lab.lab, dir);
 		if (mkdir("runs", 0755) < 0 && errno != EEXIST)
-			return out_fail("lab: runs: %s; choose a directory with -o", strerror(errno));
+			return out_fail(
+				"lab: runs: %s; choose a directory with -o", strerror(errno));
 		o->lab.run_dir = dir;
 	}
 	if (mkdir(o->lab.run_dir, 0755) < 0 && errno != EEXIST)
 		return out_fail("lab: %s: %s", o->lab.run_dir, strerror(errno));
 	snprintf(path, sizeof path, "%s/run.json", o->lab.run_dir);
 	if (access(path, F_OK) == 0)
-		return out_fail("lab: %s holds a run already; choose another with -o", o->lab.run_dir);
+		return out_fail(
+			"lab: %s holds a run already; choose another with -o", o->lab.run_dir);
 	return -1;
 }
 
@@ -300,7 +314,8 @@ static int ask(const struct opt_command *cmd, const char *verb, int argc, char *
 		return rest.code;
 	if (run_info_open(&r, rest.argv[0]) != 0)
 		return EXIT_USAGE;
-	snprintf(line, sizeof line, "%s%s%s", verb, has_node ? " " : "", has_node ? rest.argv[1] : "");
+	snprintf(line, sizeof line, "%s%s%s", verb, has_node ? " " : "",
+		has_node ? rest.argv[1] : "");
 	err = run_info_ask(&r, line);
 	run_info_close(&r);
 	return err == 0 ? EXIT_YES : err == -E_REFUSED ? EXIT_NO : EXIT_USAGE;
@@ -316,7 +331,8 @@ static void list_one(void *ctx, const char *path)
 
 	if (lab_load(path, &t, &text) != 0)
 		return;
-	out_text(out, "%-20.*s %zu nodes, %zu links, speed %g\n", n, name, t->n_nodes, t->n_links, t->speed);
+	out_text(out, "%-20.*s %zu nodes, %zu links, speed %g\n", n, name, t->n_nodes, t->n_links,
+		t->speed);
 	if (out->json) {
 		jw_object(&out->w, NULL);
 		jw_text(&out->w, "name", view_of(name, (size_t)n));
@@ -338,10 +354,12 @@ static void print_nodes(struct out *out, const struct run_info *r)
 		jw_array(&out->w, "nodes");
 	for (const struct json *n = json_first(nodes); n; n = json_next(n)) {
 		uint64_t pid = r->is_running ? number(n, "pid") : 0;
-		const char *name = json_text(json_get(n, "name")), *id = json_text(json_get(n, "id"));
+		const char *name = json_text(json_get(n, "name")),
+			   *id = json_text(json_get(n, "id"));
 		const char *sock = json_text(json_get(n, "socket"));
 
-		out_text(out, "  %-16s %-12s %s %llu\n", name, id, pid ? "owltd" : "down", (unsigned long long)pid);
+		out_text(out, "  %-16s %-12s %s %llu\n", name, id, pid ? "owltd" : "down",
+			(unsigned long long)pid);
 		if (!out->json)
 			continue;
 		jw_object(&out->w, NULL);
@@ -368,7 +386,8 @@ static void print_links(struct out *out, const struct run_info *r)
 	if (out->json)
 		jw_array(&out->w, "links");
 	for (const struct json *l = json_first(json_get(doc, "links")); l; l = json_next(l))
-		for (const struct json *d = json_first(json_get(l, "directions")); d; d = json_next(d))
+		for (const struct json *d = json_first(json_get(l, "directions")); d;
+			d = json_next(d))
 			print_direction(out, json_text(json_get(l, "name")), d);
 	if (out->json)
 		jw_array_end(&out->w);
@@ -378,15 +397,16 @@ static void print_links(struct out *out, const struct run_info *r)
 
 static void print_direction(struct out *out, const char *link, const struct json *d)
 {
-	uint64_t in = number(d, "frames_in"), got = number(d, "frames_out"), way = number(d, "in_flight");
+	uint64_t in = number(d, "frames_in"), got = number(d, "frames_out"),
+		 way = number(d, "in_flight");
 	const char *from = json_text(json_get(d, "from")), *to = json_text(json_get(d, "to"));
 	uint64_t dropped = 0;
 
 	for (const struct json *c = json_first(json_get(d, "dropped")); c; c = json_next(c))
 		dropped += number(json_get(d, "dropped"), json_key(c));
-	out_text(out, "  %s: %s > %s: %llu sent, %llu delivered, %llu dropped, %llu on the way\n", link, from, to,
-		(unsigned long long)in, (unsigned long long)got, (unsigned long long)dropped,
-		(unsigned long long)way);
+	out_text(out, "  %s: %s > %s: %llu sent, %llu delivered, %llu dropped, %llu on the way\n",
+		link, from, to, (unsigned long long)in, (unsigned long long)got,
+		(unsigned long long)dropped, (unsigned long long)way);
 	if (!out->json)
 		return;
 	jw_object(&out->w, NULL);

@@ -75,7 +75,8 @@ int run_dir_open(struct run_dir *r, const char *path)
 
 	*r = (struct run_dir){.speed = 1};
 	if (!realpath(path, real) || strlen(real) + 64 > sizeof r->path) {
-		out_fail("%s: %s: give the folder that `owlt lab` or `owlt sim` printed", path, strerror(errno));
+		out_fail("%s: %s: give the folder that `owlt lab` or `owlt sim` printed", path,
+			strerror(errno));
 		return -ENOENT;
 	}
 	memcpy(r->path, real, strlen(real) + 1);
@@ -96,7 +97,8 @@ void run_dir_path(const struct run_dir *r, const char *name, char out[RUN_PATH_M
 	if (name[0] == '/')
 		snprintf(out, RUN_PATH_MAX, "%s", name);
 	else
-		snprintf(out, RUN_PATH_MAX, "%.*s/%.*s", RUN_PATH_MAX / 2, r->path, RUN_PATH_MAX / 2 - 2, name);
+		snprintf(out, RUN_PATH_MAX, "%.*s/%.*s", RUN_PATH_MAX / 2, r->path,
+			RUN_PATH_MAX / 2 - 2, name);
 }
 
 int run_dir_feed_events(const struct run_dir *r, struct dataset *d, unsigned *n)
@@ -148,10 +150,11 @@ int run_dir_feed_frames(const struct run_dir *r, struct dataset *d, uint64_t *n)
 	}
 	progress_end(&p);
 	if (cap.c.err)
-		fprintf(stderr, "owlt: %s: %s at byte %zu: used up to there\n", path, err_text(cap.c.err),
-			cap.c.err_at);
+		fprintf(stderr, "owlt: %s: %s at byte %zu: used up to there\n", path,
+			err_text(cap.c.err), cap.c.err_at);
 	if (err < 0)
-		out_fail("%s: frame %llu: %s", path, (unsigned long long)cap.n_frames, err_text(err));
+		out_fail("%s: frame %llu: %s", path, (unsigned long long)cap.n_frames,
+			err_text(err));
 	*n = cap.n_frames;
 	file_map_close(&map);
 	free(iface);
@@ -230,7 +233,8 @@ static int feed_log(struct dataset *d, const char *path, struct progress *p)
 		return err;
 	}
 	while (err == 0 && at < map.bytes.n) {
-		const uint8_t *start = map.bytes.p + at, *end = memchr(start, '\n', map.bytes.n - at);
+		const uint8_t *start = map.bytes.p + at,
+			      *end = memchr(start, '\n', map.bytes.n - at);
 
 		if (!end) /* the line that a killed node was writing */
 			break;

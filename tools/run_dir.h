@@ -13,7 +13,7 @@ struct run_dir {
 	char path[RUN_PATH_MAX];
 	char name[DATASET_RUN_ID_MAX]; /* last part of the path */
 	struct topo *topo;
-	dtntime dtn0_ms;   /* 0: no run.json */
+	dtntime dtn0_ms; /* 0: no run.json */
 	int64_t mono0_ns;
 	double speed;
 	uint64_t runner_pid; /* 0: not told */

@@ -27,8 +27,10 @@ static const struct opt options[] = {
 	{"crashes", 0, OPT_REAL, AT(crashes_per_h), "RATE",
 		"mean crashes per node and hour, with slow commits and dying applications", NULL},
 	{"loss", 0, OPT_REAL, AT(loss), "P", "chance that a frame is lost, on every link", NULL},
-	{"output", 'o', OPT_TEXT, AT(dir), "RUN_DIR", "write event logs as a lab does (one run)", NULL},
-	{"print", 0, OPT_FLAG, AT(print), NULL, "scenario: print its trace instead of comparing", NULL},
+	{"output", 'o', OPT_TEXT, AT(dir), "RUN_DIR", "write event logs as a lab does (one run)",
+		NULL},
+	{"print", 0, OPT_FLAG, AT(print), NULL, "scenario: print its trace instead of comparing",
+		NULL},
 	{"json", 0, OPT_FLAG, AT(json), NULL, "print the summary as JSON", NULL},
 	{0},
 };
@@ -38,7 +40,8 @@ static const struct opt_command command = {
 	.operands = "TOPOLOGY|FILE.scn",
 	.summary = "play a topology or a scenario in virtual time",
 	.opts = options,
-	.detail = "The same seed gives the same run, event by event. Exit code 1: a promise was broken, or a\n"
+	.detail = "The same seed gives the same run, event by event. Exit code 1: a promise was "
+		  "broken, or a\n"
 		  "scenario went otherwise than its file expects.",
 };
 
@@ -52,10 +55,12 @@ int cmd_sim(int argc, char **argv)
 	if (rest.done)
 		return rest.code;
 	if (o.loss > 1 || o.crashes_per_h < 0)
-		return out_fail("sim: --loss is a chance from 0 to 1, --crashes a rate of at least 0");
+		return out_fail(
+			"sim: --loss is a chance from 0 to 1, --crashes a rate of at least 0");
 	if (o.runs == 0 || (o.dir && o.runs > 1))
 		return out_fail("sim: -o goes with one run; --runs is at least 1");
-	return n > 4 && strcmp(path + n - 4, ".scn") == 0 ? play_file(&o, path) : run_file(&o, path);
+	return n > 4 && strcmp(path + n - 4, ".scn") == 0 ? play_file(&o, path)
+							  : run_file(&o, path);
 }
 
 static int run_file(const struct sim_options *o, const char *path)
@@ -80,7 +85,8 @@ static int scenario_file(const struct scenario *sc, const char *path, struct sim
 	if (scenario_topology(sc, &text, &file))
 		return sim_file_parse(path, text, f);
 	copy = strdup(path);
-	if (!copy || asprintf(&whole, "%s/%.*s", dirname(copy), (int)file.n, (const char *)file.p) < 0)
+	if (!copy ||
+		asprintf(&whole, "%s/%.*s", dirname(copy), (int)file.n, (const char *)file.p) < 0)
 		code = out_fail("sim: no memory");
 	else
 		code = sim_file_read(whole, f);
@@ -89,10 +95,12 @@ static int scenario_file(const struct scenario *sc, const char *path, struct sim
 	return code;
 }
 
-static int play(const struct sim_options *o, const char *path, const struct scenario *sc, const struct sim_file *f)
+static int play(const struct sim_options *o, const char *path, const struct scenario *sc,
+	const struct sim_file *f)
 {
 	uint8_t *room = malloc(2 * TRACE_MAX);
-	struct buf trace = buf_of(room, TRACE_MAX), diff = buf_of(room ? room + TRACE_MAX : NULL, TRACE_MAX);
+	struct buf trace = buf_of(room, TRACE_MAX),
+		   diff = buf_of(room ? room + TRACE_MAX : NULL, TRACE_MAX);
 	struct scenario_error e = {0};
 	int code = EXIT_YES;
 

@@ -34,7 +34,9 @@ static int write_run(const char *dir, const struct topo *t, uint64_t seed);
 
 static int make_dir(const char *path)
 {
-	return mkdir(path, 0777) == 0 || errno == EEXIST ? 0 : out_fail("%s: %s", path, strerror(errno));
+	return mkdir(path, 0777) == 0 || errno == EEXIST
+		       ? 0
+		       : out_fail("%s: %s", path, strerror(errno));
 }
 
 static FILE *open_in(const char *dir, const char *name)
@@ -48,7 +50,8 @@ static FILE *open_in(const char *dir, const char *name)
 	return f;
 }
 
-int sim_dir_open(const char *path, const struct sim_file *f, uint64_t seed, struct sim_dir_writer **out)
+int sim_dir_open(
+	const char *path, const struct sim_file *f, uint64_t seed, struct sim_dir_writer **out)
 {
 	struct sim_dir_writer *w = calloc(1, sizeof *w);
 	char *events = NULL, name[64];
@@ -165,7 +168,8 @@ static int write_run(const char *dir, const struct topo *t, uint64_t seed)
 	jw_array_end(&w);
 	jw_object_end(&w);
 	buf_u8(&b, '\n');
-	code = room && buf_finish(&b) == 0 ? write_whole(dir, "run.json", buf_view(&b)) : out_fail("sim: no memory");
+	code = room && buf_finish(&b) == 0 ? write_whole(dir, "run.json", buf_view(&b))
+					   : out_fail("sim: no memory");
 	free(room);
 	return code;
 }

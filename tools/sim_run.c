@@ -25,8 +25,8 @@ struct totals {
 	unsigned told;
 };
 
-static int run_one(const struct sim_options *o, const struct sim_file *f, const struct node_cfg *node, uint64_t seed,
-	struct totals *t);
+static int run_one(const struct sim_options *o, const struct sim_file *f,
+	const struct node_cfg *node, uint64_t seed, struct totals *t);
 static int summary(const struct sim_options *o, const struct sim_file *f, struct totals *t);
 
 int sim_text_read(const char *path, struct view *out)
@@ -85,7 +85,8 @@ static int plan_read_file(const char *path, struct sim_file *f)
 	name = topo_plan_file(doc);
 	if (name) {
 		f->plan_name = strdup(name);
-		if (!copy || asprintf(&whole, "%s%s%s", *name == '/' ? "" : dirname(copy), *name == '/' ? "" : "/", name) < 0)
+		if (!copy || asprintf(&whole, "%s%s%s", *name == '/' ? "" : dirname(copy),
+				     *name == '/' ? "" : "/", name) < 0)
 			code = out_fail("sim: no memory");
 		else
 			code = sim_text_read(whole, &f->plan_text);
@@ -152,7 +153,8 @@ static void set_loss(struct topo *t, double p)
 static void progress(const struct sim_options *o, uint64_t run, mono now)
 {
 	if (!o->json && isatty(STDERR_FILENO) && clock() > CLOCKS_PER_SEC)
-		fprintf(stderr, "run %" PRIu64 " of %" PRIu64 ", %" PRId64 " s\r", run, o->runs, now / US_PER_S);
+		fprintf(stderr, "run %" PRIu64 " of %" PRIu64 ", %" PRId64 " s\r", run, o->runs,
+			now / US_PER_S);
 }
 
 int sim_run_all(const struct sim_options *o, const struct sim_file *f)
@@ -193,8 +195,8 @@ static void tell_fault(struct totals *t, uint64_t seed, const struct sim_fault *
 {
 	if (t->told++ >= FAULTS_TOLD)
 		return;
-	out_text(t->out, "seed %" PRIu64 " at %" PRId64 ".%06" PRId64 " s: %s\n", seed, fault->at / US_PER_S,
-		fault->at % US_PER_S, fault->text);
+	out_text(t->out, "seed %" PRIu64 " at %" PRId64 ".%06" PRId64 " s: %s\n", seed,
+		fault->at / US_PER_S, fault->at % US_PER_S, fault->text);
 	if (!t->out->json)
 		return;
 	jw_object(&t->out->w, NULL);
@@ -214,8 +216,8 @@ static void add_counts(struct totals *t, const struct sim_counts *c)
 	t->failed += c->faults > 0;
 }
 
-static int run_one(const struct sim_options *o, const struct sim_file *f, const struct node_cfg *node, uint64_t seed,
-	struct totals *t)
+static int run_one(const struct sim_options *o, const struct sim_file *f,
+	const struct node_cfg *node, uint64_t seed, struct totals *t)
 {
 	struct sim_cfg cfg = {
 		.topo = f->topo,
@@ -270,7 +272,8 @@ static const struct {
 	{"redelivered", "handed over again, marked", COUNT(redelivered)},
 	{"crashes", "crashes", COUNT(crashes)},
 	{"crashes_staged", "crashes between stage and commit", COUNT(crashes_staged)},
-	{"crashes_before_signal", "crashes after commit before the signal", COUNT(crashes_before_signal)},
+	{"crashes_before_signal", "crashes after commit before the signal",
+		COUNT(crashes_before_signal)},
 	{"crashes_forwarding", "crashes while forwarding", COUNT(crashes_forwarding)},
 	{"batches_lost", "batches lost by a crash", COUNT(batches_lost)},
 	{"commits_failed", "commits that failed for want of space", COUNT(commits_failed)},
@@ -298,7 +301,7 @@ static int summary(const struct sim_options *o, const struct sim_file *f, struct
 		jw_u64(&t->out->w, "runs", o->runs);
 		jw_u64(&t->out->w, "failed", t->failed);
 	}
-	out_text(t->out, "%s: %" PRIu64 " runs from seed %" PRIu64 ", %" PRIu64 " failed\n", f->topo->name, o->runs,
-		o->seed, t->failed);
+	out_text(t->out, "%s: %" PRIu64 " runs from seed %" PRIu64 ", %" PRIu64 " failed\n",
+		f->topo->name, o->runs, o->seed, t->failed);
 	return t->failed ? EXIT_NO : EXIT_YES;
 }

@@ -20,7 +20,7 @@ struct sim_options {
 /* A topology with the texts it was read from. */
 struct sim_file {
 	struct view text, plan_text; /* heap */
-	char *plan_name;	     /* NULL: inside, or none */
+	char *plan_name;             /* NULL: inside, or none */
 	struct topo *topo;
 };
 
@@ -36,7 +36,8 @@ int sim_run_all(const struct sim_options *o, const struct sim_file *f);
 
 /* A RUN_DIR that is being written. */
 struct sim_dir_writer;
-int sim_dir_open(const char *path, const struct sim_file *f, uint64_t seed, struct sim_dir_writer **out) MUST_USE;
+int sim_dir_open(const char *path, const struct sim_file *f, uint64_t seed,
+	struct sim_dir_writer **out) MUST_USE;
 void sim_dir_record(struct sim_dir_writer *w, const struct sim *s, const struct sim_record *r);
 /* 0, or a message was printed. */
 int sim_dir_close(struct sim_dir_writer *w) MUST_USE;

@@ -72,8 +72,9 @@ enum json_type json_type(const struct json *v)
 
 const struct json *json_get(const struct json *v, const char *key)
 {
-	return json_type(v) == JSON_OBJECT ? outside(cJSON_GetObjectItemCaseSensitive(inside(v), key))
-					   : NULL;
+	return json_type(v) == JSON_OBJECT
+		       ? outside(cJSON_GetObjectItemCaseSensitive(inside(v), key))
+		       : NULL;
 }
 
 const struct json *json_at(const struct json *v, size_t k)
@@ -246,9 +247,9 @@ static const char *path_after(const char *path, struct view key, size_t k, bool 
 		path++;
 	if (object)
 		return strnlen(path, key.n) == key.n && memcmp(path, key.p, key.n) == 0 &&
-					       (path[key.n] == 0 || strchr(".[", path[key.n]))
-				       ? path + key.n
-				       : NULL;
+				       (path[key.n] == 0 || strchr(".[", path[key.n]))
+			       ? path + key.n
+			       : NULL;
 	if (*path != '[' || strtoul(path + 1, &end, 10) != k || *end != ']')
 		return NULL;
 	return end + 1;
@@ -411,9 +412,12 @@ void jw_null(struct json_writer *w, const char *key)
 /* Length of the UTF-8 character at p, 0 when there is none. */
 static size_t utf8_len(const uint8_t *p, size_t left)
 {
-	size_t n = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3
-									       : p[0] < 0xf5 ? 4
-											     : 0;
+	size_t n = p[0] < 0x80   ? 1
+		   : p[0] < 0xc2 ? 0
+		   : p[0] < 0xe0 ? 2
+		   : p[0] < 0xf0 ? 3
+		   : p[0] < 0xf5 ? 4
+				 : 0;
 
 	if (n > left)
 		return 0;

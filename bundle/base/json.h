@@ -14,7 +14,15 @@
 /* A value inside a document; NULL stands for "absent" in every call. Lives as long as its document. */
 struct json;
 
-enum json_type { JSON_ABSENT, JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
+enum json_type {
+	JSON_ABSENT,
+	JSON_NULL,
+	JSON_BOOL,
+	JSON_NUMBER,
+	JSON_STRING,
+	JSON_ARRAY,
+	JSON_OBJECT
+};
 
 /* Parses text into a document that json_free() ends. On -E_SYNTAX *line is the line (from 1) of the
  * error. Also -ENOMEM, -E_LIMIT (deeper than 64 levels). Duplicate keys are -E_SYNTAX. */
@@ -54,10 +62,12 @@ void jw_object(struct json_writer *w, const char *key);
 void jw_object_end(struct json_writer *w);
 void jw_array(struct json_writer *w, const char *key);
 void jw_array_end(struct json_writer *w);
-void jw_text(struct json_writer *w, const char *key, struct view text); /* escaped; bad UTF-8 as \u00XX */
-void jw_u64(struct json_writer *w, const char *key, uint64_t v);       /* above 2^53: a string */
+void jw_text(struct json_writer *w, const char *key,
+	struct view text);                                       /* escaped; bad UTF-8 as \u00XX */
+void jw_u64(struct json_writer *w, const char *key, uint64_t v); /* above 2^53: a string */
 void jw_i64(struct json_writer *w, const char *key, int64_t v);
-void jw_double(struct json_writer *w, const char *key, double v); /* shortest text that reads back equal */
+void jw_double(
+	struct json_writer *w, const char *key, double v); /* shortest text that reads back equal */
 void jw_bool(struct json_writer *w, const char *key, bool v);
 void jw_null(struct json_writer *w, const char *key);
 

@@ -9,8 +9,8 @@
 
 struct slice {
 	uint64_t handle; /* the bundle's local id in the store; 0 names nothing */
-	uint64_t off;	 /* bytes from the start of the stored payload */
-	uint64_t len;	 /* bytes */
+	uint64_t off;    /* bytes from the start of the stored payload */
+	uint64_t len;    /* bytes */
 };
 
 #endif

@@ -29,7 +29,7 @@ struct trace {
 	uint64_t mask[TRACE_EVENTS_MAX / 64];
 	uint64_t lost; /* records that found the ring full */
 	struct trace_rec *ring;
-	size_t cap;	   /* a power of two, or 0: counters only */
+	size_t cap;          /* a power of two, or 0: counters only */
 	uint64_t head, tail; /* written, drained */
 };
 

@@ -38,8 +38,8 @@ static int parse(const char *text, const struct unit *units, double limit, doubl
 
 int units_duration(const char *text, int64_t *us)
 {
-	static const struct unit units[] = {{"", 1e6}, {"us", 1}, {"ms", 1e3}, {"s", 1e6}, {"m", 6e7},
-		{"h", 3.6e9}, {"d", 8.64e10}, {NULL, 0}};
+	static const struct unit units[] = {{"", 1e6}, {"us", 1}, {"ms", 1e3}, {"s", 1e6},
+		{"m", 6e7}, {"h", 3.6e9}, {"d", 8.64e10}, {NULL, 0}};
 	double v;
 	int err = parse(text, units, 9e18, &v);
 
@@ -50,8 +50,9 @@ int units_duration(const char *text, int64_t *us)
 
 int units_bytes(const char *text, uint64_t *bytes)
 {
-	static const struct unit units[] = {{"", 1}, {"k", 1e3}, {"M", 1e6}, {"G", 1e9}, {"T", 1e12},
-		{"Ki", 1024}, {"Mi", 1048576}, {"Gi", 1073741824}, {"Ti", 1099511627776.0}, {NULL, 0}};
+	static const struct unit units[] = {{"", 1}, {"k", 1e3}, {"M", 1e6}, {"G", 1e9},
+		{"T", 1e12}, {"Ki", 1024}, {"Mi", 1048576}, {"Gi", 1073741824},
+		{"Ti", 1099511627776.0}, {NULL, 0}};
 	double v;
 	int err = parse(text, units, 9e18, &v);
 
@@ -83,7 +84,8 @@ void units_print_duration(int64_t us, char *out, size_t n)
 	else if (us < 3600000000)
 		snprintf(out, n, "%dm %02ds", (int)(us / 60000000), (int)(us / 1000000 % 60));
 	else
-		snprintf(out, n, "%lldh %02dm", (long long)(us / 3600000000), (int)(us / 60000000 % 60));
+		snprintf(out, n, "%lldh %02dm", (long long)(us / 3600000000),
+			(int)(us / 60000000 % 60));
 }
 
 void units_print_bytes(uint64_t bytes, char *out, size_t n)

@@ -324,7 +324,8 @@ static void leave(struct agent *a, struct bundle_entry *e)
 		return;
 	}
 	if (e->state == ENTRY_HANDING)
-		e->flags &= (uint8_t)~E_HANDED; /* not durable yet: written again for the next one */
+		e->flags &=
+			(uint8_t)~E_HANDED; /* not durable yet: written again for the next one */
 	entry_set_state(a, e, ENTRY_FOR_APP);
 	list_push_back(&a->unclaimed, &e->link);
 }

@@ -167,7 +167,8 @@ void agent_send_failed(struct agent *a, mono now, uint64_t id)
 	trace_point(a->trace, now, bundle_rerouted, id, a->neighbour[e->neighbour].node,
 		WHY_SEND_FAILED);
 	wait_for(a, now, e, WHY_LINK_CLOSED);
-	entry_set_due(a, e, mono_add(now, RETRY_US)); /* a link that goes on failing must not spin */
+	entry_set_due(
+		a, e, mono_add(now, RETRY_US)); /* a link that goes on failing must not spin */
 }
 
 /* Back to its place after a layer did not take it. */

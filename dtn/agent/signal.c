@@ -15,7 +15,8 @@
 static struct pending *pending_for(struct agent *a, mono now, const struct kept_eid *custodian);
 static mono flush_time(const struct agent *a, mono now, node_id custodian);
 static void flush(struct agent *a, mono now, struct pending *p);
-static size_t sequences_make(struct pending *p, struct ccs_sequence *s, size_t most, struct range *runs);
+static size_t sequences_make(
+	struct pending *p, struct ccs_sequence *s, size_t most, struct range *runs);
 static int item_order(const void *x, const void *y);
 static bool same_counter(const struct pending_item *x, const struct pending_item *y);
 static bool signal_read(struct agent *a, mono now, uint64_t id, const struct bundle *b);
@@ -190,7 +191,8 @@ static void flush(struct agent *a, mono now, struct pending *p)
 
 /* One sequence per counter and disposition, from sorted items. Of the last one, `cap` tells how
  * many items were used in all when not every one found room. */
-static size_t sequences_make(struct pending *p, struct ccs_sequence *s, size_t most, struct range *runs)
+static size_t sequences_make(
+	struct pending *p, struct ccs_sequence *s, size_t most, struct range *runs)
 {
 	size_t n = 0, used = 0;
 

@@ -29,7 +29,7 @@
 #define PROMISES_MAX 16384u
 #define PENDING_MAX 32u     /* custodians with a signal in the making */
 #define HEAD_MADE_MAX 8192u /* head of a bundle made here */
-#define RETRY_US US_PER_S /* after something of our own could not be done */
+#define RETRY_US US_PER_S   /* after something of our own could not be done */
 #define NO_NEIGHBOUR UINT16_MAX
 #define NO_REGISTRATION UINT16_MAX
 /* Ids of bundles that were never stored (rejected on arrival, signals to us, echoes): told apart
@@ -272,7 +272,7 @@ void expire_tick(struct agent *a, mono now);
 /* -- send.c */
 struct own_bundle {
 	struct agent_send s;
-	bool urgent;	   /* may use the store's reserve */
+	bool urgent;       /* may use the store's reserve */
 	bool after_commit; /* leaves only when it, and all staged before it, is durable */
 	uint64_t request;  /* 0: nobody waits for an answer */
 };

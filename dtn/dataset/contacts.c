@@ -113,7 +113,8 @@ static void judge_up(struct tables *t)
 	const struct plan *p = t->d->topo->plan;
 
 	for (size_t k = 0; k < p->n_contacts; k++) {
-		bool has_begun = t->d->last_ns != NO_TIME && lab_ns(t, p->contact[k].start) <= t->d->last_ns;
+		bool has_begun =
+			t->d->last_ns != NO_TIME && lab_ns(t, p->contact[k].start) <= t->d->last_ns;
 
 		if (t->d->contact[k].t_up != NO_TIME || t->sum[k].bundles_rx > 0)
 			t->sum[k].is_up = 1;
@@ -200,7 +201,8 @@ static void fill_traffic(const struct contact_sum *s, struct row *r)
 	row_u64(r, contacts_bundles_tx, s->bundles_tx);
 	row_u64(r, contacts_bundles_retx, s->bundles_retx);
 	if (s->bundles_tx > 0)
-		row_f64(r, contacts_loss_ratio, 1.0 - (double)s->bundles_rx / (double)s->bundles_tx);
+		row_f64(r, contacts_loss_ratio,
+			1.0 - (double)s->bundles_rx / (double)s->bundles_tx);
 	if (s->bundles_tx > 1 && s->last_tx > s->first_tx)
 		row_f64(r, contacts_rate_bps_obs,
 			(double)s->bytes_tx * 8e9 / (double)(s->last_tx - s->first_tx));
@@ -261,14 +263,15 @@ static void fill_truth(const struct tables *t, const struct contact *c, struct r
 	for (size_t k = 0; k < topo->n_links; k++) {
 		const struct topo_link *l = &topo->link[k];
 		node_id a = topo->node[l->a].id, b = topo->node[l->b].id;
-		const struct link_params *q = a == c->from && b == c->to ? &l->a_to_b
-			: b == c->from && a == c->to			 ? &l->b_to_a
-									 : NULL;
+		const struct link_params *q = a == c->from && b == c->to   ? &l->a_to_b
+					      : b == c->from && a == c->to ? &l->b_to_a
+									   : NULL;
 
 		if (!q)
 			continue;
 		if (q->loss == LOSS_GILBERT) /* of the time in each state */
-			row_f64(r, contacts_truth_loss, (q->ge_r * q->ge_good + q->ge_p * q->ge_bad) /
+			row_f64(r, contacts_truth_loss,
+				(q->ge_r * q->ge_good + q->ge_p * q->ge_bad) /
 					(q->ge_p + q->ge_r > 0 ? q->ge_p + q->ge_r : 1));
 		else
 			row_f64(r, contacts_truth_loss, q->loss == LOSS_UNIFORM ? q->loss_p : 0);

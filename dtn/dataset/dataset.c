@@ -18,7 +18,8 @@
 static bool same_bundle(const struct hash_node *n, const void *key);
 static uint64_t bundle_hash(const struct ds_bundle *b);
 static bool find_iface(const struct dataset *d, const char *name, uint32_t *link, unsigned *end);
-static void count_frame(struct dataset *d, uint32_t link, unsigned end, const struct pcapng_frame *f);
+static void count_frame(
+	struct dataset *d, uint32_t link, unsigned end, const struct pcapng_frame *f);
 static int observe_bundle(struct dataset *d, const struct bundle *b, struct ds_obs *o);
 static void describe(struct ds_bundle *s, const struct bundle *b);
 static char *keep_text(const struct eid *e);
@@ -27,8 +28,10 @@ static void drop_word(struct view comment, char out[DATASET_WORD_MAX]);
 
 struct dataset_limits dataset_limits_default(void)
 {
-	return (struct dataset_limits){.bundles = 1000000, .observations = 8000000,
-		.local_ids = 4000000, .marks = 1000000};
+	return (struct dataset_limits){.bundles = 1000000,
+		.observations = 8000000,
+		.local_ids = 4000000,
+		.marks = 1000000};
 }
 
 int dataset_new(struct dataset **out, const struct topo *topo, const char *run_id, dtntime base_ms)
@@ -90,14 +93,19 @@ int dataset_frame(struct dataset *d, const struct pcapng_frame *f)
 {
 	struct frame frame;
 	enum frame_kind kind = frame_read(f->bytes, &d->rules, &frame);
-	struct ds_obs o = {.hop_count = NO_INDEX, .n_queued = NO_INDEX, .t_enqueue = NO_TIME,
-		.t_tx_end = NO_TIME, .planned_arrival = NO_TIME, .clock_err_ms = NO_TIME};
+	struct ds_obs o = {.hop_count = NO_INDEX,
+		.n_queued = NO_INDEX,
+		.t_enqueue = NO_TIME,
+		.t_tx_end = NO_TIME,
+		.planned_arrival = NO_TIME,
+		.clock_err_ms = NO_TIME};
 	unsigned end;
 	const struct topo_link *l;
 
 	d->frames[kind]++;
 	d->has_frames = true;
-	if (!find_iface(d, f->iface->name, &o.link, &end) || f->direction == PCAPNG_UNKNOWN || f->t_ns > TIME_MAX) {
+	if (!find_iface(d, f->iface->name, &o.link, &end) || f->direction == PCAPNG_UNKNOWN ||
+		f->t_ns > TIME_MAX) {
 		d->unknown_ifaces++;
 		return 0;
 	}
@@ -129,16 +137,23 @@ struct ds_bundle *dataset_bundle(struct dataset *d, const struct ds_bundle *id)
 
 	if (n)
 		return container_of_bundle(n);
-	if (d->n_bundles == d->limits.bundles ||
-		local_grow((void **)&d->bundle, &d->cap_bundles, d->n_bundles, sizeof *d->bundle) < 0)
+	if (d->n_bundles == d->limits.bundles || local_grow((void **)&d->bundle, &d->cap_bundles,
+							 d->n_bundles, sizeof *d->bundle) < 0)
 		return NULL;
 	b = calloc(1, sizeof *b);
 	if (!b)
 		return NULL;
-	*b = (struct ds_bundle){.src_node = id->src_node, .src_service = id->src_service,
-		.created_ms = id->created_ms, .seq = id->seq, .is_fragment = id->is_fragment,
-		.frag_off = id->frag_off, .frag_len = id->frag_len, .t_sourced = NO_TIME,
-		.t_app = NO_TIME, .t_delivered = NO_TIME, .priority = UINT64_MAX,
+	*b = (struct ds_bundle){.src_node = id->src_node,
+		.src_service = id->src_service,
+		.created_ms = id->created_ms,
+		.seq = id->seq,
+		.is_fragment = id->is_fragment,
+		.frag_off = id->frag_off,
+		.frag_len = id->frag_len,
+		.t_sourced = NO_TIME,
+		.t_app = NO_TIME,
+		.t_delivered = NO_TIME,
+		.priority = UINT64_MAX,
 		.index = (uint32_t)d->n_bundles};
 	if (hash_insert(&d->bundles, &b->in_table, hash) < 0) {
 		free(b);
@@ -164,7 +179,8 @@ size_t dataset_print_eid(char *out, size_t cap, const char *text, node_id node, 
 	int n;
 
 	if (!text && !(node & NODE_DTN_BIT))
-		return node == NODE_NONE ? (size_t)snprintf(out, cap, "dtn:none") : eid_print(&e, out, cap);
+		return node == NODE_NONE ? (size_t)snprintf(out, cap, "dtn:none")
+					 : eid_print(&e, out, cap);
 	if (!text)
 		node_print(node, node_text, sizeof node_text);
 	n = snprintf(out, cap, "%s", text ? text : node_text);
@@ -181,7 +197,8 @@ static bool find_iface(const struct dataset *d, const char *name, uint32_t *link
 	for (size_t k = 0; k < d->topo->n_links; k++) {
 		const struct topo_link *l = &d->topo->link[k];
 
-		if (strncmp(l->name, name, n) != 0 || l->name[n] != '\0' || (l->a != node && l->b != node))
+		if (strncmp(l->name, name, n) != 0 || l->name[n] != '\0' ||
+			(l->a != node && l->b != node))
 			continue;
 		*link = (uint32_t)k;
 		*end = l->b == node;
@@ -191,7 +208,8 @@ static bool find_iface(const struct dataset *d, const char *name, uint32_t *link
 }
 
 /* Balance of a direction: tx + copied = rx + dropped, by each reason, + in flight at the end. */
-static void count_frame(struct dataset *d, uint32_t link, unsigned end, const struct pcapng_frame *f)
+static void count_frame(
+	struct dataset *d, uint32_t link, unsigned end, const struct pcapng_frame *f)
 {
 	bool is_rx = f->direction == PCAPNG_INBOUND;
 	struct ds_direction *dir = &d->direction[2 * link + (end ^ is_rx)];
@@ -220,8 +238,10 @@ static void count_frame(struct dataset *d, uint32_t link, unsigned end, const st
 
 static int observe_bundle(struct dataset *d, const struct bundle *b, struct ds_obs *o)
 {
-	struct ds_bundle id = {.src_node = b->source.node, .src_service = b->source.service,
-		.created_ms = b->created_ms, .seq = b->seq,
+	struct ds_bundle id = {.src_node = b->source.node,
+		.src_service = b->source.service,
+		.created_ms = b->created_ms,
+		.seq = b->seq,
 		.is_fragment = b->flags & BUNDLE_FRAGMENT};
 	struct ds_bundle *s;
 
@@ -286,14 +306,15 @@ static void drop_word(struct view comment, char out[DATASET_WORD_MAX])
 	for (size_t k = 0; k < len; k++) {
 		char ch = (char)comment.p[n + k];
 
-		out[k] = (ch >= 'a' && ch <= 'z') || (ch >= '0' && ch <= '9') || ch == '-' ? ch : '_';
+		out[k] = (ch >= 'a' && ch <= 'z') || (ch >= '0' && ch <= '9') || ch == '-' ? ch
+											   : '_';
 	}
 }
 
 static uint64_t bundle_hash(const struct ds_bundle *b)
 {
-	uint64_t v[] = {b->src_node, b->src_service, b->created_ms, b->seq, b->is_fragment, b->frag_off,
-		b->frag_len};
+	uint64_t v[] = {b->src_node, b->src_service, b->created_ms, b->seq, b->is_fragment,
+		b->frag_off, b->frag_len};
 
 	return hash_u64s((struct hash_key){0x6f776c74, 0x64617461}, v, sizeof v / sizeof *v);
 }
@@ -303,6 +324,7 @@ static bool same_bundle(const struct hash_node *n, const void *key)
 	const struct ds_bundle *a = container_of_bundle(n), *b = key;
 
 	return a->src_node == b->src_node && a->src_service == b->src_service &&
-		a->created_ms == b->created_ms && a->seq == b->seq && a->is_fragment == b->is_fragment &&
-		a->frag_off == b->frag_off && a->frag_len == b->frag_len;
+	       a->created_ms == b->created_ms && a->seq == b->seq &&
+	       a->is_fragment == b->is_fragment && a->frag_off == b->frag_off &&
+	       a->frag_len == b->frag_len;
 }

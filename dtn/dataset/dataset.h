@@ -55,8 +55,8 @@ struct ds_obs {
 	node_id sender, receiver;
 	enum ds_kind kind;
 	int64_t t;
-	char drop[DATASET_WORD_MAX]; /* a frame's reason to be dropped */
-	uint64_t frame;		     /* number in the capture */
+	char drop[DATASET_WORD_MAX];     /* a frame's reason to be dropped */
+	uint64_t frame;                  /* number in the capture */
 	uint32_t frame_bytes, hop_count; /* hop_count NO_INDEX: not told */
 	bool custody;
 	/* log, of the sender */
@@ -113,7 +113,7 @@ struct dataset {
 	uint32_t *bundle_row; /* by creation and source */
 	struct ds_mark *mark;
 	size_t n_marks, cap_marks;
-	struct ds_contact *contact;   /* of the plan, in file order */
+	struct ds_contact *contact;     /* of the plan, in file order */
 	struct ds_direction *direction; /* 2 a link: a to b, b to a */
 	uint64_t frames[FRAME_KINDS], unknown_ifaces, lines, bad_lines, unknown_ids;
 	uint64_t log_only, rx_unmatched; /* observations that found no partner */
@@ -126,7 +126,8 @@ struct dataset {
 
 /* topo is borrowed and must outlive it. base_ms: DTN time of lab time 0, 0 = learn it from the log.
  * 0 or -ENOMEM. */
-int dataset_new(struct dataset **out, const struct topo *topo, const char *run_id, dtntime base_ms) MUST_USE;
+int dataset_new(struct dataset **out, const struct topo *topo, const char *run_id,
+	dtntime base_ms) MUST_USE;
 void dataset_free(struct dataset *d);
 /* 0 (also for frames that carry no bundle: they are counted), -E_LIMIT, -ENOMEM. */
 int dataset_frame(struct dataset *d, const struct pcapng_frame *f) MUST_USE;

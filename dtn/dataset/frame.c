@@ -10,14 +10,16 @@
 #define IP_UDP 17u
 #define IP_MORE_OR_OFFSET 0x3fffu
 
-static enum frame_kind read_ipv4(struct cursor *c, const struct bundle_rules *rules, struct frame *f);
-static enum frame_kind read_udp(struct cursor *c, const struct bundle_rules *rules, struct frame *f);
+static enum frame_kind read_ipv4(
+	struct cursor *c, const struct bundle_rules *rules, struct frame *f);
+static enum frame_kind read_udp(
+	struct cursor *c, const struct bundle_rules *rules, struct frame *f);
 static enum frame_kind read_payload(const struct bundle_rules *rules, struct frame *f);
 
 const char *frame_kind_name(enum frame_kind kind)
 {
-	static const char *const name[FRAME_KINDS] = {"bundle", "keepalive", "bad_bundle", "ip_fragment",
-		"arp", "other", "short"};
+	static const char *const name[FRAME_KINDS] = {
+		"bundle", "keepalive", "bad_bundle", "ip_fragment", "arp", "other", "short"};
 
 	return (unsigned)kind < FRAME_KINDS ? name[kind] : "other";
 }
@@ -39,7 +41,8 @@ enum frame_kind frame_read(struct view bytes, const struct bundle_rules *rules, 
 	}
 }
 
-static enum frame_kind read_ipv4(struct cursor *c, const struct bundle_rules *rules, struct frame *f)
+static enum frame_kind read_ipv4(
+	struct cursor *c, const struct bundle_rules *rules, struct frame *f)
 {
 	size_t left = cursor_left(c), total;
 	struct view ip = cursor_take(c, 20);
@@ -89,5 +92,6 @@ static enum frame_kind read_payload(const struct bundle_rules *rules, struct fra
 	if (view_equal(f->payload, view_of(zero, sizeof zero)))
 		return FRAME_KEEPALIVE;
 	f->fault = (struct bundle_fault){0};
-	return bundle_read(&f->bundle, f->payload, rules, &f->fault) == 0 ? FRAME_BUNDLE : FRAME_BAD_BUNDLE;
+	return bundle_read(&f->bundle, f->payload, rules, &f->fault) == 0 ? FRAME_BUNDLE
+									  : FRAME_BAD_BUNDLE;
 }

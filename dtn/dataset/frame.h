@@ -12,9 +12,9 @@
 /* What a frame is; the first that applies. */
 enum frame_kind {
 	FRAME_BUNDLE,
-	FRAME_KEEPALIVE, /* UDPCL: four zero bytes */
+	FRAME_KEEPALIVE,  /* UDPCL: four zero bytes */
 	FRAME_BAD_BUNDLE, /* starts like a bundle, breaks a rule or a CRC */
-	FRAME_FRAGMENT,	 /* of an IP packet */
+	FRAME_FRAGMENT,   /* of an IP packet */
 	FRAME_ARP,
 	FRAME_OTHER,
 	FRAME_SHORT, /* ends early */
@@ -26,8 +26,8 @@ const char *frame_kind_name(enum frame_kind kind);
 struct frame {
 	uint32_t src_ip, dst_ip; /* host order */
 	uint16_t src_port, dst_port;
-	struct view payload; /* of the datagram */
-	struct bundle bundle; /* where the kind is FRAME_BUNDLE; views into the frame */
+	struct view payload;       /* of the datagram */
+	struct bundle bundle;      /* where the kind is FRAME_BUNDLE; views into the frame */
 	struct bundle_fault fault; /* FRAME_BAD_BUNDLE */
 };
 

@@ -12,22 +12,25 @@
 /* The columns that describe a bundle lie in the same order in both tables. */
 #define DESCRIBED(name) ((unsigned)bundles_##name - (unsigned)bundles_bundle_uid)
 
-static void describe(const struct tables *t, const struct ds_bundle *b, unsigned first, struct row *r);
+static void describe(
+	const struct tables *t, const struct ds_bundle *b, unsigned first, struct row *r);
 static void fill_times(const struct dataset *d, const struct ds_hop *h, struct row *r);
 static void fill_log(const struct ds_obs *log, struct row *r);
 static void fill_end(const struct ds_bundle *b, struct row *r);
 static void fill_path(const struct tables *t, const struct ds_bundle *b, struct row *r);
 static void fill_oracles(const struct tables *t, const struct ds_bundle *b, struct row *r);
-static const struct ds_hop *arrival(const struct dataset *d, const struct ds_bundle *b, node_id at, int64_t by);
-static bool oracle(struct route *route, const struct dataset *d, const struct ds_bundle *b, int64_t t0,
-	double *ms);
+static const struct ds_hop *arrival(
+	const struct dataset *d, const struct ds_bundle *b, node_id at, int64_t by);
+static bool oracle(struct route *route, const struct dataset *d, const struct ds_bundle *b,
+	int64_t t0, double *ms);
 static int64_t created_ns(const struct ds_bundle *b);
 
 void hops_row(const struct tables *t, size_t k, struct row *r)
 {
 	const struct dataset *d = t->d;
 	const struct ds_hop *h = &d->hop[d->hop_row[k]];
-	const struct ds_obs *tx = &d->obs[h->tx], *log = h->log == NO_INDEX ? NULL : &d->obs[h->log];
+	const struct ds_obs *tx = &d->obs[h->tx],
+			    *log = h->log == NO_INDEX ? NULL : &d->obs[h->log];
 	const struct ds_bundle *b = d->bundle[tx->bundle];
 	const struct ds_hop *in;
 
@@ -75,12 +78,14 @@ void bundles_row(const struct tables *t, size_t k, struct row *r)
 	fill_oracles(t, b, r);
 }
 
-static void describe(const struct tables *t, const struct ds_bundle *b, unsigned first, struct row *r)
+static void describe(
+	const struct tables *t, const struct ds_bundle *b, unsigned first, struct row *r)
 {
 	char text[EID_TEXT_MAX], uid[UID_HEX];
 
 	dataset_print_eid(text, sizeof text, b->src_text, b->src_node, b->src_service);
-	if (uid_make(&(struct uid_of){text, b->created_ms, b->seq, b->is_fragment, b->frag_off, b->frag_len},
+	if (uid_make(&(struct uid_of){text, b->created_ms, b->seq, b->is_fragment, b->frag_off,
+			     b->frag_len},
 		    uid) == 0)
 		row_text(r, first, uid);
 	row_u64(r, first + DESCRIBED(src_node), b->src_node);
@@ -158,8 +163,9 @@ static void fill_path(const struct tables *t, const struct ds_bundle *b, struct 
 	for (unsigned k = n; k-- > 0; planned += way[k]->contact != 0) {
 		at += (unsigned)snprintf(path + at, sizeof path - at, ">%llu",
 			(unsigned long long)t->d->obs[way[k]->tx].receiver);
-		at_contact += (unsigned)snprintf(contacts + at_contact, sizeof contacts - at_contact,
-			"%s%u", k == n - 1 ? "" : ">", way[k]->contact);
+		at_contact +=
+			(unsigned)snprintf(contacts + at_contact, sizeof contacts - at_contact,
+				"%s%u", k == n - 1 ? "" : ">", way[k]->contact);
 	}
 	row_text(r, bundles_path, path);
 	if (planned == n)
@@ -167,7 +173,8 @@ static void fill_path(const struct tables *t, const struct ds_bundle *b, struct 
 }
 
 /* The attempt that brought a bundle to a node first, if it came before `by`. */
-static const struct ds_hop *arrival(const struct dataset *d, const struct ds_bundle *b, node_id at, int64_t by)
+static const struct ds_hop *arrival(
+	const struct dataset *d, const struct ds_bundle *b, node_id at, int64_t by)
 {
 	const struct ds_hop *first = NULL;
 
@@ -198,8 +205,8 @@ static void fill_oracles(const struct tables *t, const struct ds_bundle *b, stru
 		row_f64(r, bundles_regret_ms, (double)(b->t_delivered - t0) / 1e6 - ms);
 }
 
-static bool oracle(struct route *route, const struct dataset *d, const struct ds_bundle *b, int64_t t0,
-	double *ms)
+static bool oracle(struct route *route, const struct dataset *d, const struct ds_bundle *b,
+	int64_t t0, double *ms)
 {
 	mono from = d->base_ns == NO_TIME ? 0 : (t0 - d->base_ns) / 1000, arrives;
 
@@ -213,6 +220,6 @@ static bool oracle(struct route *route, const struct dataset *d, const struct ds
 static int64_t created_ns(const struct ds_bundle *b)
 {
 	return b->created_ms > INT64_MAX / 4000000
-		? 0
-		: (int64_t)b->created_ms * 1000000 + DTN_EPOCH_UNIX_S * 1000000000;
+		       ? 0
+		       : (int64_t)b->created_ms * 1000000 + DTN_EPOCH_UNIX_S * 1000000000;
 }

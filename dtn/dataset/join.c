@@ -103,8 +103,11 @@ static void join_group(struct dataset *d, size_t from, size_t to)
 		g.first[kind] = k;
 	}
 	for (k = g.first[tx]; k < g.first[tx + 1]; k++)
-		d->hop[d->n_hops++] = (struct ds_hop){.tx = (uint32_t)k, .rx = NO_INDEX, .log = NO_INDEX,
-			.attempt_no = (uint32_t)(k - g.first[tx] + 1), .contact = contact_at(d, &d->obs[k])};
+		d->hop[d->n_hops++] = (struct ds_hop){.tx = (uint32_t)k,
+			.rx = NO_INDEX,
+			.log = NO_INDEX,
+			.attempt_no = (uint32_t)(k - g.first[tx] + 1),
+			.contact = contact_at(d, &d->obs[k])};
 	match_rx(d, &g, rx, first_hop);
 	if (d->has_frames)
 		match_log(d, &g, first_hop);
@@ -122,17 +125,23 @@ static void match_rx(struct dataset *d, const struct group *g, enum ds_kind rx, 
 
 	for (size_t k = first_hop; k < d->n_hops; k++)
 		left += !d->obs[d->hop[k].tx].drop[0];
-	pair_up(d, &(struct pairing){.is_rx = true, .hop = first_hop, .hops_left = left,
-			   .obs = g->first[rx], .end = g->first[rx + 1]});
+	pair_up(d, &(struct pairing){.is_rx = true,
+			   .hop = first_hop,
+			   .hops_left = left,
+			   .obs = g->first[rx],
+			   .end = g->first[rx + 1]});
 }
 
 static void match_log(struct dataset *d, const struct group *g, size_t first_hop)
 {
-	size_t n_logs = g->first[DS_LOG_TX + 1] - g->first[DS_LOG_TX], n_hops = d->n_hops - first_hop;
+	size_t n_logs = g->first[DS_LOG_TX + 1] - g->first[DS_LOG_TX],
+	       n_hops = d->n_hops - first_hop;
 
 	if (n_logs > n_hops)
 		d->log_only += n_logs - n_hops;
-	pair_up(d, &(struct pairing){.hop = first_hop, .hops_left = n_hops, .obs = g->first[DS_LOG_TX],
+	pair_up(d, &(struct pairing){.hop = first_hop,
+			   .hops_left = n_hops,
+			   .obs = g->first[DS_LOG_TX],
 			   .end = g->first[DS_LOG_TX + 1]});
 }
 
@@ -150,11 +159,12 @@ static void pair_up(struct dataset *d, struct pairing *p)
 			continue;
 		}
 		if (p->end - p->obs >= p->hops_left)
-			p->obs = nearest(d, p->obs, p->end - p->hops_left + 1, expected(d, p, p->hop));
+			p->obs = nearest(
+				d, p->obs, p->end - p->hops_left + 1, expected(d, p, p->hop));
 		else
 			skip = next < d->n_hops && p->hops_left > 1 &&
-				distance(d, p->obs, expected(d, p, next)) <
-					distance(d, p->obs, expected(d, p, p->hop));
+			       distance(d, p->obs, expected(d, p, next)) <
+				       distance(d, p->obs, expected(d, p, p->hop));
 		if (!skip)
 			*(p->is_rx ? &h->rx : &h->log) = (uint32_t)p->obs++;
 		p->hops_left--;
@@ -194,7 +204,8 @@ static int64_t expected(const struct dataset *d, const struct pairing *p, size_t
 	if (!p->is_rx)
 		return tx->t;
 	if (contact)
-		return tx->t + 1000 * contact_owlt_us(plan, &plan->contact[contact - 1], (tx->t - d->base_ns) / 1000);
+		return tx->t + 1000 * contact_owlt_us(plan, &plan->contact[contact - 1],
+					      (tx->t - d->base_ns) / 1000);
 	return tx->link == NO_INDEX ? tx->t : tx->t + 1000 * d->topo->link[tx->link].a_to_b.owlt_us;
 }
 
@@ -232,7 +243,8 @@ static void finish_bundles(struct dataset *d)
 	for (k = 0; k < d->n_bundles && !d->has_frames; k++) {
 		struct ds_bundle *b = d->bundle[k];
 
-		if (b->t_delivered == NO_TIME) /* never on a link: from one application to another */
+		if (b->t_delivered ==
+			NO_TIME) /* never on a link: from one application to another */
 			b->t_delivered = b->t_app;
 	}
 }
@@ -304,7 +316,8 @@ static int by_bundle_time(const void *va, const void *vb, void *dataset)
 static int by_time(const void *va, const void *vb, void *dataset)
 {
 	const struct dataset *d = dataset;
-	const struct ds_hop *ha = &d->hop[*(const uint32_t *)va], *hb = &d->hop[*(const uint32_t *)vb];
+	const struct ds_hop *ha = &d->hop[*(const uint32_t *)va],
+			    *hb = &d->hop[*(const uint32_t *)vb];
 	const struct ds_obs *a = &d->obs[ha->tx], *b = &d->obs[hb->tx];
 	int c = compare_i64(a->t, b->t);
 
@@ -318,7 +331,8 @@ static int by_time(const void *va, const void *vb, void *dataset)
 static int by_creation(const void *va, const void *vb, void *dataset)
 {
 	const struct dataset *d = dataset;
-	const struct ds_bundle *a = d->bundle[*(const uint32_t *)va], *b = d->bundle[*(const uint32_t *)vb];
+	const struct ds_bundle *a = d->bundle[*(const uint32_t *)va],
+			       *b = d->bundle[*(const uint32_t *)vb];
 	int c = compare_u64(a->created_ms, b->created_ms);
 
 	c = c ? c : compare_u64(a->src_node, b->src_node);

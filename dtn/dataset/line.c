@@ -90,7 +90,8 @@ bool line_flag(const struct line *l, const char *key)
 
 static void skip_space(struct cursor *c)
 {
-	while (cursor_left(c) > 0 && (*c->p == ' ' || *c->p == '\t' || *c->p == '\r' || *c->p == '\n'))
+	while (cursor_left(c) > 0 &&
+		(*c->p == ' ' || *c->p == '\t' || *c->p == '\r' || *c->p == '\n'))
 		c->p++;
 }
 
@@ -139,7 +140,8 @@ static struct view scan_word(struct cursor *c)
 		if (cursor_left(c) >= n && memcmp(start, words[k], n) == 0)
 			return cursor_take(c, n);
 	}
-	while (cursor_left(c) > 0 && ((*c->p >= '0' && *c->p <= '9') || *c->p == '-' || *c->p == '.'))
+	while (cursor_left(c) > 0 &&
+		((*c->p >= '0' && *c->p <= '9') || *c->p == '-' || *c->p == '.'))
 		c->p++;
 	if (c->p == start)
 		cursor_fail(c, -E_SYNTAX);

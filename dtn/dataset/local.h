@@ -10,7 +10,8 @@
 
 static inline struct ds_bundle *container_of_bundle(const struct hash_node *n)
 {
-	return (struct ds_bundle *)(void *)((char *)(uintptr_t)n - offsetof(struct ds_bundle, in_table));
+	return (struct ds_bundle *)(void *)((char *)(uintptr_t)n -
+					    offsetof(struct ds_bundle, in_table));
 }
 
 /* Room for one more element of `size` bytes behind the n there are. 0 or -ENOMEM. */

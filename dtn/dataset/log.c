@@ -16,7 +16,7 @@ struct ds_local {
 	struct hash_node in_table;
 	node_id node;
 	uint64_t id;
-	struct ds_bundle told;	  /* what the log said so far; identity and shape */
+	struct ds_bundle told;    /* what the log said so far; identity and shape */
 	struct ds_bundle *bundle; /* NULL until needed */
 	int64_t t_queued, planned_arrival;
 	uint32_t n_queued, hop_count;
@@ -155,7 +155,8 @@ static bool entry_open(struct entry *e)
 		t_us < -limit || dtn_ms > INT64_MAX / 4000000 || dtn_ms < 0)
 		return false;
 	if (e->d->base_ns == NO_TIME)
-		e->d->base_ns = has_dtn ? (dtn_ms - t_us / US_PER_MS) * 1000000 + DTN_EPOCH_UNIX_S * 1000000000
+		e->d->base_ns = has_dtn ? (dtn_ms - t_us / US_PER_MS) * 1000000 +
+						  DTN_EPOCH_UNIX_S * 1000000000
 					: DTN_EPOCH_UNIX_S * 1000000000;
 	e->t = e->d->base_ns + t_us * 1000;
 	e->clock_err_ms = NO_TIME;
@@ -222,13 +223,15 @@ static int take_seen(struct entry *e)
 			return -ENOMEM;
 		l->node = v[0];
 		l->id = v[1];
-		if (hash_insert(&e->d->locals, &l->in_table, hash_u64s((struct hash_key){1, 2}, v, 2)) < 0) {
+		if (hash_insert(&e->d->locals, &l->in_table,
+			    hash_u64s((struct hash_key){1, 2}, v, 2)) < 0) {
 			free(l);
 			return -ENOMEM;
 		}
 	}
 	l->bundle = NULL;
-	l->told = (struct ds_bundle){.src_node = node_of(e->line, "src_node"), .priority = UINT64_MAX};
+	l->told = (struct ds_bundle){
+		.src_node = node_of(e->line, "src_node"), .priority = UINT64_MAX};
 	l->t_queued = l->planned_arrival = NO_TIME;
 	l->n_queued = l->hop_count = NO_INDEX;
 	l->custody = false;
@@ -248,7 +251,7 @@ static int take_shape(struct entry *e)
 	l->told.dst_node = node_of(e->line, "dst_node");
 	line_u64(e->line, "dst_service", &l->told.dst_service);
 	l->told.has_shape = line_u64(e->line, "size_bytes", &l->told.size_bytes) &&
-		line_u64(e->line, "payload_bytes", &l->told.payload_bytes);
+			    line_u64(e->line, "payload_bytes", &l->told.payload_bytes);
 	if (l->bundle)
 		tell(l->bundle, &l->told);
 	return 0;
@@ -261,7 +264,7 @@ static int take_class(struct entry *e)
 	if (!l)
 		return 0;
 	l->told.has_class = line_u64(e->line, "lifetime_ms", &l->told.lifetime_ms) &&
-		line_u64(e->line, "crc_type", &l->told.crc_type);
+			    line_u64(e->line, "crc_type", &l->told.crc_type);
 	if (!line_u64(e->line, "priority", &l->told.priority))
 		l->told.priority = UINT64_MAX;
 	if (l->bundle)
@@ -301,9 +304,16 @@ static int take_received(struct entry *e)
 {
 	struct ds_local *l = local_find(e);
 	struct ds_bundle *b = local_bundle(e->d, l);
-	struct ds_obs o = {.kind = DS_LOG_RX, .t = e->t, .receiver = e->node, .link = NO_INDEX,
-		.hop_count = NO_INDEX, .n_queued = NO_INDEX, .t_enqueue = NO_TIME, .t_tx_end = NO_TIME,
-		.planned_arrival = NO_TIME, .clock_err_ms = NO_TIME};
+	struct ds_obs o = {.kind = DS_LOG_RX,
+		.t = e->t,
+		.receiver = e->node,
+		.link = NO_INDEX,
+		.hop_count = NO_INDEX,
+		.n_queued = NO_INDEX,
+		.t_enqueue = NO_TIME,
+		.t_tx_end = NO_TIME,
+		.planned_arrival = NO_TIME,
+		.clock_err_ms = NO_TIME};
 	const struct ds_obs *last = e->d->n_obs ? &e->d->obs[e->d->n_obs - 1] : NULL;
 	uint64_t hops;
 
@@ -341,8 +351,12 @@ static int take_forwarded(struct entry *e)
 {
 	struct ds_local *l = local_find(e);
 	struct ds_bundle *b = local_bundle(e->d, l);
-	struct ds_obs o = {.kind = DS_LOG_TX, .t = e->t, .sender = e->node, .link = NO_INDEX,
-		.t_tx_end = time_of(e, "tx_end_us"), .clock_err_ms = e->clock_err_ms};
+	struct ds_obs o = {.kind = DS_LOG_TX,
+		.t = e->t,
+		.sender = e->node,
+		.link = NO_INDEX,
+		.t_tx_end = time_of(e, "tx_end_us"),
+		.clock_err_ms = e->clock_err_ms};
 	uint64_t n;
 
 	if (!b)
@@ -531,5 +545,6 @@ static bool same_local(const struct hash_node *n, const void *key)
 
 static struct ds_local *local_of(const struct hash_node *n)
 {
-	return (struct ds_local *)(void *)((char *)(uintptr_t)n - offsetof(struct ds_local, in_table));
+	return (struct ds_local *)(void *)((char *)(uintptr_t)n -
+					   offsetof(struct ds_local, in_table));
 }

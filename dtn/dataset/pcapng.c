@@ -147,8 +147,11 @@ static int read_packet(struct pcapng *p, struct view body, struct pcapng_frame *
 	(void)cursor_take(&c, (4 - n % 4) % 4);
 	if (c.err || iface >= p->n_ifaces)
 		return -E_FORM;
-	*f = (struct pcapng_frame){.iface = &p->iface[iface], .bytes = bytes, .full_bytes = full,
-		.t_ns = to_ns(high << 32 | low, &p->iface[iface]), .number = ++p->n_frames};
+	*f = (struct pcapng_frame){.iface = &p->iface[iface],
+		.bytes = bytes,
+		.full_bytes = full,
+		.t_ns = to_ns(high << 32 | low, &p->iface[iface]),
+		.number = ++p->n_frames};
 	while (option_next(p, &c, &o)) {
 		struct cursor v = cursor_of(o.value);
 

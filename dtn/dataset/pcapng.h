@@ -24,14 +24,14 @@ struct pcapng {
 	struct cursor c; /* err, err_at tell what is wrong */
 	struct pcapng_iface *iface;
 	size_t n_ifaces, cap;
-	bool swapped;	 /* the section is big-endian */
+	bool swapped; /* the section is big-endian */
 	bool in_section;
 	uint64_t n_frames; /* so far; equals Wireshark's frame.number */
 };
 
 struct pcapng_frame {
 	const struct pcapng_iface *iface; /* borrowed from the reader's array */
-	int64_t t_ns;			  /* nanoseconds; lab captures count lab time as Unix time */
+	int64_t t_ns; /* nanoseconds; lab captures count lab time as Unix time */
 	enum pcapng_direction direction;
 	struct view bytes;   /* as captured; lives as long as the file's bytes */
 	uint32_t full_bytes; /* on the wire */

@@ -56,7 +56,8 @@ static void draw_bar(struct picture *p, mono from, mono to, double y, const char
 static void draw_bundle(struct picture *p, const struct ds_bundle *b);
 static void draw_hop(struct picture *p, const struct ds_bundle *b, const struct ds_hop *h);
 static int64_t arrival(const struct picture *p, const struct ds_hop *h);
-static void draw_wait(struct picture *p, const struct ds_bundle *b, node_id node, int64_t from, int64_t to);
+static void draw_wait(
+	struct picture *p, const struct ds_bundle *b, node_id node, int64_t from, int64_t to);
 static void draw_marks(struct picture *p);
 static void draw_legend(struct picture *p, double y);
 static double x_of(const struct picture *p, int64_t t);
@@ -76,8 +77,11 @@ void picture_draw(const struct dataset *d, struct buf *svg)
 	height = bottom + 92;
 	set_span(&p);
 	order_bundles(&p);
-	put(&p, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" viewBox=\"0 0 %.0f %.0f\" "
-		"font-family=\"DejaVu Sans, Helvetica, Arial, sans-serif\" font-size=\"13\" fill=\"" INK "\">\n",
+	put(&p,
+		"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" "
+		"viewBox=\"0 0 %.0f %.0f\" "
+		"font-family=\"DejaVu Sans, Helvetica, Arial, sans-serif\" font-size=\"13\" "
+		"fill=\"" INK "\">\n",
 		WIDTH, height, WIDTH, height);
 	put(&p, "<rect width=\"100%%\" height=\"100%%\" fill=\"white\"/>\n");
 	draw_title(&p);
@@ -134,7 +138,8 @@ static void draw_title(struct picture *p)
 
 	for (size_t k = 0; k < p->d->n_bundles; k++) {
 		n_data += !is_signal(p->d->bundle[k]);
-		n_delivered += !is_signal(p->d->bundle[k]) && p->d->bundle[k]->t_delivered != NO_TIME;
+		n_delivered +=
+			!is_signal(p->d->bundle[k]) && p->d->bundle[k]->t_delivered != NO_TIME;
 	}
 	for (size_t k = 0; k < p->d->n_marks; k++)
 		p->n_retx += p->d->mark[k].kind == DS_MARK_RETX;
@@ -143,15 +148,17 @@ static void draw_title(struct picture *p)
 	put_text(p, p->d->topo->name[0] ? p->d->topo->name : p->d->run_id);
 	put(p, "</text>\n<text x=\"%.0f\" y=\"52\" fill=\"" QUIET "\">run ", LEFT);
 	put_text(p, p->d->run_id);
-	put(p, ": %zu bundles and %zu custody signals, %zu bundles delivered, %u retransmissions from custody</text>\n",
+	put(p,
+		": %zu bundles and %zu custody signals, %zu bundles delivered, %u retransmissions "
+		"from custody</text>\n",
 		n_data, p->d->n_bundles - n_data, n_delivered, p->n_retx);
 }
 
 /* The coarsest of 1, 2, 5, 10, 15, 30 of a unit that gives at most TICKS_MAX ticks. */
 static int64_t tick_step(int64_t span_us)
 {
-	static const int64_t step_s[] = {1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800,
-		21600, 43200, 86400, 172800, 604800};
+	static const int64_t step_s[] = {1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600,
+		7200, 10800, 21600, 43200, 86400, 172800, 604800};
 	int64_t step = 1000;
 
 	for (; step < US_PER_S; step *= 10)
@@ -166,7 +173,8 @@ static int64_t tick_step(int64_t span_us)
 static void draw_axis(struct picture *p, double bottom)
 {
 	int64_t base = p->d->base_ns != NO_TIME ? p->d->base_ns : p->t0;
-	int64_t from = (p->t0 - base) / 1000, to = (p->t1 - base) / 1000, step = tick_step(to - from);
+	int64_t from = (p->t0 - base) / 1000, to = (p->t1 - base) / 1000,
+		step = tick_step(to - from);
 	char text[64];
 
 	put(p, "<g stroke=\"#e4e4e4\" stroke-width=\"1\" text-anchor=\"middle\">\n");
@@ -174,13 +182,15 @@ static void draw_axis(struct picture *p, double bottom)
 		double x = x_of(p, base + t * 1000);
 
 		units_print_duration(t, text, sizeof text);
-		put(p, "<path d=\"M%.1f %.1fV%.1f\"/><text x=\"%.1f\" y=\"%.1f\" stroke=\"none\">", x, TOP - 16, bottom,
-			x, TOP - 22);
+		put(p, "<path d=\"M%.1f %.1fV%.1f\"/><text x=\"%.1f\" y=\"%.1f\" stroke=\"none\">",
+			x, TOP - 16, bottom, x, TOP - 22);
 		put_text(p, t == 0 ? "0" : text);
 		put(p, "</text>\n");
 	}
-	put(p, "</g>\n<text x=\"%.0f\" y=\"%.0f\" text-anchor=\"end\" fill=\"" QUIET "\">lab time</text>\n", LEFT - 30,
-		TOP - 22);
+	put(p,
+		"</g>\n<text x=\"%.0f\" y=\"%.0f\" text-anchor=\"end\" fill=\"" QUIET
+		"\">lab time</text>\n",
+		LEFT - 30, TOP - 22);
 }
 
 static void draw_lanes(struct picture *p)
@@ -192,19 +202,25 @@ static void draw_lanes(struct picture *p)
 		double y = TOP + (double)k * (LANE + GAP);
 
 		node_print(n->id, eid, sizeof eid);
-		put(p, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"#f3f6fb\" stroke=\"#c6d2e4\"/>\n",
+		put(p,
+			"<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" "
+			"fill=\"#f3f6fb\" stroke=\"#c6d2e4\"/>\n",
 			LEFT, y, WIDTH - LEFT - RIGHT, LANE);
-		put(p, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\" font-size=\"16\" font-weight=\"bold\">", LEFT - 12,
-			y + LANE / 2);
+		put(p,
+			"<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\" font-size=\"16\" "
+			"font-weight=\"bold\">",
+			LEFT - 12, y + LANE / 2);
 		put_text(p, n->name);
-		put(p, "</text><text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\" fill=\"" QUIET "\">", LEFT - 12,
-			y + LANE / 2 + 18);
+		put(p, "</text><text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\" fill=\"" QUIET "\">",
+			LEFT - 12, y + LANE / 2 + 18);
 		put_text(p, eid);
 		put(p, "</text>\n");
 	}
 	if (p->n_lanes < p->d->topo->n_nodes)
-		put(p, "<text x=\"%.0f\" y=\"70\" fill=\"" LOST "\">only the first %u of %zu nodes are drawn</text>\n", LEFT,
-			LANES_MAX, p->d->topo->n_nodes);
+		put(p,
+			"<text x=\"%.0f\" y=\"70\" fill=\"" LOST
+			"\">only the first %u of %zu nodes are drawn</text>\n",
+			LEFT, LANES_MAX, p->d->topo->n_nodes);
 }
 
 /* Bars of one link after the other, each beside its transmitter's lane. */
@@ -223,8 +239,10 @@ static void draw_links(struct picture *p)
 		y_down = TOP + down * (LANE + GAP) - 4 - BAR - above[down]++ * (BAR + 3);
 		draw_bars(p, l, up == l->b, y_up);
 		draw_bars(p, l, down == l->b, y_down);
-		put(p, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\" fill=\"" QUIET "\">", LEFT - 12,
-			TOP + up * (LANE + GAP) + LANE + GAP / 2 + 4 + (double)(below[up] - 1) * 15);
+		put(p, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\" fill=\"" QUIET "\">",
+			LEFT - 12,
+			TOP + up * (LANE + GAP) + LANE + GAP / 2 + 4 +
+				(double)(below[up] - 1) * 15);
 		put_text(p, l->name);
 		put(p, "</text>\n");
 	}
@@ -234,11 +252,12 @@ static void draw_links(struct picture *p)
 static void draw_bars(struct picture *p, const struct topo_link *l, bool back, double y)
 {
 	const struct topo *t = p->d->topo;
-	const struct topo_node *from = &t->node[back ? l->b : l->a], *to = &t->node[back ? l->a : l->b];
+	const struct topo_node *from = &t->node[back ? l->b : l->a],
+			       *to = &t->node[back ? l->a : l->b];
 	char what[128];
 
-	put(p, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"" CLOSED "\"/>\n", LEFT, y,
-		WIDTH - LEFT - RIGHT, BAR);
+	put(p, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"" CLOSED "\"/>\n",
+		LEFT, y, WIDTH - LEFT - RIGHT, BAR);
 	snprintf(what, sizeof what, "%s to %s: open", from->name, to->name);
 	if (!t->plan)
 		draw_bar(p, 0, MONO_NEVER, y, what);
@@ -256,7 +275,10 @@ static void draw_bar(struct picture *p, mono from, mono to, double y, const char
 
 	if (x1 <= x0)
 		return;
-	put(p, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"" OPEN "\"><title>", x0, y, x1 - x0, BAR);
+	put(p,
+		"<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"" OPEN
+		"\"><title>",
+		x0, y, x1 - x0, BAR);
 	put_text(p, what);
 	put(p, "</title></rect>\n");
 }
@@ -298,19 +320,26 @@ static void draw_hop(struct picture *p, const struct ds_bundle *b, const struct 
 		double part = (double)(p->t1 - tx->t) / (double)(arrival(p, h) - tx->t);
 
 		colour_of(p, b, colour);
-		put(p, "<path d=\"M%.1f %.1fL%.1f %.1f\" stroke=\"%s\"%s><title>", x0, y0, x_of(p, p->t1),
-			y0 + (y1 - y0) * part, colour, is_signal(b) ? " stroke-dasharray=\"2 3\"" : "");
+		put(p, "<path d=\"M%.1f %.1fL%.1f %.1f\" stroke=\"%s\"%s><title>", x0, y0,
+			x_of(p, p->t1), y0 + (y1 - y0) * part, colour,
+			is_signal(b) ? " stroke-dasharray=\"2 3\"" : "");
 	} else if (h->rx == NO_INDEX) { /* what did not come in: a stub with a cross */
-		double dy = y1 > y0 ? 16 : -16, edge = lane_of(p, tx->sender) + (y1 > y0 ? LANE : 0) + dy * 1.4;
+		double dy = y1 > y0 ? 16 : -16,
+		       edge = lane_of(p, tx->sender) + (y1 > y0 ? LANE : 0) + dy * 1.4;
 
 		p->n_lost++;
-		put(p, "<path d=\"M%.1f %.1fV%.1fm-3 -3l6 6m0 -6l-6 6\" stroke=\"" LOST "\"><title>", x0, y0, edge);
+		put(p,
+			"<path d=\"M%.1f %.1fV%.1fm-3 -3l6 6m0 -6l-6 6\" stroke=\"" LOST
+			"\"><title>",
+			x0, y0, edge);
 	} else {
 		x1 = x_of(p, p->d->obs[h->rx].t);
 		colour_of(p, b, colour);
 		put(p, "<path d=\"M%.1f %.1fL%.1f %.1f\" stroke=\"%s\"%s><title>", x0, y0, x1, y1,
 			h->attempt_no > 1 ? RETX : colour,
-			is_signal(b) ? " stroke-dasharray=\"2 3\"" : h->attempt_no > 1 ? " stroke-width=\"1.1\"" : "");
+			is_signal(b)        ? " stroke-dasharray=\"2 3\""
+			: h->attempt_no > 1 ? " stroke-width=\"1.1\""
+					    : "");
 	}
 	put_text(p, eid);
 	put(p, " %llu, attempt %u%s</title></path>\n", (unsigned long long)b->seq, h->attempt_no,
@@ -325,10 +354,12 @@ static int64_t arrival(const struct picture *p, const struct ds_hop *h)
 
 	if (!h->contact)
 		return tx->t;
-	return tx->t + 1000 * contact_owlt_us(plan, &plan->contact[h->contact - 1], (tx->t - p->d->base_ns) / 1000);
+	return tx->t + 1000 * contact_owlt_us(plan, &plan->contact[h->contact - 1],
+				      (tx->t - p->d->base_ns) / 1000);
 }
 
-static void draw_wait(struct picture *p, const struct ds_bundle *b, node_id node, int64_t from, int64_t to)
+static void draw_wait(
+	struct picture *p, const struct ds_bundle *b, node_id node, int64_t from, int64_t to)
 {
 	double x0 = x_of(p, from), x1 = x_of(p, to), y = y_of(p, node, b);
 	char colour[32];
@@ -336,31 +367,47 @@ static void draw_wait(struct picture *p, const struct ds_bundle *b, node_id node
 	if (y < 0 || x1 - x0 < 0.5)
 		return;
 	colour_of(p, b, colour);
-	put(p, "<path d=\"M%.1f %.1fH%.1f\" stroke=\"%s\" stroke-width=\"1\" opacity=\"0.55\"/>\n", x0, y, x1, colour);
+	put(p, "<path d=\"M%.1f %.1fH%.1f\" stroke=\"%s\" stroke-width=\"1\" opacity=\"0.55\"/>\n",
+		x0, y, x1, colour);
 }
 
 static void draw_marks(struct picture *p)
 {
 	for (size_t k = 0; k < p->d->n_marks; k++) {
-		const struct ds_mark *m = &p->d->mark[k], *next = k + 1 < p->d->n_marks ? m + 1 : NULL;
+		const struct ds_mark *m = &p->d->mark[k],
+				     *next = k + 1 < p->d->n_marks ? m + 1 : NULL;
 		const struct ds_bundle *b = m->bundle == NO_INDEX ? NULL : p->d->bundle[m->bundle];
-		double x = x_of(p, m->t), lane = lane_of(p, m->node), y = b ? y_of(p, m->node, b) : lane;
+		double x = x_of(p, m->t), lane = lane_of(p, m->node),
+		       y = b ? y_of(p, m->node, b) : lane;
 
 		if (lane < 0)
 			continue;
 		if (m->kind == DS_MARK_RETX)
-			put(p, "<path d=\"M%.1f %.1fl4 7h-8z\" fill=\"" RETX "\">"
-			       "<title>custody: sent again</title></path>\n", x, y - 5);
+			put(p,
+				"<path d=\"M%.1f %.1fl4 7h-8z\" fill=\"" RETX "\">"
+				"<title>custody: sent again</title></path>\n",
+				x, y - 5);
 		if (m->kind == DS_MARK_APP)
-			put(p, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"2.6\" fill=\"" DONE "\"><title>delivered</title></circle>\n", x, y);
+			put(p,
+				"<circle cx=\"%.1f\" cy=\"%.1f\" r=\"2.6\" fill=\"" DONE
+				"\"><title>delivered</title></circle>\n",
+				x, y);
 		if (m->kind == DS_MARK_CRASH && next && next->kind == DS_MARK_RESTART)
-			put(p, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"" LOST "\" opacity=\"0.18\"/>\n",
+			put(p,
+				"<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" "
+				"fill=\"" LOST "\" opacity=\"0.18\"/>\n",
 				x, lane, x_of(p, next->t) - x, LANE);
 		if (m->kind == DS_MARK_CRASH)
-			put(p, "<path d=\"M%.1f %.1fv%.1f\" stroke=\"" LOST "\" stroke-width=\"2\"/>\n", x, lane, LANE);
+			put(p,
+				"<path d=\"M%.1f %.1fv%.1f\" stroke=\"" LOST
+				"\" stroke-width=\"2\"/>\n",
+				x, lane, LANE);
 		if (m->kind == DS_MARK_RESTART)
-			put(p, "<path d=\"M%.1f %.1fv%.1f\" stroke=\"" DONE "\" stroke-width=\"2\" stroke-dasharray=\"5 3\">"
-			       "<title>started again</title></path>\n", x, lane, LANE);
+			put(p,
+				"<path d=\"M%.1f %.1fv%.1f\" stroke=\"" DONE
+				"\" stroke-width=\"2\" stroke-dasharray=\"5 3\">"
+				"<title>started again</title></path>\n",
+				x, lane, LANE);
 	}
 }
 
@@ -370,25 +417,36 @@ static void draw_legend(struct picture *p, double y)
 		const char *shape, *text;
 		double width;
 	} row[] = {
-		{"<rect y=\"-9\" width=\"26\" height=\"7\" fill=\"" OPEN "\"/>", "contact open", 150},
+		{"<rect y=\"-9\" width=\"26\" height=\"7\" fill=\"" OPEN "\"/>", "contact open",
+			150},
 		{"<rect y=\"-9\" width=\"26\" height=\"7\" fill=\"" CLOSED "\"/>", "closed", 110},
-		{"<path d=\"M0 -10L26 0\" stroke=\"hsl(195,75%,38%)\" stroke-width=\"1.5\"/><path d=\"M0 -4L26 6\" "
-		 "stroke=\"hsl(280,75%,38%)\" stroke-width=\"1.5\"/>", "bundle: first (blue) to last (violet)", 300},
-		{"<path d=\"M0 -10L26 0\" stroke=\"" SIGNAL "\" stroke-width=\"1.5\" stroke-dasharray=\"2 3\"/>", "custody signal", 160},
-		{"<path d=\"M0 -5H26\" stroke=\"hsl(230,75%,38%)\" opacity=\"0.55\"/>", "waits at a node", 0},
-		{"<path d=\"M0 -10L26 0\" stroke=\"" RETX "\" stroke-width=\"2\"/><path d=\"M6 -10l4.5 8h-9z\" fill=\"" RETX "\"/>",
+		{"<path d=\"M0 -10L26 0\" stroke=\"hsl(195,75%,38%)\" stroke-width=\"1.5\"/><path "
+		 "d=\"M0 -4L26 6\" "
+		 "stroke=\"hsl(280,75%,38%)\" stroke-width=\"1.5\"/>",
+			"bundle: first (blue) to last (violet)", 300},
+		{"<path d=\"M0 -10L26 0\" stroke=\"" SIGNAL
+		 "\" stroke-width=\"1.5\" stroke-dasharray=\"2 3\"/>",
+			"custody signal", 160},
+		{"<path d=\"M0 -5H26\" stroke=\"hsl(230,75%,38%)\" opacity=\"0.55\"/>",
+			"waits at a node", 0},
+		{"<path d=\"M0 -10L26 0\" stroke=\"" RETX
+		 "\" stroke-width=\"2\"/><path d=\"M6 -10l4.5 8h-9z\" fill=\"" RETX "\"/>",
 			"sent again from custody", 220},
-		{"<path d=\"M12 -14V-2m-3 -3l6 6m0 -6l-6 6\" stroke=\"" LOST "\" fill=\"none\"/>", "did not come in", 165},
-		{"<circle cx=\"13\" cy=\"-5\" r=\"3.5\" fill=\"" DONE "\"/>", "delivered to the application", 240},
-		{"<rect y=\"-12\" width=\"26\" height=\"14\" fill=\"" LOST "\" opacity=\"0.18\"/><path d=\"M0 -12v14\" stroke=\"" LOST
-		 "\" stroke-width=\"2\"/><path d=\"M26 -12v14\" stroke=\"" DONE "\" stroke-width=\"2\" stroke-dasharray=\"5 3\"/>",
+		{"<path d=\"M12 -14V-2m-3 -3l6 6m0 -6l-6 6\" stroke=\"" LOST "\" fill=\"none\"/>",
+			"did not come in", 165},
+		{"<circle cx=\"13\" cy=\"-5\" r=\"3.5\" fill=\"" DONE "\"/>",
+			"delivered to the application", 240},
+		{"<rect y=\"-12\" width=\"26\" height=\"14\" fill=\"" LOST
+		 "\" opacity=\"0.18\"/><path d=\"M0 -12v14\" stroke=\"" LOST
+		 "\" stroke-width=\"2\"/><path d=\"M26 -12v14\" stroke=\"" DONE
+		 "\" stroke-width=\"2\" stroke-dasharray=\"5 3\"/>",
 			"node was killed, and started again", 0},
 	};
 	double x = LEFT;
 
 	for (size_t k = 0; k < sizeof row / sizeof *row; k++) {
-		put(p, "<g transform=\"translate(%.0f %.0f)\">%s<text x=\"34\">%s</text></g>\n", x, y, row[k].shape,
-			row[k].text);
+		put(p, "<g transform=\"translate(%.0f %.0f)\">%s<text x=\"34\">%s</text></g>\n", x,
+			y, row[k].shape, row[k].text);
 		x += row[k].width;
 		if (row[k].width == 0) {
 			x = LEFT;
@@ -396,8 +454,10 @@ static void draw_legend(struct picture *p, double y)
 		}
 	}
 	if (p->d->n_hops > PICTURE_HOPS_MAX)
-		put(p, "<text x=\"%.0f\" y=\"70\" fill=\"" LOST "\">only the first %u of %zu hops are drawn</text>\n", LEFT,
-			PICTURE_HOPS_MAX, p->d->n_hops);
+		put(p,
+			"<text x=\"%.0f\" y=\"70\" fill=\"" LOST
+			"\">only the first %u of %zu hops are drawn</text>\n",
+			LEFT, PICTURE_HOPS_MAX, p->d->n_hops);
 }
 
 static double x_of(const struct picture *p, int64_t t)
@@ -451,7 +511,8 @@ static void put(struct picture *p, const char *fmt, ...)
 	n = vsnprintf(text, sizeof text, fmt, args);
 	va_end(args);
 	if (n > 0)
-		buf_put(p->out, view_of(text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1));
+		buf_put(p->out,
+			view_of(text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1));
 }
 
 /* Escaped for XML. */

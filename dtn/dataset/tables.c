@@ -15,7 +15,8 @@ struct column {
 };
 
 static const struct column columns[] = {
-#define COL(table, name, type, unit, null, source) {TABLE_##table, #name, #type, unit, null, #source},
+#define COL(table, name, type, unit, null, source)                                                 \
+	{TABLE_##table, #name, #type, unit, null, #source},
 #include "dtn/dataset/columns.def"
 #undef COL
 };
@@ -23,7 +24,7 @@ static const struct column columns[] = {
 #define N_COLUMNS (sizeof columns / sizeof *columns)
 
 static_assert(CONTACTS_COLUMNS <= TABLE_COLUMNS_MAX && HOPS_COLUMNS <= TABLE_COLUMNS_MAX &&
-		BUNDLES_COLUMNS <= TABLE_COLUMNS_MAX,
+		      BUNDLES_COLUMNS <= TABLE_COLUMNS_MAX,
 	"every column has a cell");
 
 static void print_cell(const struct row *r, const struct cell *c, struct buf *out);

@@ -81,7 +81,7 @@ struct contact_sum {
 /* The joined data set with what its rows need beside it. */
 struct tables {
 	const struct dataset *d;
-	struct contact_sum *sum; /* of each contact */
+	struct contact_sum *sum;        /* of each contact */
 	struct route *planned, *actual; /* oracles; NULL without a plan, or without a log */
 	struct plan *actual_plan;
 };

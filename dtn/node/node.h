@@ -24,12 +24,12 @@
 
 struct node_link_cfg {
 	char name[NODE_NAME_MAX];
-	char cl[16];		/* "udp" */
-	char peer[64];		/* node id of the neighbour, as EID text */
+	char cl[16];                /* "udp" */
+	char peer[64];              /* node id of the neighbour, as EID text */
 	char local[64], remote[64]; /* ADDRESS:PORT; for the shell */
 	struct cl_cfg cl_cfg;
-	uint64_t rate_bps;	/* without a plan: pacing; 0 = none */
-	int64_t owlt_us;	/* without a plan */
+	uint64_t rate_bps; /* without a plan: pacing; 0 = none */
+	int64_t owlt_us;   /* without a plan */
 };
 
 struct node_route_cfg {
@@ -50,19 +50,19 @@ struct node_cfg {
 };
 
 struct node_deps {
-	struct store *store;	 /* borrowed; its contents are taken over by node_new */
+	struct store *store;     /* borrowed; its contents are taken over by node_new */
 	const struct plan *plan; /* NULL: every link is always open */
-	struct trace *trace;	 /* may be NULL */
+	struct trace *trace;     /* may be NULL */
 	uint64_t seed;
-	dtntime dtn_at_zero;	 /* true time when mono is 0 */
-	mono plan_zero;		 /* when the plan's reference is, in mono */
+	dtntime dtn_at_zero; /* true time when mono is 0 */
+	mono plan_zero;      /* when the plan's reference is, in mono */
 };
 
 struct node;
 
 /* A running node from its configuration, with what the store holds. 0, -E_CONFIG, -ENOMEM, store errors. */
-int node_new(const struct node_cfg *cfg, const struct node_deps *deps, mono now, struct node **out)
-	MUST_USE;
+int node_new(const struct node_cfg *cfg, const struct node_deps *deps, mono now,
+	struct node **out) MUST_USE;
 void node_free(struct node *n);
 
 /* -- the five verbs */
@@ -87,14 +87,14 @@ enum node_ev {
 
 struct node_event {
 	enum node_ev type;
-	uint64_t request;	/* ACCEPTED, REFUSED: number node_send gave */
-	uint32_t registration;	/* DELIVERY, ACKED */
-	uint64_t id;		/* local bundle id */
-	int err;		/* REFUSED */
-	bool redelivered;	/* DELIVERY: may have been handed over before a restart */
-	struct view head;	/* DELIVERY: bundle_read_head() tells all of it; until store_turn() */
-	struct slice payload;	/* DELIVERY */
-	struct eid source;	/* ACCEPTED: identity of the new bundle; ssp until store_turn() */
+	uint64_t request;      /* ACCEPTED, REFUSED: number node_send gave */
+	uint32_t registration; /* DELIVERY, ACKED */
+	uint64_t id;           /* local bundle id */
+	int err;               /* REFUSED */
+	bool redelivered;      /* DELIVERY: may have been handed over before a restart */
+	struct view head;     /* DELIVERY: bundle_read_head() tells all of it; until store_turn() */
+	struct slice payload; /* DELIVERY */
+	struct eid source;    /* ACCEPTED: identity of the new bundle; ssp until store_turn() */
 	dtntime created_ms;
 	uint64_t seq;
 };
@@ -103,7 +103,8 @@ bool node_event(struct node *n, struct node_event *ev);
 /* -- requests of applications */
 
 struct node_send {
-	struct eid source; /* null with `anonymous`, else an endpoint of this node; null = this node's service 0 is never used: a free service is chosen by node_register */
+	struct eid
+		source; /* null with `anonymous`, else an endpoint of this node; null = this node's service 0 is never used: a free service is chosen by node_register */
 	struct eid dest, report_to;
 	uint64_t flags; /* report bits, BUNDLE_NO_FRAGMENT, BUNDLE_STATUS_TIME */
 	uint64_t lifetime_ms;
@@ -155,7 +156,7 @@ struct node_bundle {
 	struct eid source, dest; /* ssp until store_turn() */
 	dtntime created_ms;
 	uint64_t seq, size_bytes, lifetime_ms;
-	node_id next;	   /* queued for, or NODE_NONE */
+	node_id next;      /* queued for, or NODE_NONE */
 	const char *state; /* "queued" "waiting" "app" "sent" ... */
 	bool custody;
 	uint64_t custody_seq_id, custody_seq_no;

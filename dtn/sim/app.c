@@ -15,8 +15,8 @@
 #define SRC_ROW 0x10000u
 #define SRC_RECEIVER 0x18000u
 #define ROWS_MAX 0x8000u
-#define EXPIRY_SLACK_MS 1u	   /* rounding */
-#define RETRY_US US_PER_S	   /* after "not now" */
+#define EXPIRY_SLACK_MS 1u /* rounding */
+#define RETRY_US US_PER_S  /* after "not now" */
 #define ACK_AFTER_US (2 * US_PER_MS)
 #define RNG_RECEIVER (UINT64_C(1) << 40)
 
@@ -46,7 +46,8 @@ int app_init(struct sim *s)
 		if (err)
 			return err;
 		for (unsigned k = 0; k < t->n_nodes; k++)
-			if (t->node[k].id == row->to_node && (err = sim_register(s, k, row->to_service)) != 0)
+			if (t->node[k].id == row->to_node &&
+				(err = sim_register(s, k, row->to_service)) != 0)
 				return err;
 	}
 	return 0;
@@ -322,12 +323,13 @@ static void answered(struct sim *s, struct sim_node *n, const struct node_event 
 		}
 		s->counts.accepted++;
 		m->accepted = true;
-		m->ident = (struct ident){ev->source.node, ev->source.service, ev->created_ms, ev->seq};
+		m->ident = (struct ident){
+			ev->source.node, ev->source.service, ev->created_ms, ev->seq};
 		check_name(s, m);
 		return;
 	}
-	check_fail(s, "%s answers request %" PRIu64 ", which nobody made", s->cfg.topo->node[n->index].name,
-		ev->request);
+	check_fail(s, "%s answers request %" PRIu64 ", which nobody made",
+		s->cfg.topo->node[n->index].name, ev->request);
 }
 
 /* -- receiving */
@@ -433,8 +435,8 @@ static void receiver_ack(struct sim *s, struct sim_receiver *r)
 }
 
 /* The message that a delivered payload is, judged by its bytes; NULL and a fault if it is none. */
-static struct sim_msg *recognise(struct sim *s, struct sim_node *n, const struct node_event *ev,
-	const struct ident *id)
+static struct sim_msg *recognise(
+	struct sim *s, struct sim_node *n, const struct node_event *ev, const struct ident *id)
 {
 	struct sim_msg *m = check_find(s, id);
 	struct view v;
@@ -444,7 +446,8 @@ static struct sim_msg *recognise(struct sim *s, struct sim_node *n, const struct
 		check_fail(s, "the payload of a delivery can't be read");
 		return NULL;
 	}
-	if (!m && v.n >= SIM_HEAD_MIN && memcmp(v.p, magic, 8) == 0 && be64_get(v.p + 8) < s->n_msgs)
+	if (!m && v.n >= SIM_HEAD_MIN && memcmp(v.p, magic, 8) == 0 &&
+		be64_get(v.p + 8) < s->n_msgs)
 		m = s->msg[be64_get(v.p + 8)];
 	if (!m)
 		return NULL; /* too small to name a message that was never answered */
@@ -453,7 +456,8 @@ static struct sim_msg *recognise(struct sim *s, struct sim_node *n, const struct
 		abort(); /* see due_set */
 	fill(s, m, want);
 	if (!view_equal(v, view_of(want, m->size_bytes)))
-		check_fail(s, "message %" PRIu64 " of row %u was delivered with other bytes", m->n, m->row);
+		check_fail(s, "message %" PRIu64 " of row %u was delivered with other bytes", m->n,
+			m->row);
 	free(want);
 	return m;
 }
@@ -462,11 +466,13 @@ static void handed(struct sim *s, struct sim_node *n, const struct node_event *e
 {
 	struct sim_receiver *r = receiver_find(s, n->index, ev->registration);
 	struct sim_ack a = {.id = ev->id, .at = s->now + ACK_AFTER_US};
-	bool accurate = s->cfg.node[n->index].clock_is_accurate; /* else it can't know what time it is */
+	bool accurate =
+		s->cfg.node[n->index].clock_is_accurate; /* else it can't know what time it is */
 	struct ident id;
 
 	if (!r || r->n_acks >= SIM_WINDOW) {
-		check_fail(s, "%s hands over more than was asked for", s->cfg.topo->node[n->index].name);
+		check_fail(s, "%s hands over more than was asked for",
+			s->cfg.topo->node[n->index].name);
 		return;
 	}
 	if (check_ident(ev->head, &id, &a.expires_ms) != 0) {
@@ -477,11 +483,14 @@ static void handed(struct sim *s, struct sim_node *n, const struct node_event *e
 	if (a.msg) /* a node without a clock writes no creation time: the sender knows when it was */
 		a.expires_ms = a.msg->expires_ms;
 	if (accurate && a.expires_ms + EXPIRY_SLACK_MS < node_dtn(n->node, s->now))
-		check_fail(s, "%s hands over a bundle that has expired", s->cfg.topo->node[n->index].name);
+		check_fail(s, "%s hands over a bundle that has expired",
+			s->cfg.topo->node[n->index].name);
 	if (a.msg && a.msg->acked)
-		check_fail(s, "message %" PRIu64 " of row %u is delivered twice", a.msg->n, a.msg->row);
+		check_fail(s, "message %" PRIu64 " of row %u is delivered twice", a.msg->n,
+			a.msg->row);
 	if (a.msg && a.msg->n_handed++ > 0 && !ev->redelivered)
-		check_fail(s, "message %" PRIu64 " of row %u is handed over again unmarked", a.msg->n, a.msg->row);
+		check_fail(s, "message %" PRIu64 " of row %u is handed over again unmarked",
+			a.msg->n, a.msg->row);
 	s->counts.redelivered += ev->redelivered;
 	if (s->now < s->cfg.faults.until && rng_chance(&r->rng, s->cfg.faults.app_dies_p)) {
 		s->counts.app_deaths++;
@@ -504,7 +513,8 @@ static void acked(struct sim *s, struct sim_node *n, const struct node_event *ev
 			if (r->sent[k].id != ev->id)
 				continue;
 			if (m->acked)
-				check_fail(s, "message %" PRIu64 " of row %u is acknowledged twice", m->n, m->row);
+				check_fail(s, "message %" PRIu64 " of row %u is acknowledged twice",
+					m->n, m->row);
 			m->acked = true;
 			r->sent[k] = r->sent[--r->n_sent];
 			s->counts.delivered++;

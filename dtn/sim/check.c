@@ -94,7 +94,8 @@ void sim_finish(struct sim *s)
 		else if (m->expires_ms <= dtn_now(s))
 			s->counts.expired++;
 		else if (!m->excused)
-			check_fail(s, "message %" PRIu64 " of row %u is nowhere at the end", m->n, m->row);
+			check_fail(s, "message %" PRIu64 " of row %u is nowhere at the end", m->n,
+				m->row);
 	}
 }
 
@@ -123,7 +124,8 @@ void check_node_fini(struct sim_node *n)
 
 static bool same_held(const struct hash_node *e, const void *key)
 {
-	return container_of((struct hash_node *)(uintptr_t)e, struct held, by_id)->id == *(const uint64_t *)key;
+	return container_of((struct hash_node *)(uintptr_t)e, struct held, by_id)->id ==
+	       *(const uint64_t *)key;
 }
 
 struct held *check_held(struct sim_node *n, uint64_t id)
@@ -185,7 +187,8 @@ static struct held *held_new(struct sim_node *n, uint64_t id)
 		abort(); /* see due_set */
 	h->id = id;
 	list_push_back(&n->all_held, &h->all);
-	h->readable = store_head(n->store, id, &head) == 0 && check_ident(head, &h->ident, &expires_ms) == 0;
+	h->readable = store_head(n->store, id, &head) == 0 &&
+		      check_ident(head, &h->ident, &expires_ms) == 0;
 	return h;
 }
 
@@ -222,15 +225,18 @@ static void judge_lost(struct sim *s, const struct sim_node *n)
 	for (size_t i = 0; i < s->n_msgs; i++) {
 		struct sim_msg *m = s->msg[i];
 
-		if (!m->accepted || !m->custody || m->n_holders > 0 || m->acked || m->ack_called || m->excused)
+		if (!m->accepted || !m->custody || m->n_holders > 0 || m->acked || m->ack_called ||
+			m->excused)
 			continue;
 		if (!m->was_stored)
 			continue; /* no store was looked at since it was accepted */
 		m->excused = true;
 		if (now < m->expires_ms)
-			check_fail(s, "message %" PRIu64 " of row %u is lost: accepted with custody, and after a turn of "
-				      "%s in no node's committed store", m->n, m->row,
-				s->cfg.topo->node[n->index].name);
+			check_fail(s,
+				"message %" PRIu64
+				" of row %u is lost: accepted with custody, and after a turn of "
+				"%s in no node's committed store",
+				m->n, m->row, s->cfg.topo->node[n->index].name);
 	}
 }
 
@@ -246,7 +252,8 @@ static void judge_belief(struct sim *s, struct sim_node *n)
 		has_a = node_next_bundle(n->node, &a, &nb);
 		has_b = store_next(n->store, STORE_BUNDLE, &b, &value);
 		if (has_a != has_b || (has_a && a != b)) {
-			check_fail(s, "%s believes in bundle %" PRIu64 ", its store has bundle %" PRIu64,
+			check_fail(s,
+				"%s believes in bundle %" PRIu64 ", its store has bundle %" PRIu64,
 				s->cfg.topo->node[n->index].name, has_a ? a : 0, has_b ? b : 0);
 			return;
 		}
@@ -264,7 +271,8 @@ static uint64_t ident_hash(const struct ident *id)
 
 static bool same_ident(const struct hash_node *e, const void *key)
 {
-	const struct sim_msg *m = container_of((struct hash_node *)(uintptr_t)e, struct sim_msg, by_id);
+	const struct sim_msg *m =
+		container_of((struct hash_node *)(uintptr_t)e, struct sim_msg, by_id);
 
 	return memcmp(&m->ident, key, sizeof m->ident) == 0;
 }
@@ -281,8 +289,10 @@ void check_name(struct sim *s, struct sim_msg *m)
 	const struct sim_msg *other = check_find(s, &m->ident);
 
 	if (other) {
-		check_fail(s, "message %" PRIu64 " of row %u has the identity of message %" PRIu64 " of row %u", m->n,
-			m->row, other->n, other->row);
+		check_fail(s,
+			"message %" PRIu64 " of row %u has the identity of message %" PRIu64
+			" of row %u",
+			m->n, m->row, other->n, other->row);
 		return;
 	}
 	if (hash_insert(&s->by_id, &m->by_id, ident_hash(&m->ident)) != 0)
@@ -315,7 +325,8 @@ void check_trace(struct sim *s, struct sim_node *n)
 
 static bool same_seen(const struct hash_node *e, const void *key)
 {
-	return container_of((struct hash_node *)(uintptr_t)e, struct seen, by_id)->id == *(const uint64_t *)key;
+	return container_of((struct hash_node *)(uintptr_t)e, struct seen, by_id)->id ==
+	       *(const uint64_t *)key;
 }
 
 static struct sim_msg *seen_msg(struct sim *s, struct sim_node *n, uint64_t id)

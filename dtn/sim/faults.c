@@ -52,7 +52,8 @@ void faults_due(struct sim *s, struct sim_node *n)
 		int err = sim_restart(s, n->index);
 
 		if (err)
-			check_fail(s, "%s does not start again: %s", s->cfg.topo->node[n->index].name, err_name(err));
+			check_fail(s, "%s does not start again: %s",
+				s->cfg.topo->node[n->index].name, err_name(err));
 		plan_next(s, n);
 		return;
 	}
@@ -61,7 +62,8 @@ void faults_due(struct sim *s, struct sim_node *n)
 	} else {
 		n->armed = true;
 		n->stage = (enum sim_stage)rng_below(&n->rng, STAGES);
-		n->armed_down_us = US_PER_S + (int64_t)rng_below(&n->rng, (uint64_t)s->cfg.faults.down_max_us + 1);
+		n->armed_down_us = US_PER_S + (int64_t)rng_below(&n->rng,
+						      (uint64_t)s->cfg.faults.down_max_us + 1);
 	}
 	if (n->stage == STAGE_NOW)
 		die(s, n);
@@ -76,7 +78,9 @@ bool faults_at(struct sim *s, struct sim_node *n, enum sim_stage stage)
 	if (stage == STAGE_RUNNING && heap_has(&n->batch_end.heap)) {
 		/* Some time before the batch ends. */
 		n->stage = STAGE_NOW;
-		due_set(s, &n->fault, s->now + (mono)rng_below(&n->rng, (uint64_t)(n->batch_end.heap.key - s->now)),
+		due_set(s, &n->fault,
+			s->now + (mono)rng_below(
+					 &n->rng, (uint64_t)(n->batch_end.heap.key - s->now)),
 			SRC_FAULT, 0);
 		return false;
 	}
@@ -125,14 +129,16 @@ static void plan_next(struct sim *s, struct sim_node *n)
 
 	if (f->crashes_per_h <= 0)
 		return;
-	at = s->now + GAP_MIN_US + (mono)rng_below(&n->rng, (uint64_t)(2 * 3600e6 / f->crashes_per_h) + 1);
+	at = s->now + GAP_MIN_US +
+	     (mono)rng_below(&n->rng, (uint64_t)(2 * 3600e6 / f->crashes_per_h) + 1);
 	if (at < f->until)
 		due_set(s, &n->fault, at, SRC_FAULT, 0);
 }
 
 static void die(struct sim *s, struct sim_node *n)
 {
-	bool survives = n->batch && n->batch_err == 0 && rng_chance(&n->rng, s->cfg.faults.survives_p);
+	bool survives =
+		n->batch && n->batch_err == 0 && rng_chance(&n->rng, s->cfg.faults.survives_p);
 
 	n->armed = false;
 	check_trace(s, n);
@@ -150,7 +156,8 @@ static void count(struct sim *s, const struct sim_node *n, bool survives)
 
 	c->crashes++;
 	c->crashes_staged += n->batch || store_is_dirty(n->store);
-	c->crashes_before_signal += n->signals_due > 0 || (n->stage == STAGE_COMMITTED && n->taking_begun > 0);
+	c->crashes_before_signal +=
+		n->signals_due > 0 || (n->stage == STAGE_COMMITTED && n->taking_begun > 0);
 	c->crashes_forwarding += n->stage == STAGE_FORWARDING;
 	if (n->batch) {
 		c->batches_kept += survives;

@@ -14,12 +14,12 @@
 
 #include <inttypes.h>
 
-#define SIM_RING 4096	   /* trace records of one turn, at least */
-#define SIM_FAULTS_MAX 16  /* kept as text; the rest is counted */
-#define SIM_WINDOW 8	   /* bundles a receiver has in hand at once */
-#define SIM_HEAD_MIN 32	   /* payload bytes that name the message */
-#define FRAME_CLASSES 9	   /* 256 B .. 64 KiB */
-#define SIM_PACKET 262144  /* room for one packet: half for the node's headers, half for the whole */
+#define SIM_RING 4096     /* trace records of one turn, at least */
+#define SIM_FAULTS_MAX 16 /* kept as text; the rest is counted */
+#define SIM_WINDOW 8      /* bundles a receiver has in hand at once */
+#define SIM_HEAD_MIN 32   /* payload bytes that name the message */
+#define FRAME_CLASSES 9   /* 256 B .. 64 KiB */
+#define SIM_PACKET 262144 /* room for one packet: half for the node's headers, half for the whole */
 
 /* Sources of events in the order in which they count at equal time and node. */
 enum source { SRC_BATCH, SRC_FAULT, SRC_WAKE, SRC_TURN, SRC_LINK };
@@ -40,7 +40,7 @@ struct ident {
 /* -- messages: one attempt of an application to send one bundle */
 
 struct sim_msg {
-	struct hash_node by_id;	 /* source, creation time, sequence: once accepted */
+	struct hash_node by_id;   /* source, creation time, sequence: once accepted */
 	struct link_node pending; /* in its node's list until answered */
 	uint64_t request;
 	unsigned row;
@@ -50,10 +50,10 @@ struct sim_msg {
 	dtntime expires_ms;
 	bool was_stored; /* seen in some store since it was accepted */
 	/* its end */
-	unsigned n_holders;	/* nodes that have it in their committed store */
+	unsigned n_holders; /* nodes that have it in their committed store */
 	unsigned n_handed;
 	bool ack_called, acked;
-	bool excused; /* expired, or its loss was told already */
+	bool excused;    /* expired, or its loss was told already */
 	uint64_t *paths; /* (from << 32 | to) by which it went */
 	size_t n_paths, cap_paths;
 };
@@ -62,8 +62,8 @@ struct sim_row {
 	struct due due;
 	unsigned index;
 	struct topo_traffic t;
-	uint64_t n_next;	/* of the row's count */
-	uint64_t *retry;	/* numbers to send again */
+	uint64_t n_next; /* of the row's count */
+	uint64_t *retry; /* numbers to send again */
 	size_t n_retry, cap_retry;
 	uint64_t n_attempts;
 };
@@ -79,8 +79,8 @@ struct sim_receiver {
 	struct due due;
 	unsigned index, node;
 	uint64_t service, n_wakes;
-	bool wanted, dead;	/* shall be registered; is starting again after its own death */
-	uint32_t registration;	/* 0: none */
+	bool wanted, dead;     /* shall be registered; is starting again after its own death */
+	uint32_t registration; /* 0: none */
 	struct sim_ack ack[SIM_WINDOW];
 	unsigned n_acks;
 	struct rng rng;
@@ -111,21 +111,22 @@ struct sim_node {
 	int batch_err;
 	struct due wake, turn, batch_end, fault;
 	unsigned n_links;
-	unsigned *dir;		/* by link: index of the outgoing direction */
+	unsigned *dir; /* by link: index of the outgoing direction */
 	uint64_t boots;
-	struct rng rng;		/* faults */
+	struct rng rng; /* faults */
 	bool armed;
 	enum sim_stage stage;
 	int64_t armed_down_us;
 	struct link_node pending; /* requests without an answer */
 	/* what the trace said of signals since the last start */
 	int64_t signals_due;
-	uint64_t taking, taking_begun; /* custody bundles that came and are not yet answered; so of the batch */
+	uint64_t taking,
+		taking_begun; /* custody bundles that came and are not yet answered; so of the batch */
 	/* committed store as last seen */
 	struct hash_table held;
 	struct link_node all_held;
 	uint64_t mark;
-	bool look;		/* something may have changed */
+	bool look;              /* something may have changed */
 	struct hash_table seen; /* trace: local id -> identity */
 };
 
@@ -140,7 +141,7 @@ struct frame {
 
 struct sim_dir {
 	struct link_dir link;
-	unsigned to, to_link;	/* where it ends: node and that node's link */
+	unsigned to, to_link; /* where it ends: node and that node's link */
 	uint64_t n_frames;
 	bool cut;
 	unsigned lose;
@@ -157,7 +158,7 @@ struct sim {
 	struct frame *free_frame[FRAME_CLASSES];
 	uint64_t in_flight;
 	uint8_t *packet; /* room for one packet */
-	unsigned last;	 /* node of the last step */
+	unsigned last;   /* node of the last step */
 	uint64_t turns_at_now;
 	/* applications */
 	struct sim_row **row;

@@ -79,7 +79,8 @@ int scenario_parse(struct view text, struct scenario **out, struct scenario_erro
 			break;
 		}
 		if (is(w.w[0], "topology") && w.n > 1 && w.w[1].p[0] == '{') {
-			sc->topo_text = topology_text(view_of(w.w[1].p, (size_t)(text.p + text.n - w.w[1].p)));
+			sc->topo_text = topology_text(
+				view_of(w.w[1].p, (size_t)(text.p + text.n - w.w[1].p)));
 			while (rest.n > 0 && rest.p < sc->topo_text.p + sc->topo_text.n) {
 				next_line(&rest);
 				w.line++;
@@ -110,7 +111,8 @@ bool scenario_topology(const struct scenario *sc, struct view *text, struct view
 	return sc->topo_text.n > 0;
 }
 
-int scenario_play(const struct scenario *sc, const struct topo *t, struct buf *trace, struct scenario_error *e)
+int scenario_play(const struct scenario *sc, const struct topo *t, struct buf *trace,
+	struct scenario_error *e)
 {
 	struct player p = {.sc = sc, .topo = t, .out = trace, .e = e};
 	struct sim_cfg cfg = {
@@ -212,7 +214,8 @@ static int bad_word(struct scenario_error *e, const struct words *w, unsigned at
 {
 	if (at >= w->n)
 		return fail(e, w->line, "a word is missing at the end");
-	return fail(e, w->line, "not understood here: %.*s", (int)w->w[at].n, (const char *)w->w[at].p);
+	return fail(
+		e, w->line, "not understood here: %.*s", (int)w->w[at].n, (const char *)w->w[at].p);
 }
 
 /* A word as text with its end, for the parsers of units. */
@@ -303,7 +306,8 @@ static int play(struct player *p)
 	int err = 0;
 
 	for (unsigned i = 0; i < sc->n_show; i++) {
-		err = sc->hide[i] ? story_hide(p->story, sc->show[i]) : story_show(p->story, sc->show[i]);
+		err = sc->hide[i] ? story_hide(p->story, sc->show[i])
+				  : story_show(p->story, sc->show[i]);
 		if (err)
 			return fail(p->e, 0, "no event is called %.*s", (int)sc->show[i].n,
 				(const char *)sc->show[i].p);
@@ -344,7 +348,8 @@ static void run_until(struct player *p, mono until)
 			story_record(p->story, p->sim, &r, p->out);
 		for (unsigned i = 0; i < p->topo->n_nodes; i++) {
 			if (p->up[i] && !sim_is_up(p->sim, i))
-				story_note(p->story, sim_now(p->sim), i, "-- the process dies", p->out);
+				story_note(p->story, sim_now(p->sim), i, "-- the process dies",
+					p->out);
 			p->up[i] = sim_is_up(p->sim, i);
 		}
 		tell_faults(p);
@@ -360,7 +365,8 @@ static size_t node_word(struct player *p, const struct words *w, unsigned at)
 }
 
 /* LINK a_to_b|b_to_a */
-static int link_words(struct player *p, const struct words *w, unsigned at, unsigned *link, bool *b_to_a)
+static int link_words(
+	struct player *p, const struct words *w, unsigned at, unsigned *link, bool *b_to_a)
 {
 	char room[64];
 
@@ -379,7 +385,8 @@ static int link_words(struct player *p, const struct words *w, unsigned at, unsi
 /* send NODE EID [size N] [custody] [lifetime D] [count N] [every D] [service N] [priority N] */
 static int act_send(struct player *p, const struct words *w)
 {
-	struct topo_traffic t = {.count = 1, .size_bytes = 100, .lifetime_us = 3600 * US_PER_S, .priority = 1};
+	struct topo_traffic t = {
+		.count = 1, .size_bytes = 100, .lifetime_us = 3600 * US_PER_S, .priority = 1};
 	size_t from = node_word(p, w, 1);
 	char room[64];
 	struct eid to;

@@ -25,8 +25,8 @@ void scenario_free(struct scenario *sc);
 bool scenario_topology(const struct scenario *sc, struct view *text, struct view *file);
 /* Plays it over the topology; what happened is added to *trace, broken invariants as lines that begin with
  * "!". 0, or negative with *e filled. */
-int scenario_play(const struct scenario *sc, const struct topo *t, struct buf *trace, struct scenario_error *e)
-	MUST_USE;
+int scenario_play(const struct scenario *sc, const struct topo *t, struct buf *trace,
+	struct scenario_error *e) MUST_USE;
 /* Compares with what the file expects. True: equal. Else *diff gets a listing: "  " both, "- " expected
  * and not there, "+ " there and not expected. */
 bool scenario_matches(const struct scenario *sc, struct view trace, struct buf *diff);

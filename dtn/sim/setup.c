@@ -34,7 +34,8 @@ int sim_setup(const struct topo *t, struct node_cfg **out, char *why, size_t cap
 		if (err == 0)
 			err = set_all(&s, t->node[i].config, "");
 		if (err) {
-			snprintf(why, cap, "settings of %s: %s: %s", t->node[i].name, s.e.path, s.e.text);
+			snprintf(why, cap, "settings of %s: %s: %s", t->node[i].name, s.e.path,
+				s.e.text);
 			free(cfg);
 			return -E_CONFIG;
 		}
@@ -51,7 +52,8 @@ int sim_setup(const struct topo *t, struct node_cfg **out, char *why, size_t cap
 
 static int set_all(struct setter *s, const struct json *v, const char *path)
 {
-	static const char *const elsewhere[] = {"store", "control", "log", "plan", "lab", "trace", "user", "app"};
+	static const char *const elsewhere[] = {
+		"store", "control", "log", "plan", "lab", "trace", "user", "app"};
 	char below[PATH_MAX_BYTES];
 	unsigned k = 0;
 	int err = 0;
@@ -64,7 +66,8 @@ static int set_all(struct setter *s, const struct json *v, const char *path)
 		if (json_type(v) == JSON_ARRAY)
 			snprintf(below, sizeof below, "%s[%u]", path, k++);
 		else
-			snprintf(below, sizeof below, "%s%s%s", path, *path ? "." : "", json_key(m));
+			snprintf(
+				below, sizeof below, "%s%s%s", path, *path ? "." : "", json_key(m));
 		for (size_t i = 0; !*path && i < sizeof elsewhere / sizeof elsewhere[0]; i++)
 			skip = skip || strcmp(below, elsewhere[i]) == 0;
 		if (!skip)

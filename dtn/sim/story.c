@@ -28,13 +28,14 @@ struct story {
 };
 
 /* Not told unless asked for: bookkeeping that every bundle and commit repeats. */
-static const char *const quiet[] = {"bundle_shape", "bundle_class", "commit_*", "reserved", "eid_name", "link_totals"};
+static const char *const quiet[] = {
+	"bundle_shape", "bundle_class", "commit_*", "reserved", "eid_name", "link_totals"};
 
 static int select_events(struct story *st, struct view pattern, bool on);
 static void label_seen(struct story *st, const struct sim_record *r);
 static void print_head(struct story *st, mono at, unsigned node, const char *what, struct buf *out);
-static void print_field(struct story *st, const struct sim *s, const struct sim_record *r, unsigned i,
-	struct buf *out);
+static void print_field(struct story *st, const struct sim *s, const struct sim_record *r,
+	unsigned i, struct buf *out);
 
 int story_new(const struct topo *t, dtntime dtn_at_zero, struct story **out)
 {
@@ -76,7 +77,8 @@ int story_hide(struct story *st, struct view pattern)
 	return select_events(st, pattern, false);
 }
 
-void story_record(struct story *st, const struct sim *s, const struct sim_record *r, struct buf *out)
+void story_record(
+	struct story *st, const struct sim *s, const struct sim_record *r, struct buf *out)
 {
 	const struct event_row *row = event_row((unsigned)r->rec.ev);
 
@@ -153,8 +155,8 @@ __attribute__((format(printf, 2, 3))) static void put(struct buf *out, const cha
 
 static void print_head(struct story *st, mono at, unsigned node, const char *what, struct buf *out)
 {
-	put(out, "[%8" PRId64 ".%03" PRId64 "] %-*s  %s", at / US_PER_S, at % US_PER_S / US_PER_MS, st->width,
-		st->topo->node[node].name, what);
+	put(out, "[%8" PRId64 ".%03" PRId64 "] %-*s  %s", at / US_PER_S, at % US_PER_S / US_PER_MS,
+		st->width, st->topo->node[node].name, what);
 }
 
 static void print_node(struct story *st, const char *name, node_id node, struct buf *out)
@@ -184,8 +186,8 @@ static void print_us(const char *name, int64_t us, struct buf *out)
 		put(out, "%" PRId64 ".%03" PRId64, us / US_PER_S, us % US_PER_S / US_PER_MS);
 }
 
-static void print_field(struct story *st, const struct sim *s, const struct sim_record *r, unsigned i,
-	struct buf *out)
+static void print_field(struct story *st, const struct sim *s, const struct sim_record *r,
+	unsigned i, struct buf *out)
 {
 	const struct event_row *row = event_row((unsigned)r->rec.ev);
 	const char *name = row->field[i].name;

@@ -21,7 +21,8 @@ void story_free(struct story *st);
 int story_show(struct story *st, struct view pattern) MUST_USE;
 int story_hide(struct story *st, struct view pattern) MUST_USE;
 /* Adds the record's line, if it is shown. */
-void story_record(struct story *st, const struct sim *s, const struct sim_record *r, struct buf *out);
+void story_record(
+	struct story *st, const struct sim *s, const struct sim_record *r, struct buf *out);
 /* A line of the player's own. */
 void story_note(struct story *st, mono at, unsigned node, const char *text, struct buf *out);
 

@@ -232,7 +232,8 @@ static bool output(struct sim *s, struct sim_node *n, unsigned link)
 	if (faults_at(s, n, STAGE_FORWARDING))
 		return false;
 	if (buf_finish(&whole) != 0)
-		check_fail(s, "a packet of %zu bytes on link %s", whole.len, sim_link_name(s, n->index, link));
+		check_fail(s, "a packet of %zu bytes on link %s", whole.len,
+			sim_link_name(s, n->index, link));
 	else
 		frames_send(s, n->dir[link], buf_view(&whole), p.frame_bytes);
 	node_sent(n->node, s->now, link, p.cookie, 0);
@@ -287,7 +288,8 @@ static void sleep_until(struct sim *s, struct sim_node *n)
 		return;
 	}
 	if (s->turns_at_now > TURNS_MAX) {
-		check_fail(s, "%s is awake again and again at the same time", s->cfg.topo->node[n->index].name);
+		check_fail(s, "%s is awake again and again at the same time",
+			s->cfg.topo->node[n->index].name);
 		at = s->now + US_PER_S;
 		s->turns_at_now = 0;
 	}

@@ -19,27 +19,28 @@
 
 /* What goes wrong beside the links' own loss. Zero: nothing. */
 struct sim_faults {
-	double crashes_per_h;  /* mean, per node and hour of lab time */
-	double survives_p;     /* chance that a batch which is being written when the process dies is whole */
-	int64_t down_max_us;   /* uniform, at least a second */
-	double stall_p;	       /* chance that a commit takes up to stall_max_us */
+	double crashes_per_h; /* mean, per node and hour of lab time */
+	double survives_p; /* chance that a batch which is being written when the process dies is whole */
+	int64_t down_max_us; /* uniform, at least a second */
+	double stall_p;      /* chance that a commit takes up to stall_max_us */
 	int64_t stall_max_us;
-	double no_space_p;     /* chance that a commit fails with ENOSPC */
-	double app_dies_p;     /* chance that an application dies between hand-over and acknowledgement */
-	mono until;	       /* no faults later; MONO_NEVER: all the time */
+	double no_space_p; /* chance that a commit fails with ENOSPC */
+	double app_dies_p; /* chance that an application dies between hand-over and acknowledgement */
+	mono until;        /* no faults later; MONO_NEVER: all the time */
 };
 
 /* The mixture that is used for random runs of a length; its last third is without faults. */
 struct sim_faults sim_faults_usual(double crashes_per_h, mono until);
 
 struct sim_cfg {
-	const struct topo *topo;      /* borrowed */
-	const struct node_cfg *node;  /* one for each node of the topology, from sim_setup(); borrowed */
+	const struct topo *topo; /* borrowed */
+	const struct node_cfg
+		*node; /* one for each node of the topology, from sim_setup(); borrowed */
 	uint64_t seed;
 	dtntime dtn_at_zero;
-	int64_t commit_us;	      /* how long a commit takes; 0: done within the turn */
+	int64_t commit_us; /* how long a commit takes; 0: done within the turn */
 	struct sim_faults faults;
-	bool traffic;		      /* the topology's traffic runs by itself */
+	bool traffic; /* the topology's traffic runs by itself */
 };
 
 struct sim;
@@ -75,9 +76,10 @@ bool sim_fault(struct sim *s, struct sim_fault *out);
 struct sim_counts {
 	uint64_t steps, sends, accepted, unanswered, refused, delivered, redelivered, held, expired;
 	uint64_t lost_without_custody;
-	uint64_t crashes, crashes_staged, crashes_before_signal, crashes_forwarding, batches_lost, batches_kept,
-		commits_failed;
-	uint64_t app_deaths, frames, frames_lost, frames_to_dead, custody_retx, duplicates, returned;
+	uint64_t crashes, crashes_staged, crashes_before_signal, crashes_forwarding, batches_lost,
+		batches_kept, commits_failed;
+	uint64_t app_deaths, frames, frames_lost, frames_to_dead, custody_retx, duplicates,
+		returned;
 	uint64_t max_in_flight, faults;
 };
 void sim_counts(const struct sim *s, struct sim_counts *out);
@@ -92,11 +94,11 @@ const struct link_dir *sim_link(const struct sim *s, unsigned topo_link, bool b_
 void sim_advance(struct sim *s, mono to);
 /* Where in its turn the process dies: the next time it gets there. */
 enum sim_stage {
-	STAGE_NOW,	  /* at once */
-	STAGE_STAGED,	  /* something is staged, its commit has not begun */
-	STAGE_RUNNING,	  /* the batch is being written */
+	STAGE_NOW,        /* at once */
+	STAGE_STAGED,     /* something is staged, its commit has not begun */
+	STAGE_RUNNING,    /* the batch is being written */
 	STAGE_COMMITTED,  /* the batch is durable, nobody was told */
-	STAGE_SIGNAL,	  /* a custody signal is due that has not left */
+	STAGE_SIGNAL,     /* a custody signal is due that has not left */
 	STAGE_FORWARDING, /* a packet was taken from the node and not sent */
 	STAGES
 };

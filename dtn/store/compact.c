@@ -19,7 +19,8 @@ void compact_begin(struct disk *d, struct store_batch *b)
 
 	if (!s)
 		return;
-	for (struct link_node *l = s->entries.next; l != &s->entries && moved < MOVE_MAX; l = l->next) {
+	for (struct link_node *l = s->entries.next; l != &s->entries && moved < MOVE_MAX;
+		l = l->next) {
 		struct entry *e = container_of(l, struct entry, in_segment);
 
 		if (e->is_running)
@@ -67,8 +68,14 @@ static bool add_move(struct store *st, struct store_batch *b, struct entry *e)
 
 	if (!op)
 		return false;
-	*op = (struct op){.entry = e, .type = OP_MOVE, .kind = e->kind, .id = e->id, .from = e->place,
-		.value = store_cell_ref(e->saved), .head.n = e->head.n, .payload.n = e->payload.n};
+	*op = (struct op){.entry = e,
+		.type = OP_MOVE,
+		.kind = e->kind,
+		.id = e->id,
+		.from = e->place,
+		.value = store_cell_ref(e->saved),
+		.head.n = e->head.n,
+		.payload.n = e->payload.n};
 	list_init(&op->link);
 	list_push_back(&b->ops, &op->link);
 	e->is_running = true;

@@ -20,13 +20,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define CHECKPOINT_MAX 16384u	 /* operations that gather before the index is written: some 50 ms of work */
-#define CHECKPOINT_MIN 256u	 /* ... in a small store a quarter of its rows, at least this */
-#define KEPT_MAX (1u << 20)	 /* ... at most, while it can't be */
+#define CHECKPOINT_MAX                                                                             \
+	16384u /* operations that gather before the index is written: some 50 ms of work */
+#define CHECKPOINT_MIN 256u /* ... in a small store a quarter of its rows, at least this */
+#define KEPT_MAX (1u << 20) /* ... at most, while it can't be */
 #define SEGMENT_SIZE (UINT64_C(16) << 20)
 #define SEGMENT_MIN (UINT64_C(256) << 10)
 #define SEGMENTS_MAX 1024u
-#define RECORD_OVERHEAD 320u	 /* header, value and padding of a bundle's record */
+#define RECORD_OVERHEAD 320u /* header, value and padding of a bundle's record */
 
 static int disk_lock(struct disk *d, const char *path);
 static int open_files(struct disk *d, const char *path);
@@ -198,8 +199,8 @@ static int disk_load(struct store *st, struct entry *e)
 	if (!err && record_read(view_of(c->bytes, c->n), &r, &size))
 		err = -E_CORRUPT;
 	if (!err && (r.id != e->id || r.type != RECORD_PUT ||
-			    r.generation != e->place.segment->generation ||
-			    r.head.n != e->head.n || r.payload.n != e->payload.n))
+			    r.generation != e->place.segment->generation || r.head.n != e->head.n ||
+			    r.payload.n != e->payload.n))
 		err = -E_CORRUPT;
 	if (err) {
 		store_cell_unref(st, c);

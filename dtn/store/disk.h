@@ -8,7 +8,8 @@
 #include "dtn/store/kv.h"
 #include "dtn/store/segment.h"
 
-#define BATCH_BOOT_SHIFT 40 /* number of a batch: boot << 40 | count; so none repeats after a torn tail */
+#define BATCH_BOOT_SHIFT                                                                           \
+	40 /* number of a batch: boot << 40 | count; so none repeats after a torn tail */
 
 struct disk {
 	struct store base;
@@ -17,8 +18,8 @@ struct disk {
 	struct kv *kv;
 	struct link_node kept; /* durable operations that the index does not have yet */
 	size_t n_kept, checkpoint_ops;
-	bool is_indexed; /* the running batch is in the index already */
-	int index_err;	 /* the index can't be written any more */
+	bool is_indexed;       /* the running batch is in the index already */
+	int index_err;         /* the index can't be written any more */
 	struct segment *found; /* at open: of the row before; neighbours lie together */
 };
 
@@ -31,7 +32,8 @@ struct index_meta {
 int index_meta_get(struct disk *d, struct index_meta *meta) MUST_USE; /* -E_UNKNOWN: new */
 int index_meta_put(struct disk *d) MUST_USE;
 int index_put_op(struct disk *d, const struct op *op) MUST_USE;
-int index_put_place(struct disk *d, uint64_t id, const struct place *at, uint64_t head, uint64_t payload) MUST_USE;
+int index_put_place(struct disk *d, uint64_t id, const struct place *at, uint64_t head,
+	uint64_t payload) MUST_USE;
 /* Every row of the index becomes an entry. */
 int index_load(struct disk *d) MUST_USE;
 

@@ -36,7 +36,7 @@ struct place {
 };
 
 struct counter {
-	uint64_t next;	      /* first number not given out */
+	uint64_t next;        /* first number not given out */
 	uint64_t durable_end; /* numbers below may be used */
 	uint64_t staged_end;  /* ... once batch staged_seq is durable */
 	uint64_t staged_seq;
@@ -44,31 +44,32 @@ struct counter {
 
 /* One row; a bundle is a row with head and payload. */
 struct entry {
-	struct hash_node node;	       /* by (kind, id) */
-	struct entry *left, *right;    /* treap of the kind, by id */
+	struct hash_node node;      /* by (kind, id) */
+	struct entry *left, *right; /* treap of the kind, by id */
 	uint64_t id;
 	uint8_t kind;
-	bool is_here;	 /* readers see it */
+	bool is_here;    /* readers see it */
 	bool is_durable; /* a version of it is durable (a staged deletion does not change that) */
-	bool is_open;	 /* between store_begin and store_seal */
+	bool is_open;    /* between store_begin and store_seal */
 	bool is_running; /* has an operation in the running batch */
 	uint8_t flags;
-	struct cell *value; /* as readers see it */
-	struct cell *saved; /* as it is durable; NULL if not */
+	struct cell *value;                    /* as readers see it */
+	struct cell *saved;                    /* as it is durable; NULL if not */
 	struct cell *head_cell, *payload_cell; /* NULL: on disk only */
-	struct view head, payload;	       /* p is NULL when on disk only, n always holds */
-	struct op *op;		/* its staged change, not yet in a batch */
-	struct counter *counter; /* kind STORE_RESERVED */
-	struct place place;	/* of the durable record of a bundle */
+	struct view head, payload;             /* p is NULL when on disk only, n always holds */
+	struct op *op;                         /* its staged change, not yet in a batch */
+	struct counter *counter;               /* kind STORE_RESERVED */
+	struct place place;                    /* of the durable record of a bundle */
 	struct link_node in_segment;
-	struct link_node cached; /* bundles whose bytes are durable and in memory, least recently read first */
+	struct link_node
+		cached; /* bundles whose bytes are durable and in memory, least recently read first */
 };
 
 enum op_type {
-	OP_PUT,	   /* a new bundle */
-	OP_SET,	   /* value of a bundle or another row */
+	OP_PUT,    /* a new bundle */
+	OP_SET,    /* value of a bundle or another row */
 	OP_DELETE, /* the row, whatever it is */
-	OP_MOVE	   /* a bundle's record copied forward (compaction) */
+	OP_MOVE    /* a bundle's record copied forward (compaction) */
 };
 
 /* One change on its way to disk. At most one a row is staged, and one a row in the running batch. */
@@ -85,7 +86,7 @@ struct op {
 struct store_batch {
 	struct store *st;
 	uint64_t seq;
-	struct link_node ops;	/* in order of staging */
+	struct link_node ops;   /* in order of staging */
 	struct link_node spent; /* filled by the run: operations it kept before and is done with */
 };
 
@@ -112,7 +113,7 @@ struct store {
 	struct link_node stage;
 	struct store_batch batch; /* the running one */
 	bool is_running;
-	struct cell *dead;	 /* to be freed at the turn */
+	struct cell *dead;       /* to be freed at the turn */
 	struct link_node cached; /* entries */
 	uint64_t cached_bytes, cache_max;
 	uint64_t seq;
@@ -122,7 +123,8 @@ struct store {
 };
 
 /* store.c */
-int store_init(struct store *st, const struct store_ops *ops, const struct store_limits *limits) MUST_USE;
+int store_init(
+	struct store *st, const struct store_ops *ops, const struct store_limits *limits) MUST_USE;
 void store_fini(struct store *st);
 struct cell *store_cell_new(struct store *st, size_t n);
 struct cell *store_cell_of(struct store *st, struct view v);

@@ -28,8 +28,8 @@ int index_meta_get(struct disk *d, struct index_meta *meta)
 		return -E_VERSION;
 	if (v.n != META_SIZE)
 		return -E_CORRUPT;
-	*meta = (struct index_meta){be64_get(v.p + 4), be64_get(v.p + 12), be64_get(v.p + 20),
-		be64_get(v.p + 28)};
+	*meta = (struct index_meta){
+		be64_get(v.p + 4), be64_get(v.p + 12), be64_get(v.p + 20), be64_get(v.p + 28)};
 	return 0;
 }
 
@@ -63,7 +63,8 @@ int index_put_op(struct disk *d, const struct op *op)
 	return err;
 }
 
-int index_put_place(struct disk *d, uint64_t id, const struct place *at, uint64_t head, uint64_t payload)
+int index_put_place(
+	struct disk *d, uint64_t id, const struct place *at, uint64_t head, uint64_t payload)
 {
 	uint8_t v[PLACE_SIZE];
 

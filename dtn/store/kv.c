@@ -112,9 +112,9 @@ int kv_each(struct kv *kv, int (*row)(void *arg, uint8_t kind, uint64_t id, stru
 	while (rc == 0 && err == 0) {
 		const uint8_t *k = key.mv_data;
 
-		err = key.mv_size == KEY_SIZE ?
-			      row(arg, k[0], be64_get(k + 1), view_of(v.mv_data, v.mv_size)) :
-			      -E_CORRUPT;
+		err = key.mv_size == KEY_SIZE
+			      ? row(arg, k[0], be64_get(k + 1), view_of(v.mv_data, v.mv_size))
+			      : -E_CORRUPT;
 		rc = mdb_cursor_get(c, &key, &v, MDB_NEXT);
 	}
 	mdb_cursor_close(c);
@@ -130,7 +130,8 @@ static int env_open(struct kv *kv, const char *file, uint64_t max_bytes)
 	if (!err)
 		err = kv_err(mdb_env_set_mapsize(kv->env, max_bytes));
 	if (!err)
-		err = kv_err(mdb_env_open(kv->env, file, MDB_NOSUBDIR | MDB_NOTLS | MDB_NOLOCK, 0640));
+		err = kv_err(
+			mdb_env_open(kv->env, file, MDB_NOSUBDIR | MDB_NOTLS | MDB_NOLOCK, 0640));
 	if (!err)
 		err = kv_begin(kv);
 	if (!err)

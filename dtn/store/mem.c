@@ -38,7 +38,8 @@ void store_mem_crash(struct store *st, bool running_survives)
 		commit_apply(st, &st->batch);
 	else if (st->is_running)
 		drop_batch(st);
-	st->stats = (struct store_stats){.boot = st->stats.boot + 1, .batches = st->stats.batches,
+	st->stats = (struct store_stats){.boot = st->stats.boot + 1,
+		.batches = st->stats.batches,
 		.commits_failed = st->stats.commits_failed};
 	for (unsigned kind = STORE_BUNDLE; kind < STORE_KINDS; kind++)
 		revert_kind(st, kind);

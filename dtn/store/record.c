@@ -45,8 +45,11 @@ int record_read(struct view bytes, struct record *r, uint64_t *size)
 		return -E_TRUNCATED;
 	if (be32_get(p) != MAGIC)
 		return -E_FORM;
-	*r = (struct record){.type = p[24], .kind = p[25], .generation = be64_get(p + 8),
-		.batch = be64_get(p + 16), .id = be64_get(p + 40)};
+	*r = (struct record){.type = p[24],
+		.kind = p[25],
+		.generation = be64_get(p + 8),
+		.batch = be64_get(p + 16),
+		.id = be64_get(p + 40)};
 	size_t left = bytes.n - RECORD_HEADER;
 	size_t value = be16_get(p + 26), head = be32_get(p + 28);
 	uint64_t payload = be64_get(p + 32);

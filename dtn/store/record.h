@@ -13,10 +13,10 @@
 
 enum record_type {
 	RECORD_SEGMENT = 1, /* first of a segment; value: version */
-	RECORD_PUT,	    /* a bundle with value, head and payload (also when it was moved) */
-	RECORD_SET,	    /* the value of a row */
-	RECORD_DELETE,	    /* a row or bundle is gone */
-	RECORD_END,	    /* the batch is complete; id: the batch before; value: number of its records */
+	RECORD_PUT,         /* a bundle with value, head and payload (also when it was moved) */
+	RECORD_SET,         /* the value of a row */
+	RECORD_DELETE,      /* a row or bundle is gone */
+	RECORD_END, /* the batch is complete; id: the batch before; value: number of its records */
 };
 
 struct record {

@@ -173,7 +173,9 @@ static int settle_counters(struct disk *d)
 	int err = reserve_open(st, reserve_end(ids ? ids->saved : NULL));
 	if (err)
 		return err;
-	struct op row = {.type = OP_SET, .kind = STORE_RESERVED, .id = STORE_ID_COUNTER,
+	struct op row = {.type = OP_SET,
+		.kind = STORE_RESERVED,
+		.id = STORE_ID_COUNTER,
 		.value = st->ids->saved};
 	return index_put_op(d, &row);
 }

@@ -21,8 +21,8 @@ static int look_ahead(const struct replay *r, uint64_t generation, struct view b
 static int collect(struct replay *r, const struct record *rec, const struct replay_op *place);
 static int complete(struct replay *r, const struct record *end);
 
-int replay_segment(struct replay *r, struct segment *s, uint64_t generation, struct view bytes,
-	uint64_t off)
+int replay_segment(
+	struct replay *r, struct segment *s, uint64_t generation, struct view bytes, uint64_t off)
 {
 	struct record rec;
 	uint64_t size;

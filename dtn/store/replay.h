@@ -34,8 +34,8 @@ struct replay {
 
 /* Goes on in a segment of that generation from byte `off` up to the first record that does not belong there.
  * Segments come in the order of generations. 0, -E_CORRUPT (a batch is missing), -ENOMEM, what apply said. */
-int replay_segment(struct replay *r, struct segment *s, uint64_t generation, struct view bytes, uint64_t off)
-	MUST_USE;
+int replay_segment(struct replay *r, struct segment *s, uint64_t generation, struct view bytes,
+	uint64_t off) MUST_USE;
 void replay_fini(struct replay *r);
 
 #endif

@@ -41,8 +41,11 @@ static void wipe(struct log *log, const struct segment *before, uint64_t generat
 
 int log_open(struct log *log, int dir, uint64_t segment_size, size_t max)
 {
-	*log = (struct log){.dir = dir, .segment_size = segment_size, .max = max,
-		.next_generation = 1, .next_batch = 1};
+	*log = (struct log){.dir = dir,
+		.segment_size = segment_size,
+		.max = max,
+		.next_generation = 1,
+		.next_batch = 1};
 	log->buf = malloc(LOG_BUFFER);
 	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
@@ -260,10 +263,10 @@ static struct segment *log_take(struct log *log, uint64_t size, bool has_put)
 			s = one;
 	}
 	if (!s || (has_put && n_free <= 1)) {
-		s = log->n < log->max ? segment_make(log, size > log->segment_size ?
-							     (size + 4095) & ~UINT64_C(4095) :
-							     log->segment_size) :
-					NULL;
+		s = log->n < log->max ? segment_make(log, size > log->segment_size
+								  ? (size + 4095) & ~UINT64_C(4095)
+								  : log->segment_size)
+				      : NULL;
 	}
 	if (!s)
 		return NULL;
@@ -367,15 +370,20 @@ static int write_batch(struct log *log, struct link_node *ops, struct segment *l
 	if (err)
 		return err;
 	be64_put(count, n);
-	struct record end = {.type = RECORD_END, .generation = last->generation, .batch = batch,
-		.id = log->last_batch, .value = view_of(count, sizeof count)};
+	struct record end = {.type = RECORD_END,
+		.generation = last->generation,
+		.batch = batch,
+		.id = log->last_batch,
+		.value = view_of(count, sizeof count)};
 	err = write_record(log, &end);
 	return err ? err : out_flush(log);
 }
 
 static int write_op(struct log *log, struct op *op, uint64_t batch)
 {
-	struct record r = {.kind = op->kind, .generation = op->to.segment->generation, .batch = batch,
+	struct record r = {.kind = op->kind,
+		.generation = op->to.segment->generation,
+		.batch = batch,
 		.id = op->id};
 
 	if (op->value)
@@ -412,7 +420,8 @@ static int write_moved(struct log *log, struct op *op, struct record r)
 	int err = segment_read(op->from.segment, op->from.off, old, op->from.len);
 	if (!err)
 		err = record_read(view_of(old, op->from.len), &from, &size);
-	if (!err && (from.id != op->id || from.payload.n != op->payload.n || from.head.n != op->head.n))
+	if (!err &&
+		(from.id != op->id || from.payload.n != op->payload.n || from.head.n != op->head.n))
 		err = -E_CORRUPT;
 	if (err) {
 		op->from.segment->is_bad = true;
@@ -459,8 +468,11 @@ static int out_start(struct log *log, struct segment *s)
 	log->out_at = 0;
 	log->n_buf = 0;
 	be32_put(version, RECORD_VERSION);
-	struct record head = {.type = RECORD_SEGMENT, .generation = s->generation,
-		.batch = log->next_batch, .id = log->last_batch, .value = view_of(version, 4)};
+	struct record head = {.type = RECORD_SEGMENT,
+		.generation = s->generation,
+		.batch = log->next_batch,
+		.id = log->last_batch,
+		.value = view_of(version, 4)};
 	return write_record(log, &head);
 }
 

@@ -17,11 +17,11 @@
 
 struct segment {
 	int fd;
-	uint32_t slot;	     /* number in the file's name */
-	uint64_t generation; /* rises with each use of any segment; 0 = free */
-	uint64_t size, end;  /* bytes; where the next record goes */
-	uint64_t live;	     /* bytes of records of bundles that are in the store */
-	bool is_bad;	     /* a live record in it could not be read: not compacted */
+	uint32_t slot;            /* number in the file's name */
+	uint64_t generation;      /* rises with each use of any segment; 0 = free */
+	uint64_t size, end;       /* bytes; where the next record goes */
+	uint64_t live;            /* bytes of records of bundles that are in the store */
+	bool is_bad;              /* a live record in it could not be read: not compacted */
 	struct link_node entries; /* whose records these are */
 };
 
@@ -33,7 +33,7 @@ struct log {
 	uint64_t segment_size;
 	uint64_t next_generation, next_batch, last_batch;
 	uint64_t kept_generation; /* from here on segments are needed by recovery */
-	uint8_t *buf;		  /* what goes to `out` at `out_at` next */
+	uint8_t *buf;             /* what goes to `out` at `out_at` next */
 	size_t n_buf;
 	struct segment *out;
 	uint64_t out_at;

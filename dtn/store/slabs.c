@@ -26,7 +26,7 @@
 
 struct slab {
 	struct link_node link; /* partial list of its class, empty list, or out (full) */
-	void *free;	       /* cells given back */
+	void *free;            /* cells given back */
 	uint32_t n_used, n_carved, n_cells;
 	uint32_t class, cell;
 };
@@ -69,8 +69,8 @@ void *slabs_take(struct slabs *s, size_t n)
 		return malloc(n);
 	unsigned class = class_of(n);
 	struct link_node *first = s->partial[class].next;
-	struct slab *slab = first != &s->partial[class] ? container_of(first, struct slab, link) :
-							  slab_start(s, class);
+	struct slab *slab = first != &s->partial[class] ? container_of(first, struct slab, link)
+							: slab_start(s, class);
 	if (!slab)
 		return NULL;
 
@@ -115,7 +115,7 @@ static unsigned class_of(size_t n)
 
 	while (size < n) {
 		size = class % 2 == 0 ? size + size / 2 : size / 3 * 4;
-		class++;
+		class ++;
 	}
 	return class;
 }

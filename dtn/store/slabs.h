@@ -19,7 +19,7 @@ struct slab_region;
 
 struct slabs {
 	struct link_node partial[SLAB_CLASSES]; /* slabs with a free cell, by class */
-	struct link_node empty;			/* slabs in use by no class */
+	struct link_node empty;                 /* slabs in use by no class */
 	struct slab_region *regions;
 };
 

@@ -37,7 +37,8 @@ int store_put(struct store *st, const struct store_bundle *b, uint64_t *id)
 	struct entry *e = find_open(st, *id);
 	for (size_t i = 0; i < b->n_payload; i++)
 		if (b->payload[i].n) {
-			memcpy(e->payload_cell->bytes + e->payload.n, b->payload[i].p, b->payload[i].n);
+			memcpy(e->payload_cell->bytes + e->payload.n, b->payload[i].p,
+				b->payload[i].n);
 			e->payload.n += b->payload[i].n;
 		}
 	err = seal(st, e, b);

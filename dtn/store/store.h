@@ -36,19 +36,20 @@ struct store_batch;
 
 enum store_kind {
 	STORE_BUNDLE = 1, /* id: given by the store, never repeated, also not across restarts */
-	STORE_TOMB,	  /* bundle known until it expires */
-	STORE_PAIR,	  /* custody pair accepted */
-	STORE_RESERVED,	  /* end of a counter's reserved numbers; only store_reserve() changes these */
+	STORE_TOMB,       /* bundle known until it expires */
+	STORE_PAIR,       /* custody pair accepted */
+	STORE_RESERVED, /* end of a counter's reserved numbers; only store_reserve() changes these */
 	STORE_REGISTRATION,
 	STORE_KINDS
 };
 
 struct store_limits {
-	uint64_t max_bytes;	  /* stored bundles, head and payload */
+	uint64_t max_bytes; /* stored bundles, head and payload */
 	uint64_t max_bundles;
-	uint64_t max_rows;	  /* other rows */
-	uint64_t stage_bytes;	  /* waiting for their commit */
-	uint64_t reserved_bytes;  /* of max_bytes, only for what is put with STORE_URGENT (and 1/64 of max_bundles) */
+	uint64_t max_rows;    /* other rows */
+	uint64_t stage_bytes; /* waiting for their commit */
+	uint64_t
+		reserved_bytes; /* of max_bytes, only for what is put with STORE_URGENT (and 1/64 of max_bundles) */
 };
 
 struct store_limits store_limits_default(void);
@@ -56,7 +57,8 @@ struct store_limits store_limits_default(void);
 /* Empty memory store. */
 int store_mem_open(const struct store_limits *limits, struct store **out) MUST_USE;
 /* Opens or makes the store in folder `path`, recovering what a crash left. -errno, -E_CORRUPT, -E_VERSION. */
-int store_disk_open(const char *path, const struct store_limits *limits, struct store **out) MUST_USE;
+int store_disk_open(
+	const char *path, const struct store_limits *limits, struct store **out) MUST_USE;
 /* Drops what is staged and not committed. */
 void store_close(struct store *st);
 
@@ -67,7 +69,7 @@ void store_mem_crash(struct store *st, bool running_survives);
 /* -- staging */
 
 #define STORE_URGENT 1u /* may use the reserved room (signals) */
-#define STORE_LONG 2u	/* long-lived: kept apart from short-lived ones */
+#define STORE_LONG 2u   /* long-lived: kept apart from short-lived ones */
 
 /* A new bundle: value is the agent's record, parts are concatenated into the stored payload. The bytes are
  * copied once. *id names it. 0, -E_FULL (limit; also larger than the whole stage), -E_AGAIN (stage is full:
@@ -133,13 +135,14 @@ bool store_event(struct store *st, struct store_event *ev);
  * may be used only after STORE_COMMITTED{*seq} (the block had to be extended). Names are small integers;
  * at most max_rows of them. 0, -E_FULL, -E_CLOSED, -ENOMEM. */
 enum store_counter { COUNTER_CREATION = 1, COUNTER_CUSTODY, COUNTER_REGISTRATION, COUNTER_KINDS };
-int store_reserve(struct store *st, uint64_t counter, uint64_t n, uint64_t *first, uint64_t *seq) MUST_USE;
+int store_reserve(
+	struct store *st, uint64_t counter, uint64_t n, uint64_t *first, uint64_t *seq) MUST_USE;
 
 /* -- how full */
 
 struct store_stats {
 	uint64_t n_bundles, bytes, n_rows, staged_bytes, batches, commits_failed;
-	uint64_t boot; /* how often it was opened */
+	uint64_t boot;  /* how often it was opened */
 	bool is_closed; /* by an I/O error */
 	int last_err;
 };

@@ -11,9 +11,11 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char topology[] =
-	"{\"name\":\"t\",\"nodes\":[{\"name\":\"earth\",\"id\":\"ipn:1.0\"},{\"name\":\"relay\",\"id\":\"ipn:2.0\"}],"
+	"{\"name\":\"t\",\"nodes\":[{\"name\":\"earth\",\"id\":\"ipn:1.0\"},{\"name\":\"relay\","
+	"\"id\":\"ipn:2.0\"}],"
 	"\"links\":[{\"name\":\"earth-relay\",\"a\":\"earth\",\"b\":\"relay\"}],"
-	"\"plan\":{\"contacts\":[{\"from\":\"ipn:1.0\",\"to\":\"ipn:2.0\",\"start\":0,\"end\":100,\"rate\":\"1M\",\"owlt\":1}]}}";
+	"\"plan\":{\"contacts\":[{\"from\":\"ipn:1.0\",\"to\":\"ipn:2.0\",\"start\":0,\"end\":100,"
+	"\"rate\":\"1M\",\"owlt\":1}]}}";
 
 static void print_all(struct dataset *d)
 {

@@ -10,9 +10,11 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char topology[] =
-	"{\"name\":\"t\",\"nodes\":[{\"name\":\"earth\",\"id\":\"ipn:1.0\"},{\"name\":\"relay\",\"id\":\"ipn:2.0\"}],"
+	"{\"name\":\"t\",\"nodes\":[{\"name\":\"earth\",\"id\":\"ipn:1.0\"},{\"name\":\"relay\","
+	"\"id\":\"ipn:2.0\"}],"
 	"\"links\":[{\"name\":\"earth-relay\",\"a\":\"earth\",\"b\":\"relay\"}],"
-	"\"plan\":{\"contacts\":[{\"from\":\"ipn:1.0\",\"to\":\"ipn:2.0\",\"start\":0,\"end\":100,\"rate\":\"1M\",\"owlt\":1}]}}";
+	"\"plan\":{\"contacts\":[{\"from\":\"ipn:1.0\",\"to\":\"ipn:2.0\",\"start\":0,\"end\":100,"
+	"\"rate\":\"1M\",\"owlt\":1}]}}";
 
 static void print_rows(struct dataset *d)
 {
@@ -46,7 +48,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	assert(dataset_new(&d, topo, "fuzz", 800000000000) == 0);
 	pcapng_open(&p, view_of(data, size), iface, 8);
 	while (pcapng_next(&p, &f) == 1) {
-		assert(f.bytes.n == 0 || (f.bytes.p >= data && f.bytes.p + f.bytes.n <= data + size));
+		assert(f.bytes.n == 0 ||
+			(f.bytes.p >= data && f.bytes.p + f.bytes.n <= data + size));
 		assert(dataset_frame(d, &f) == 0);
 	}
 	assert(p.c.err <= 0 && p.n_frames <= size / 32);

@@ -42,8 +42,9 @@ static void mend(uint8_t *p, size_t n, uint64_t generation)
 		be32_put(p + at, 0x4f574c52);
 		be64_put(p + at + 8, generation);
 		p[at + 24] = (uint8_t)(1 + p[at + 24] % 5);
-		be32_put(p + at + 4, crc32c(0, view_of(p + at + 8, RECORD_HEADER - 8 +
-								   (size_t)(value + head + payload))));
+		be32_put(p + at + 4,
+			crc32c(0, view_of(p + at + 8,
+					  RECORD_HEADER - 8 + (size_t)(value + head + payload))));
 		uint64_t size = record_size(value, head, payload);
 		if (size > n - at)
 			return;

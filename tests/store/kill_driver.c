@@ -42,8 +42,11 @@ struct model {
 	uint64_t n_commits, n_changes, n_torn, n_kept;
 };
 
-static const struct store_limits limits = {.max_bytes = 3 << 20, .max_bundles = 1000, .max_rows = 1000,
-	.stage_bytes = 1 << 20, .reserved_bytes = 0};
+static const struct store_limits limits = {.max_bytes = 3 << 20,
+	.max_bundles = 1000,
+	.max_rows = 1000,
+	.stage_bytes = 1 << 20,
+	.reserved_bytes = 0};
 static uint8_t bytes[SIZE_MAX_BIG];
 
 static void fill(uint64_t id, uint64_t size)
@@ -101,11 +104,13 @@ static void change(struct store *st, struct rng *r, uint32_t i, struct place *p,
 	if (p->id) {
 		store_update(st, p->id, value);
 	} else {
-		uint64_t size = rng_below(r, 40) == 0 ? rng_below(r, SIZE_MAX_BIG) :
-							rng_below(r, SIZE_SMALL);
+		uint64_t size = rng_below(r, 40) == 0 ? rng_below(r, SIZE_MAX_BIG)
+						      : rng_below(r, SIZE_SMALL);
 		struct view payload = view_of(bytes, size);
-		struct store_bundle b = {.value = value, .head = view_text("a head"),
-			.payload = &payload, .n_payload = 1};
+		struct store_bundle b = {.value = value,
+			.head = view_text("a head"),
+			.payload = &payload,
+			.n_payload = 1};
 		uint64_t id;
 		/* The bytes follow from the id, so the id comes first: room, then pieces. */
 		if (store_begin(st, size, 0, &id))
@@ -271,13 +276,14 @@ static void check(struct model *m, const char *dir)
 	const char *not_durable = compare(st, m->durable);
 	const char *not_maybe = not_durable ? compare(st, m->maybe) : NULL;
 	if (not_durable && not_maybe) {
-		printf("FAIL not what was durable (%s), nor with the whole last batch (%s)\n", not_durable,
-			not_maybe);
+		printf("FAIL not what was durable (%s), nor with the whole last batch (%s)\n",
+			not_durable, not_maybe);
 		exit(1);
 	}
 	m->n_kept += not_durable != NULL;
 	m->n_torn += not_durable == NULL && memcmp(m->maybe, m->durable, sizeof m->maybe) != 0;
-	memcpy(not_durable ? m->durable : m->maybe, not_durable ? m->maybe : m->durable, sizeof m->maybe);
+	memcpy(not_durable ? m->durable : m->maybe, not_durable ? m->maybe : m->durable,
+		sizeof m->maybe);
 	check_bytes(st, m->durable);
 	err = store_reserve(st, COUNTER_CUSTODY, 1, &number, &seq);
 	if (err || number <= m->max_number)
@@ -323,9 +329,11 @@ int main(int argc, char **argv)
 		check(&m, argv[1]);
 		if (k == n || seconds() - shown >= 1) {
 			shown = seconds();
-			printf("%lu of %lu kills, %llu commits, %llu changes; last batch whole %llu, lost %llu; %.0f s\n",
-				k, n, (unsigned long long)m.n_commits, (unsigned long long)m.n_changes,
-				(unsigned long long)m.n_kept, (unsigned long long)m.n_torn, shown - start);
+			printf("%lu of %lu kills, %llu commits, %llu changes; last batch whole "
+			       "%llu, lost %llu; %.0f s\n",
+				k, n, (unsigned long long)m.n_commits,
+				(unsigned long long)m.n_changes, (unsigned long long)m.n_kept,
+				(unsigned long long)m.n_torn, shown - start);
 		}
 	}
 	printf("ok: recovered %lu of %lu times\n", n, n);

@@ -3,7 +3,8 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
-static const char text[] = "{\n \"a\": 1,\n \"links\": [\n  {\"x\": \"]\\\"\"},\n  {\"remote\":\n   \"h:1\"}\n ]\n}\n";
+static const char text[] =
+	"{\n \"a\": 1,\n \"links\": [\n  {\"x\": \"]\\\"\"},\n  {\"remote\":\n   \"h:1\"}\n ]\n}\n";
 
 Test(json, tells_the_line_of_a_value)
 {
@@ -33,7 +34,9 @@ Test(json, keeps_whole_numbers_exact)
 	unsigned line;
 	uint64_t v;
 
-	cr_assert_eq(json_parse(view_text("[9007199254740992, \"18446744073709551615\", 1.5, -1]"), &doc, &line), 0);
+	cr_assert_eq(json_parse(view_text("[9007199254740992, \"18446744073709551615\", 1.5, -1]"),
+			     &doc, &line),
+		0);
 	cr_assert_eq(json_u64(json_at(doc, 0), &v), 0);
 	cr_assert_eq(v, UINT64_C(9007199254740992));
 	cr_assert_eq(json_u64(json_at(doc, 1), &v), 0);
@@ -60,7 +63,8 @@ Test(json, writes_what_it_reads)
 	jw_array_end(&w);
 	jw_object_end(&w);
 	buf_u8(&b, 0);
-	cr_assert_str_eq(room, "{\"t\":\"a\\\"\\\\\\u000a\\u00ff\xc3\xa4\",\"big\":\"18446744073709551615\",\"l\":[0.1,true,null]}");
+	cr_assert_str_eq(room, "{\"t\":\"a\\\"\\\\\\u000a\\u00ff\xc3\xa4\",\"big\":"
+			       "\"18446744073709551615\",\"l\":[0.1,true,null]}");
 }
 
 /* cJSON takes control characters for space; the walk stood still at a zero byte. */
@@ -70,5 +74,6 @@ Test(json, line_walks_over_control_characters)
 
 	cr_expect_eq(json_line(view_of(odd, sizeof odd - 1), "[1].a"), 2);
 	cr_expect_eq(json_line(view_of(odd, sizeof odd - 1), "[2]"), 0);
-	cr_expect_eq(json_line(view_of("{\"a\0bcdefgh\":1}", 15), "a"), 0, "a key with a zero byte inside");
+	cr_expect_eq(json_line(view_of("{\"a\0bcdefgh\":1}", 15), "a"), 0,
+		"a key with a zero byte inside");
 }

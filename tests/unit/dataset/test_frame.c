@@ -7,8 +7,8 @@
 /* Ethernet, IPv4 10.1.0.1 > 10.1.0.2, UDP 4556 > 4556 around a payload. */
 static size_t wrap(uint8_t *out, struct view payload)
 {
-	static const uint8_t head[42] = {2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0, 0x45, 0, 0, 0, 0, 0, 0x40, 0, 64, 17,
-		0, 0, 10, 1, 0, 1, 10, 1, 0, 2, 0x11, 0xcc, 0x11, 0xcc};
+	static const uint8_t head[42] = {2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0, 0x45, 0, 0, 0, 0,
+		0, 0x40, 0, 64, 17, 0, 0, 10, 1, 0, 1, 10, 1, 0, 2, 0x11, 0xcc, 0x11, 0xcc};
 
 	memcpy(out, head, sizeof head);
 	memcpy(out + sizeof head, payload.p, payload.n);
@@ -19,9 +19,15 @@ static size_t wrap(uint8_t *out, struct view payload)
 
 static struct view make_bundle(uint8_t *out, size_t cap)
 {
-	struct bundle_spec spec = {.crc_type = CRC_32C, .block_crc_type = CRC_32C, .dest = eid_ipn(3, 9),
-		.source = eid_ipn(1, 5), .report_to = eid_null(), .created_ms = 800000000000, .seq = 7,
-		.lifetime_ms = 1000, .custody = custody_codes_ccsds()};
+	struct bundle_spec spec = {.crc_type = CRC_32C,
+		.block_crc_type = CRC_32C,
+		.dest = eid_ipn(3, 9),
+		.source = eid_ipn(1, 5),
+		.report_to = eid_null(),
+		.created_ms = 800000000000,
+		.seq = 7,
+		.lifetime_ms = 1000,
+		.custody = custody_codes_ccsds()};
 	struct buf b = buf_of(out, cap);
 
 	cr_assert_eq(bundle_build(&b, &spec, view_text("hello")), 0);
@@ -58,7 +64,12 @@ Test(frame, bundle_and_what_is_none)
 Test(uid, text_that_is_hashed)
 {
 	struct uid_of whole = {.source = "ipn:1.5", .created_ms = 800000001000, .seq = 0};
-	struct uid_of part = {.source = "ipn:1.5", .created_ms = 1, .seq = 2, .is_fragment = true, .frag_off = 3, .frag_len = 4};
+	struct uid_of part = {.source = "ipn:1.5",
+		.created_ms = 1,
+		.seq = 2,
+		.is_fragment = true,
+		.frag_off = 3,
+		.frag_len = 4};
 	uint8_t sum[SHA256_BYTES];
 	char uid[UID_HEX], hex[UID_HEX];
 

@@ -10,10 +10,11 @@
 #define DTN0 UINT64_C(800000000000)
 #define UNIX0_NS ((int64_t)DTN0 * 1000000 + DTN_EPOCH_UNIX_S * 1000000000)
 
-static const char topology[] =
-	"{\"name\":\"t\",\"nodes\":[{\"name\":\"earth\",\"id\":\"ipn:1.0\"},{\"name\":\"mars\",\"id\":\"ipn:3.0\"}],"
-	"\"links\":[{\"name\":\"l\",\"a\":\"earth\",\"b\":\"mars\"}],"
-	"\"plan\":{\"contacts\":[{\"from\":\"ipn:1.0\",\"to\":\"ipn:3.0\",\"start\":0,\"end\":100,\"rate\":\"1M\",\"owlt\":10}]}}";
+static const char topology[] = "{\"name\":\"t\",\"nodes\":[{\"name\":\"earth\",\"id\":\"ipn:1.0\"},"
+			       "{\"name\":\"mars\",\"id\":\"ipn:3.0\"}],"
+			       "\"links\":[{\"name\":\"l\",\"a\":\"earth\",\"b\":\"mars\"}],"
+			       "\"plan\":{\"contacts\":[{\"from\":\"ipn:1.0\",\"to\":\"ipn:3.0\","
+			       "\"start\":0,\"end\":100,\"rate\":\"1M\",\"owlt\":10}]}}";
 
 struct fixture {
 	struct topo *topo;
@@ -24,10 +25,16 @@ struct fixture {
 
 static void setup(struct fixture *x)
 {
-	static const uint8_t head[42] = {2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0, 0x45, 0, 0, 0, 0, 0, 0x40, 0, 64, 17,
-		0, 0, 10, 1, 0, 1, 10, 1, 0, 2, 0x11, 0xcc, 0x11, 0xcc};
-	struct bundle_spec spec = {.crc_type = CRC_32C, .block_crc_type = CRC_32C, .dest = eid_ipn(3, 9),
-		.source = eid_ipn(1, 5), .report_to = eid_null(), .created_ms = DTN0 + 500, .seq = 7, .lifetime_ms = 100000,
+	static const uint8_t head[42] = {2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0, 0x45, 0, 0, 0, 0,
+		0, 0x40, 0, 64, 17, 0, 0, 10, 1, 0, 1, 10, 1, 0, 2, 0x11, 0xcc, 0x11, 0xcc};
+	struct bundle_spec spec = {.crc_type = CRC_32C,
+		.block_crc_type = CRC_32C,
+		.dest = eid_ipn(3, 9),
+		.source = eid_ipn(1, 5),
+		.report_to = eid_null(),
+		.created_ms = DTN0 + 500,
+		.seq = 7,
+		.lifetime_ms = 100000,
 		.custody = custody_codes_ccsds()};
 	struct plan_notes notes = {0};
 	struct buf b = buf_of(x->frame + 42, sizeof x->frame - 42);
@@ -50,8 +57,11 @@ static void teardown(struct fixture *x)
 static void frame(struct fixture *x, double t, const char *iface, const char *comment)
 {
 	struct pcapng_iface i = {.link_type = PCAPNG_ETHERNET};
-	struct pcapng_frame f = {.iface = &i, .t_ns = UNIX0_NS + (int64_t)(t * 1e9), .bytes = view_of(x->frame, x->n),
-		.full_bytes = (uint32_t)x->n, .comment = view_text(comment),
+	struct pcapng_frame f = {.iface = &i,
+		.t_ns = UNIX0_NS + (int64_t)(t * 1e9),
+		.bytes = view_of(x->frame, x->n),
+		.full_bytes = (uint32_t)x->n,
+		.comment = view_text(comment),
 		.direction = strcmp(iface, "l:earth") == 0 ? PCAPNG_OUTBOUND : PCAPNG_INBOUND};
 
 	snprintf(i.name, sizeof i.name, "%s", iface);
@@ -62,15 +72,21 @@ static void line(struct fixture *x, double t, const char *node, const char *rest
 {
 	char text[512];
 
-	snprintf(text, sizeof text, "{\"t_us\":%.0f,\"node\":\"%s\",\"ev\":%s}", t * 1e6, node, rest);
+	snprintf(text, sizeof text, "{\"t_us\":%.0f,\"node\":\"%s\",\"ev\":%s}", t * 1e6, node,
+		rest);
 	cr_assert_eq(dataset_line(x->d, view_text(text)), 0);
 }
 
-#define SEEN "\"bundle_seen\",\"id\":4,\"src_node\":\"ipn:1.0\",\"src_service\":5,\"created_ms\":800000000500,\"seq\":7"
-#define FORWARDED "\"bundle_forwarded\",\"id\":4,\"next_node\":\"ipn:3.0\",\"link\":\"l\",\"frame_bytes\":100,\"tx_end_us\":0"
+#define SEEN                                                                                       \
+	"\"bundle_seen\",\"id\":4,\"src_node\":\"ipn:1.0\",\"src_service\":5,\"created_ms\":"      \
+	"800000000500,\"seq\":7"
+#define FORWARDED                                                                                  \
+	"\"bundle_forwarded\",\"id\":4,\"next_node\":\"ipn:3.0\",\"link\":\"l\",\"frame_bytes\":"  \
+	"100,\"tx_end_us\":0"
 
 /* The field of a column in row k of a table. */
-static const char *field(struct fixture *x, enum ds_table table, size_t k, const char *column, char out[256])
+static const char *field(
+	struct fixture *x, enum ds_table table, size_t k, const char *column, char out[256])
 {
 	static char head[8192], row[8192];
 	struct buf h = buf_of(head, sizeof head), r = buf_of(row, sizeof row);
@@ -84,7 +100,8 @@ static const char *field(struct fixture *x, enum ds_table table, size_t k, const
 	for (;;) {
 		char *he = hs + strcspn(hs, ",\r"), *re = rs + strcspn(rs, ",\r");
 
-		if ((size_t)(he - hs) == strlen(column) && strncmp(hs, column, strlen(column)) == 0) {
+		if ((size_t)(he - hs) == strlen(column) &&
+			strncmp(hs, column, strlen(column)) == 0) {
 			snprintf(out, 256, "%.*s", (int)(re - rs), rs);
 			return out;
 		}
@@ -94,9 +111,9 @@ static const char *field(struct fixture *x, enum ds_table table, size_t k, const
 	}
 }
 
-#define EXPECT(table, k, column, value) \
-	cr_assert_str_eq(field(&x, TABLE_##table, k, #column, text), value, "%s[%u].%s = %s", #table, (unsigned)(k), \
-		#column, text)
+#define EXPECT(table, k, column, value)                                                            \
+	cr_assert_str_eq(field(&x, TABLE_##table, k, #column, text), value, "%s[%u].%s = %s",      \
+		#table, (unsigned)(k), #column, text)
 
 Test(join, lost_then_sent_again_then_duplicated)
 {
@@ -154,7 +171,9 @@ Test(join, log_lines_lie_beside_the_nearest_frames)
 	frame(&x, 1, "l:earth", "");
 	frame(&x, 20, "l:earth", "");
 	line(&x, 19, "ipn:1.0", SEEN);
-	line(&x, 19.5, "ipn:1.0", "\"bundle_queued\",\"id\":4,\"next_node\":\"ipn:3.0\",\"arrival_us\":30000000,\"n_queued\":2");
+	line(&x, 19.5, "ipn:1.0",
+		"\"bundle_queued\",\"id\":4,\"next_node\":\"ipn:3.0\",\"arrival_us\":30000000,\"n_"
+		"queued\":2");
 	line(&x, 19.9, "ipn:1.0", FORWARDED);
 	cr_assert_eq(dataset_join(x.d), 0);
 	cr_assert_eq(x.d->n_bundles, 1);
@@ -172,10 +191,14 @@ Test(join, lines_alone)
 
 	setup(&x);
 	line(&x, 1, "ipn:1.0", SEEN);
-	line(&x, 1, "ipn:1.0", "\"bundle_shape\",\"id\":4,\"dst_node\":\"ipn:3.0\",\"dst_service\":9,\"size_bytes\":90,\"payload_bytes\":5");
+	line(&x, 1, "ipn:1.0",
+		"\"bundle_shape\",\"id\":4,\"dst_node\":\"ipn:3.0\",\"dst_service\":9,\"size_"
+		"bytes\":90,\"payload_bytes\":5");
 	line(&x, 1, "ipn:1.0", FORWARDED);
 	line(&x, 11, "ipn:3.0", SEEN);
-	line(&x, 11, "ipn:3.0", "\"bundle_received\",\"id\":4,\"link\":\"l\",\"prev_node\":\"ipn:1.0\",\"hop_count\":0,\"custody\":true");
+	line(&x, 11, "ipn:3.0",
+		"\"bundle_received\",\"id\":4,\"link\":\"l\",\"prev_node\":\"ipn:1.0\",\"hop_"
+		"count\":0,\"custody\":true");
 	line(&x, 12, "ipn:3.0", "\"bundle_delivered\",\"id\":4,\"registration\":1");
 	line(&x, 13, "ipn:3.0", "damaged");
 	cr_assert_eq(dataset_join(x.d), 0);
@@ -201,12 +224,14 @@ Test(picture, from_lines)
 	line(&x, 1, "ipn:1.0", FORWARDED);
 	line(&x, 5, "ipn:1.0", "\"node_start\",\"boot\":2");
 	line(&x, 11, "ipn:3.0", SEEN);
-	line(&x, 11, "ipn:3.0", "\"bundle_received\",\"id\":4,\"link\":\"l\",\"prev_node\":\"ipn:1.0\"");
+	line(&x, 11, "ipn:3.0",
+		"\"bundle_received\",\"id\":4,\"link\":\"l\",\"prev_node\":\"ipn:1.0\"");
 	line(&x, 12, "ipn:3.0", "\"bundle_delivered\",\"id\":4,\"registration\":1");
 	cr_assert_eq(dataset_join(x.d), 0);
 	picture_draw(x.d, &b);
 	cr_assert_eq(buf_finish(&b), 0);
-	cr_assert(strstr(svg, ">earth<") && strstr(svg, ">mars<") && strstr(svg, "ipn:1.5 7, attempt 1<"));
+	cr_assert(strstr(svg, ">earth<") && strstr(svg, ">mars<") &&
+		  strstr(svg, "ipn:1.5 7, attempt 1<"));
 	cr_assert(strstr(svg, "started again") && strstr(svg, ">delivered</title>"));
 	cr_assert(strstr(svg, "</svg>\n"));
 	teardown(&x);

@@ -3,8 +3,9 @@
 
 #include <criterion/criterion.h>
 
-static const char good[] = "{\"t_us\":-12,\"node\":\"ipn:1.0\",\"ev\":\"bundle_seen\",\"id\":\"18446744073709551615\","
-			   "\"custody\":true,\"next_node\":null,\"x\":1.5}";
+static const char good[] =
+	"{\"t_us\":-12,\"node\":\"ipn:1.0\",\"ev\":\"bundle_seen\",\"id\":\"18446744073709551615\","
+	"\"custody\":true,\"next_node\":null,\"x\":1.5}";
 
 Test(line, fields)
 {
@@ -37,9 +38,9 @@ Test(line, every_prefix_is_refused)
 
 Test(line, refused)
 {
-	static const char *const bad[] = {"", "{", "[]", "{\"a\":{}}", "{\"a\":[1]}", "{\"a\" 1}", "{\"a\":}", "{a:1}",
-		"{\"a\":1}x", "{\"a\":\"\n\"}", "{\"a\":\"\\", "{\"a\":1 \"b\":2}",
-		"{\"a\":word}", "{\"a\":truely}", "{\"a\":1e5}"};
+	static const char *const bad[] = {"", "{", "[]", "{\"a\":{}}", "{\"a\":[1]}", "{\"a\" 1}",
+		"{\"a\":}", "{a:1}", "{\"a\":1}x", "{\"a\":\"\n\"}", "{\"a\":\"\\",
+		"{\"a\":1 \"b\":2}", "{\"a\":word}", "{\"a\":truely}", "{\"a\":1e5}"};
 	struct line l;
 
 	for (size_t k = 0; k < sizeof bad / sizeof *bad; k++)

@@ -33,14 +33,19 @@ static void make(struct buf *b, bool swap)
 
 	if (swap)
 		flags[0] = 0, flags[3] = 2;
-	u32(b, swap, 0x0a0d0d0a), u32(b, swap, 28), u32(b, swap, 0x1a2b3c4d), u16(b, swap, 1), u16(b, swap, 0);
+	u32(b, swap, 0x0a0d0d0a), u32(b, swap, 28), u32(b, swap, 0x1a2b3c4d), u16(b, swap, 1),
+		u16(b, swap, 0);
 	u32(b, swap, UINT32_MAX), u32(b, swap, UINT32_MAX), u32(b, swap, 28);
-	u32(b, swap, 1), u32(b, swap, 20 + 8 + 8 + 4), u16(b, swap, 1), u16(b, swap, 0), u32(b, swap, 0);
-	option(b, swap, 2, "l:a", 3), option(b, swap, 9, "\x09", 1), u32(b, swap, 0), u32(b, swap, 40);
+	u32(b, swap, 1), u32(b, swap, 20 + 8 + 8 + 4), u16(b, swap, 1), u16(b, swap, 0),
+		u32(b, swap, 0);
+	option(b, swap, 2, "l:a", 3), option(b, swap, 9, "\x09", 1), u32(b, swap, 0),
+		u32(b, swap, 40);
 	u32(b, swap, 0xbad), u32(b, swap, 12), u32(b, swap, 12);
-	u32(b, swap, 6), u32(b, swap, 12 + 20 + 8 + 8 + 16 + 4), u32(b, swap, 0), u32(b, swap, 1), u32(b, swap, 2);
+	u32(b, swap, 6), u32(b, swap, 12 + 20 + 8 + 8 + 16 + 4), u32(b, swap, 0), u32(b, swap, 1),
+		u32(b, swap, 2);
 	u32(b, swap, 5), u32(b, swap, 7), buf_put(b, view_of("abcde\0\0", 8));
-	option(b, swap, 2, flags, 4), option(b, swap, 1, "drop: loss", 10), u32(b, swap, 0), u32(b, swap, 68);
+	option(b, swap, 2, flags, 4), option(b, swap, 1, "drop: loss", 10), u32(b, swap, 0),
+		u32(b, swap, 68);
 }
 
 Test(pcapng, both_byte_orders)
@@ -82,7 +87,8 @@ Test(pcapng, every_prefix_ends_well)
 		memcpy(copy, bytes, n);
 		pcapng_open(&p, view_of(copy, n), iface, 2);
 		r = pcapng_next(&p, &f);
-		cr_assert(r == -E_TRUNCATED || (r == 0 && (n == 28 || n == 68 || n == 80)), "%zu: %d", n, r);
+		cr_assert(r == -E_TRUNCATED || (r == 0 && (n == 28 || n == 68 || n == 80)),
+			"%zu: %d", n, r);
 		free(copy);
 	}
 }

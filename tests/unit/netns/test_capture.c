@@ -60,7 +60,8 @@ static void expect(struct capture_reader *r, int k)
 	cr_assert_eq(f.bytes.n, size_of_frame(k));
 	for (size_t i = 0; i < f.bytes.n; i++)
 		cr_assert_eq(f.bytes.p[i], (uint8_t)k);
-	cr_assert_str_eq(capture_interface_name(r, f.interface), k % 2 ? "wire:right" : "wire:left");
+	cr_assert_str_eq(
+		capture_interface_name(r, f.interface), k % 2 ? "wire:right" : "wire:left");
 }
 
 Test(capture, reads_back_what_was_written)

@@ -59,8 +59,10 @@ Test(lateness, gives_quantiles_within_a_sixteenth)
 	for (int64_t k = 1; k <= 1000; k++)
 		lateness_add(&l, k * 1000);
 	lateness_add(&l, -5);
-	cr_assert(lateness_quantile_ns(&l, 0.5) >= 480000 && lateness_quantile_ns(&l, 0.5) <= 540000);
-	cr_assert(lateness_quantile_ns(&l, 0.99) >= 980000 && lateness_quantile_ns(&l, 0.99) <= 1000000);
+	cr_assert(
+		lateness_quantile_ns(&l, 0.5) >= 480000 && lateness_quantile_ns(&l, 0.5) <= 540000);
+	cr_assert(lateness_quantile_ns(&l, 0.99) >= 980000 &&
+		  lateness_quantile_ns(&l, 0.99) <= 1000000);
 	cr_assert_eq(lateness_quantile_ns(&l, 1), 1000000);
 	lateness_add(&l, INT64_MAX);
 	cr_assert_eq(l.max_ns, (uint64_t)INT64_MAX);
@@ -89,14 +91,16 @@ Test(clock, goes_to_lab_time_and_back)
 		cr_assert_eq(lab_clock_us(&c, 5000000000), 0);
 		cr_assert_lt(lab_clock_us(&c, 4000000000), 0);
 		for (mono t = -1000000; t < 100000000; t += 777777)
-			cr_assert_geq(lab_clock_us(&c, lab_clock_mono_ns(&c, t) + 1), t); /* never early */
+			cr_assert_geq(lab_clock_us(&c, lab_clock_mono_ns(&c, t) + 1),
+				t); /* never early */
 	}
 }
 
 Test(measure, adds_what_is_open_at_one_moment)
 {
 	struct contact contact[] = {{.start = 0, .end = 10, .rate_bps = 11200000},
-		{.start = 5, .end = 20, .rate_bps = 11200000}, {.start = 10, .end = 30, .rate_bps = 11200000},
+		{.start = 5, .end = 20, .rate_bps = 11200000},
+		{.start = 10, .end = 30, .rate_bps = 11200000},
 		{.start = 20, .end = 40, .rate_bps = 11200000}};
 	struct plan plan = {.contact = contact, .n_contacts = 4};
 	struct topo topo = {.plan = &plan};

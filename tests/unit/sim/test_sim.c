@@ -6,22 +6,29 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define TWO_NODES \
-	"\"nodes\":[{\"name\":\"a\",\"id\":\"ipn:1.0\"},{\"name\":\"b\",\"id\":\"ipn:2.0\"}]," \
-	"\"links\":[{\"name\":\"a-b\",\"a\":\"a\",\"b\":\"b\",\"rate\":\"100k\",\"owlt\":\"2s\",\"loss\":0.2," \
+#define TWO_NODES                                                                                  \
+	"\"nodes\":[{\"name\":\"a\",\"id\":\"ipn:1.0\"},{\"name\":\"b\",\"id\":\"ipn:2.0\"}],"     \
+	"\"links\":[{\"name\":\"a-b\",\"a\":\"a\",\"b\":\"b\",\"rate\":\"100k\",\"owlt\":\"2s\","  \
+	"\"loss\":0.2,"                                                                            \
 	"\"duplicate\":0.1,\"reorder\":0.1,\"reorder_delay\":\"3s\",\"bit_error_rate\":1e-5}]"
-#define TRAFFIC \
-	"\"traffic\":[{\"from\":\"a\",\"to\":\"ipn:2.5\",\"at\":\"1s\",\"every\":\"3s\",\"count\":30,\"size\":500," \
-	"\"custody\":true,\"lifetime\":\"1d\"},{\"from\":\"b\",\"to\":\"ipn:1.5\",\"at\":\"2s\",\"every\":\"5s\"," \
+#define TRAFFIC                                                                                    \
+	"\"traffic\":[{\"from\":\"a\",\"to\":\"ipn:2.5\",\"at\":\"1s\",\"every\":\"3s\","          \
+	"\"count\":30,\"size\":500,"                                                               \
+	"\"custody\":true,\"lifetime\":\"1d\"},{\"from\":\"b\",\"to\":\"ipn:1.5\",\"at\":\"2s\","  \
+	"\"every\":\"5s\","                                                                        \
 	"\"count\":10,\"size\":0,\"custody\":true,\"lifetime\":\"1d\"}]"
-#define CONFIG "\"config\":{\"custody\":{\"signal_delay\":\"1s\",\"interval\":\"10s\"},\"log\":{\"level\":\"info\"}}"
+#define CONFIG                                                                                     \
+	"\"config\":{\"custody\":{\"signal_delay\":\"1s\",\"interval\":\"10s\"},\"log\":{"         \
+	"\"level\":\"info\"}}"
 
 static const char always_open[] = "{\"name\":\"two\"," TWO_NODES "," TRAFFIC "," CONFIG "}";
 static const char with_plan[] =
 	"{\"name\":\"two\"," TWO_NODES "," TRAFFIC "," CONFIG ",\"plan\":{\"contacts\":["
-	"{\"from\":\"ipn:1.0\",\"to\":\"ipn:2.0\",\"start\":0,\"end\":90,\"rate\":\"100k\",\"owlt\":\"2s\","
+	"{\"from\":\"ipn:1.0\",\"to\":\"ipn:2.0\",\"start\":0,\"end\":90,\"rate\":\"100k\","
+	"\"owlt\":\"2s\","
 	"\"bidirectional\":true},"
-	"{\"from\":\"ipn:1.0\",\"to\":\"ipn:2.0\",\"start\":200,\"end\":1900,\"rate\":\"50k\",\"owlt\":\"2s\","
+	"{\"from\":\"ipn:1.0\",\"to\":\"ipn:2.0\",\"start\":200,\"end\":1900,\"rate\":\"50k\","
+	"\"owlt\":\"2s\","
 	"\"bidirectional\":true}]}}";
 
 static struct topo *topo_of(struct view text)
@@ -54,8 +61,12 @@ static struct outcome run(const char *text, uint64_t seed, double crashes_per_h,
 	const mono until = 1900 * US_PER_S;
 	struct topo *t = topo_of(view_text(text));
 	struct node_cfg *node = setup(t);
-	struct sim_cfg cfg = {.topo = t, .node = node, .seed = seed, .dtn_at_zero = sim_dtn_zero(t),
-		.commit_us = commit_us, .traffic = true};
+	struct sim_cfg cfg = {.topo = t,
+		.node = node,
+		.seed = seed,
+		.dtn_at_zero = sim_dtn_zero(t),
+		.commit_us = commit_us,
+		.traffic = true};
 	struct outcome o = {0};
 	struct sim_record r;
 	struct sim_fault f;
@@ -66,7 +77,8 @@ static struct outcome run(const char *text, uint64_t seed, double crashes_per_h,
 	cr_assert_eq(sim_new(&cfg, &s), 0);
 	while (sim_step(s, until))
 		while (sim_record(s, &r))
-			o.hash = hash_mix(o.hash ^ hash_bytes((struct hash_key){r.node, 1}, view_of(&r.rec, sizeof r.rec)));
+			o.hash = hash_mix(o.hash ^ hash_bytes((struct hash_key){r.node, 1},
+							   view_of(&r.rec, sizeof r.rec)));
 	sim_finish(s);
 	while (sim_fault(s, &f))
 		cr_expect(false, "seed %lu at %ld: %s", (unsigned long)seed, (long)f.at, f.text);
@@ -115,7 +127,8 @@ Test(sim, crashes_lose_nothing)
 
 Test(sim, same_seed_same_run)
 {
-	struct outcome a = run(with_plan, 7, 60, 200), b = run(with_plan, 7, 60, 200), c = run(with_plan, 8, 60, 200);
+	struct outcome a = run(with_plan, 7, 60, 200), b = run(with_plan, 7, 60, 200),
+		       c = run(with_plan, 8, 60, 200);
 
 	cr_expect_eq(a.hash, b.hash);
 	cr_expect_neq(a.hash, c.hash);
@@ -125,9 +138,19 @@ Test(sim, by_hand)
 {
 	struct topo *t = topo_of(view_text(always_open));
 	struct node_cfg *node = setup(t);
-	struct sim_cfg cfg = {.topo = t, .node = node, .seed = 1, .dtn_at_zero = sim_dtn_zero(t), .commit_us = 200};
-	struct topo_traffic one = {.from = 0, .to_node = 2, .to_service = 9, .count = 1, .size_bytes = 50,
-		.lifetime_us = 600 * US_PER_S, .priority = 1, .custody = true};
+	struct sim_cfg cfg = {.topo = t,
+		.node = node,
+		.seed = 1,
+		.dtn_at_zero = sim_dtn_zero(t),
+		.commit_us = 200};
+	struct topo_traffic one = {.from = 0,
+		.to_node = 2,
+		.to_service = 9,
+		.count = 1,
+		.size_bytes = 50,
+		.lifetime_us = 600 * US_PER_S,
+		.priority = 1,
+		.custody = true};
 	struct sim_counts counts;
 	struct sim *s;
 
@@ -160,7 +183,8 @@ Test(sim, by_hand)
 
 Test(sim, setup_refuses_unknown_settings)
 {
-	struct topo *t = topo_of(view_text("{\"name\":\"x\"," TWO_NODES ",\"config\":{\"custody\":{\"tpyo\":1}}}"));
+	struct topo *t = topo_of(
+		view_text("{\"name\":\"x\"," TWO_NODES ",\"config\":{\"custody\":{\"tpyo\":1}}}"));
 	struct node_cfg *cfg;
 	char why[200];
 
@@ -175,8 +199,10 @@ static const char story[] =
 	"# a comment\n"
 	"topology {\"name\":\"two\",\"until\":\"30s\",\n" TWO_NODES "}\n"
 	"seed 3\ncommit 1ms\nuntil 20s\nshow bundle_* node_start\nhide bundle_shape\n"
-	"at 0 register b 1\nat 1s cut a-b b_to_a\nat 1s send a ipn:2.1 size 20 custody lifetime 1h\n"
-	"at 2s lose 2 a-b a_to_b\nat 3s crash b committed for 1s\nat 4s restart b\nat 5s mend a-b b_to_a\n"
+	"at 0 register b 1\nat 1s cut a-b b_to_a\nat 1s send a ipn:2.1 size 20 custody lifetime "
+	"1h\n"
+	"at 2s lose 2 a-b a_to_b\nat 3s crash b committed for 1s\nat 4s restart b\nat 5s mend a-b "
+	"b_to_a\n"
 	"expect\n[ nothing like this\n";
 
 Test(scenario, plays_and_compares)
@@ -243,8 +269,9 @@ Test(scenario, errors_name_their_line)
 
 Test(scenario, bad_steps)
 {
-	static const char *const steps[] = {"at 1 send c ipn:2.1", "at 1 send a nowhere", "at 1 send a ipn:2.1 size",
-		"at 1 send a ipn:2.1 blue", "at 1 crash c", "at 1 crash a never", "at 1 cut x a_to_b", "at 1 cut a-b up",
+	static const char *const steps[] = {"at 1 send c ipn:2.1", "at 1 send a nowhere",
+		"at 1 send a ipn:2.1 size", "at 1 send a ipn:2.1 blue", "at 1 crash c",
+		"at 1 crash a never", "at 1 cut x a_to_b", "at 1 cut a-b up",
 		"at 1 lose many a-b a_to_b", "at 1 register a", "at 1 dance a 1", "show bundel_*"};
 
 	for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
@@ -256,7 +283,9 @@ Test(scenario, bad_steps)
 		struct topo *t;
 		char whole[1024];
 
-		snprintf(whole, sizeof whole, "topology {\"name\":\"two\",\"until\":\"30s\"," TWO_NODES "}\n%s\n", steps[i]);
+		snprintf(whole, sizeof whole,
+			"topology {\"name\":\"two\",\"until\":\"30s\"," TWO_NODES "}\n%s\n",
+			steps[i]);
 		cr_assert_eq(scenario_parse(view_text(whole), &sc, &e), 0, "%s", steps[i]);
 		cr_assert(scenario_topology(sc, &text, &file));
 		t = topo_of(text);
@@ -289,17 +318,20 @@ Test(diff, lines)
 
 		cr_expect_eq(equal, c[i].out == NULL, "%zu", i);
 		if (c[i].out)
-			cr_expect(view_equal(buf_view(&out), view_text(c[i].out)), "%zu: %.*s", i, (int)out.len, room);
+			cr_expect(view_equal(buf_view(&out), view_text(c[i].out)), "%zu: %.*s", i,
+				(int)out.len, room);
 	}
 }
 
 /* A bundle that is cut through leaves nothing to commit; its sender is answered all the same. */
 Test(sim, cut_through_is_answered)
 {
-	struct outcome o = run("{\"name\":\"two\",\"nodes\":[{\"name\":\"a\",\"id\":\"ipn:1.0\"},"
-			       "{\"name\":\"b\",\"id\":\"ipn:2.0\"}],\"links\":[{\"a\":\"a\",\"b\":\"b\"}],"
-			       "\"traffic\":[{\"from\":\"a\",\"to\":\"ipn:2.5\",\"count\":10,\"lifetime\":\"1h\"}]}",
-		1, 0, 200);
+	struct outcome o =
+		run("{\"name\":\"two\",\"nodes\":[{\"name\":\"a\",\"id\":\"ipn:1.0\"},"
+		    "{\"name\":\"b\",\"id\":\"ipn:2.0\"}],\"links\":[{\"a\":\"a\",\"b\":\"b\"}],"
+		    "\"traffic\":[{\"from\":\"a\",\"to\":\"ipn:2.5\",\"count\":10,\"lifetime\":"
+		    "\"1h\"}]}",
+			1, 0, 200);
 
 	cr_expect_eq(o.counts.accepted, 10);
 	cr_expect_eq(o.counts.delivered, 10);

@@ -31,8 +31,8 @@ static void remove_dir(const char *dir)
 
 static void reopen(struct kit *k)
 {
-	int err = k->type == KIT_MEM ? store_mem_open(&k->limits, &k->st) :
-				       store_disk_open(k->dir, &k->limits, &k->st);
+	int err = k->type == KIT_MEM ? store_mem_open(&k->limits, &k->st)
+				     : store_disk_open(k->dir, &k->limits, &k->st);
 
 	cr_assert_eq(err, 0, "open: %s", err_text(err));
 }
@@ -96,7 +96,8 @@ int kit_try_put(struct kit *k, unsigned n, size_t size, unsigned flags, uint64_t
 	fill(value, sizeof value, n + 1000);
 	fill(head, sizeof head, n + 2000);
 	fill(payload, size, n);
-	struct view part[2] = {view_of(payload, size / 3), view_of(payload + size / 3, size - size / 3)};
+	struct view part[2] = {
+		view_of(payload, size / 3), view_of(payload + size / 3, size - size / 3)};
 	struct store_bundle b = {
 		.value = view_of(value, sizeof value),
 		.head = view_of(head, sizeof head),

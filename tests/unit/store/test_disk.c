@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const struct store_limits small = {.max_bytes = 1 << 20, .max_bundles = 1000, .max_rows = 1000,
-	.stage_bytes = 1 << 20};
+static const struct store_limits small = {
+	.max_bytes = 1 << 20, .max_bundles = 1000, .max_rows = 1000, .stage_bytes = 1 << 20};
 
 static void path_of(const struct kit *k, const char *name, char *out, size_t n)
 {
@@ -119,8 +119,8 @@ static void torn_expect(struct kit *k, const uint64_t *id, size_t at, bool may_b
 }
 
 /* Damages byte `at` in one of two ways on a copy of the folder as it was after the second batch. */
-static void torn_try(struct kit *k, struct bytes seg, struct bytes index, const char *path, size_t at,
-	bool is_cut)
+static void torn_try(struct kit *k, struct bytes seg, struct bytes index, const char *path,
+	size_t at, bool is_cut)
 {
 	char name[600];
 	uint8_t keep = seg.p[at];
@@ -388,7 +388,9 @@ Test(disk, a_write_error_closes_the_store)
 Test(disk, the_index_follows_at_checkpoints)
 {
 	struct kit k;
-	struct store_limits l = {.max_bytes = 64 << 20, .max_bundles = 1000, .max_rows = 4000,
+	struct store_limits l = {.max_bytes = 64 << 20,
+		.max_bundles = 1000,
+		.max_rows = 4000,
 		.stage_bytes = 8 << 20};
 
 	kit_open(&k, KIT_DISK, &l);
@@ -418,10 +420,14 @@ Test(disk, what_is_not_ours_is_refused)
 	path_of(&k, "index.mdb", path, sizeof path);
 	struct bytes index = file_read(path);
 	unlink(path);
-	cr_assert_eq(store_disk_open(k.dir, &small, &st), -E_CORRUPT, "segments without their index");
-	file_write(path, (struct bytes){(uint8_t *)"this is not LMDB, but it is long enough to look at it"
-					"........................................................"
-					"........................................................", 160});
+	cr_assert_eq(
+		store_disk_open(k.dir, &small, &st), -E_CORRUPT, "segments without their index");
+	file_write(
+		path, (struct bytes){
+			      (uint8_t *)"this is not LMDB, but it is long enough to look at it"
+					 "........................................................"
+					 "........................................................",
+			      160});
 	cr_assert_neq(store_disk_open(k.dir, &small, &st), 0);
 	file_write(path, index);
 	cr_assert_eq(store_disk_open(k.dir, &small, &k.st), 0);

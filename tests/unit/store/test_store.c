@@ -214,8 +214,11 @@ STORE_TEST(a_payload_in_pieces)
 
 STORE_TEST(limits_are_hard)
 {
-	struct store_limits l = {.max_bytes = 10000, .max_bundles = 5, .max_rows = 2,
-		.stage_bytes = 8000, .reserved_bytes = 2000};
+	struct store_limits l = {.max_bytes = 10000,
+		.max_bundles = 5,
+		.max_rows = 2,
+		.stage_bytes = 8000,
+		.reserved_bytes = 2000};
 	uint64_t id, first;
 
 	kit_limit(k, l);
@@ -246,7 +249,8 @@ STORE_TEST(limits_are_hard)
 
 STORE_TEST(counters_are_limited)
 {
-	struct store_limits l = {.max_bytes = 10000, .max_bundles = 5, .max_rows = 10, .stage_bytes = 8000};
+	struct store_limits l = {
+		.max_bytes = 10000, .max_bundles = 5, .max_rows = 10, .stage_bytes = 8000};
 	uint64_t first, seq, n = 0;
 
 	kit_limit(k, l);
@@ -357,7 +361,7 @@ STORE_TEST(an_io_error_closes_the_store)
 enum { MODEL_ROWS = 64 };
 struct model {
 	unsigned now[MODEL_ROWS], durable[MODEL_ROWS]; /* value, 0 = none */
-	uint64_t id[MODEL_ROWS];		       /* of the bundle in this place */
+	uint64_t id[MODEL_ROWS];                       /* of the bundle in this place */
 	uint64_t durable_id[MODEL_ROWS];
 };
 
