@@ -10,14 +10,12 @@
 static void put(struct buf *b, uint64_t v);
 static uint64_t take(struct cursor *c);
 
-#define RECORD_FIELDS(F)                                                                           \
-	F(flags)                                                                                   \
-	F(uid[0])                                                                                  \
-	F(uid[1])                                                                                  \
-	F(received_ms)                                                                             \
-	F(expiry_ms) F(age_ms) F(prev_node) F(dest_scheme) F(dest_service) F(dest_node)            \
-		F(size_bytes) F(payload_bytes) F(tail_bytes) F(discard) F(hop_limit) F(hop_count)  \
-			F(priority) F(own_seq_id) F(own_seq_no)
+/* clang-format off */
+#define RECORD_FIELDS(F) \
+	F(flags) F(uid[0]) F(uid[1]) F(received_ms) F(expiry_ms) F(age_ms) F(prev_node) \
+	F(dest_scheme) F(dest_service) F(dest_node) F(size_bytes) F(payload_bytes) F(tail_bytes) \
+	F(discard) F(hop_limit) F(hop_count) F(priority) F(own_seq_id) F(own_seq_no)
+/* clang-format on */
 
 void record_encode(struct buf *b, const struct record *r)
 {
