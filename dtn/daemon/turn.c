@@ -27,10 +27,9 @@ int daemon_run(struct daemon *d)
 {
 	struct loop_event ev[LOOP_EVENTS];
 	struct node_event ne;
-	int64_t until = 0; /* the first turn does not wait: what the store held may leave now */
 
-	for (; !d->is_stopped; until = wake_at(d)) {
-		int n = loop_wait(&d->loop, until, ev);
+	while (!d->is_stopped) {
+		int n = loop_wait(&d->loop, wake_at(d), ev);
 
 		if (n < 0)
 			return n;
