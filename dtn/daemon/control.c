@@ -90,6 +90,7 @@ static void show_summary(struct daemon *d, struct json_writer *w)
 	show_reasons(w, "rejected", d->reasons.rejected, rule_name);
 	show_reasons(w, "refused", d->reasons.refused, why_name);
 	show_reasons(w, "ignored", d->reasons.ignored, why_name);
+	show_reasons(w, "security", d->reasons.security, why_name);
 }
 
 static void put_time(struct json_writer *w, const char *key, mono at)

@@ -57,9 +57,10 @@ struct eventlog {
 
 /* What was not taken, by reason, since start: told by events, so it is what the log would say. */
 struct reasons {
-	uint64_t rejected[RULES];   /* bundle_rejected by rule */
-	uint64_t refused[WHY_LAST]; /* bundle_refused by word */
-	uint64_t ignored[WHY_LAST]; /* frame_ignored by word */
+	uint64_t rejected[RULES];    /* bundle_rejected by rule */
+	uint64_t refused[WHY_LAST];  /* bundle_refused by word */
+	uint64_t ignored[WHY_LAST];  /* frame_ignored by word */
+	uint64_t security[WHY_LAST]; /* security_checked by word */
 };
 
 struct daemon {

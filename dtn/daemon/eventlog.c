@@ -101,6 +101,9 @@ static void count_reason(struct reasons *n, const struct trace_rec *r)
 	case EV_frame_ignored:
 		add_one(n->ignored, WHY_LAST, r->a[1]);
 		break;
+	case EV_security_checked:
+		add_one(n->security, WHY_LAST, r->a[1]);
+		break;
 	default:
 		break;
 	}

@@ -134,7 +134,13 @@ bool store_event(struct store *st, struct store_event *ev);
 /* n consecutive numbers of a named counter; the block they come from is durable. *seq: if not 0, they
  * may be used only after STORE_COMMITTED{*seq} (the block had to be extended). Names are small integers;
  * at most max_rows of them. 0, -E_FULL, -E_CLOSED, -ENOMEM. */
-enum store_counter { COUNTER_CREATION = 1, COUNTER_CUSTODY, COUNTER_REGISTRATION, COUNTER_KINDS };
+enum store_counter {
+	COUNTER_CREATION = 1,
+	COUNTER_CUSTODY,
+	COUNTER_REGISTRATION,
+	COUNTER_IV,
+	COUNTER_KINDS
+};
 int store_reserve(
 	struct store *st, uint64_t counter, uint64_t n, uint64_t *first, uint64_t *seq) MUST_USE;
 
