@@ -57,6 +57,8 @@ int agent_new(
 	if (err == 0)
 		err = agent_lists(a);
 	if (err == 0)
+		err = outgoing_init(a);
+	if (err == 0)
 		err = restore_all(a, now);
 	if (err != 0) {
 		agent_free(a);
@@ -81,6 +83,7 @@ void agent_free(struct agent *a)
 	pool_fini(&a->entries);
 	pool_fini(&a->promises);
 	pool_fini(&a->knowns);
+	outgoing_fini(a);
 	free(a->neighbour);
 	free(a->registration);
 	free(a->items);

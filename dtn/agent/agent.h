@@ -114,6 +114,17 @@ struct agent_send {
 	uint32_t registration;
 };
 int agent_send(struct agent *a, mono now, const struct agent_send *s, uint64_t *request) MUST_USE;
+/* A payload that comes in pieces: room is promised for `total` bytes, then they come in order
+ * (outgoing.c). Above fragment.source_bytes it is stored as fragments while it comes in, else as one
+ * bundle. -E_TOO_BIG: more than may be sent, or than may be sent without fragments. */
+int agent_send_open(struct agent *a, mono now, const struct agent_send *s, uint64_t total,
+	uint64_t *request) MUST_USE;
+/* The next bytes; *part is shortened by what was taken. 0: all of it; -E_AGAIN: the rest again
+ * after the next commit; other errors end the request, without an event. After the last byte the
+ * answer comes as for agent_send(). */
+int agent_send_part(struct agent *a, mono now, uint64_t request, struct view *part) MUST_USE;
+/* The rest will not come: what is stored of it is deleted. */
+void agent_send_cancel(struct agent *a, mono now, uint64_t request);
 int agent_register(
 	struct agent *a, mono now, struct eid *endpoint, uint32_t *registration) MUST_USE;
 void agent_credit(struct agent *a, mono now, uint32_t registration, uint64_t credit);

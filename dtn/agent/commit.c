@@ -126,10 +126,11 @@ static void keep(struct agent *a, mono now, struct promise *p)
  * move. */
 static void keep_new(struct agent *a, mono now, struct promise *p)
 {
-	struct bundle_entry *e = entry_by_id(a, p->id);
+	struct bundle_entry *e;
 
 	if (p->request != 0)
-		answer_later(a, p, 0);
+		answer_later(a, p, p->piece_of ? outgoing_settle(a, now, p, 0) : 0);
+	e = entry_by_id(a, p->id);
 	if (!e)
 		return; /* cut through: it left and was released before its batch began */
 	trace_point(a->trace, now, bundle_committed, p->id, p->seq);
@@ -197,10 +198,13 @@ static void broken(struct agent *a, mono now, struct promise *p, int err)
 /* As if it had never been taken. */
 static void broken_new(struct agent *a, mono now, struct promise *p, int err)
 {
-	struct bundle_entry *e = entry_by_id(a, p->id);
+	struct bundle_entry *e;
 
+	if (p->piece_of != 0)
+		err = outgoing_settle(a, now, p, err);
 	if (p->request != 0)
 		answer_later(a, p, err);
+	e = entry_by_id(a, p->id);
 	if (p->has_pair) {
 		struct known *k = known_pair(a, &p->pair);
 

@@ -16,6 +16,9 @@ struct agent_cfg {
 	bool add_previous_node;
 	bool add_age; /* age block in bundles made here; always so without an accurate clock */
 	enum crc_type crc_type;
+	/* sending, outgoing.c */
+	uint64_t source_bytes; /* payload of a fragment made at the source; 0: none are made */
+	uint64_t max_send_bytes, max_whole_bytes, max_open_sends;
 	bool reports; /* status reports are generated at all */
 	uint64_t reports_per_s;
 	bool echo;

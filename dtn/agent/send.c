@@ -8,27 +8,31 @@
 #include "dtn/agent/break.h"
 #include "dtn/agent/state.h"
 
-struct making {
-	struct bundle_spec spec;
-	struct record r;
-	uint64_t seq; /* batch the numbers wait for */
-	bool is_local, needs_commit;
-};
-
-static int prepare(struct agent *a, mono now, const struct own_bundle *o, struct making *m);
 static int own_pair(struct agent *a, struct making *m);
-static void spec_uid(const struct bundle_spec *spec, uint64_t uid[2]);
 static int build_and_put(
 	struct agent *a, const struct own_bundle *o, struct making *m, uint64_t *id);
 static uint64_t payload_size(const struct agent_send *s);
 
 int agent_send(struct agent *a, mono now, const struct agent_send *s, uint64_t *request)
 {
-	struct own_bundle o = {.s = *s, .request = a->last_request + 1};
-	bool anonymous = eid_is_null(&s->source);
+	struct own_bundle o;
 	uint64_t id;
-	int err;
+	int err = send_allow(a, s, &o);
 
+	if (err != 0)
+		return err;
+	o.request = a->last_request + 1;
+	err = send_own(a, now, &o, &id);
+	if (err == 0)
+		*request = ++a->last_request;
+	return err;
+}
+
+int send_allow(const struct agent *a, const struct agent_send *s, struct own_bundle *o)
+{
+	bool anonymous = eid_is_null(&s->source);
+
+	*o = (struct own_bundle){.s = *s};
 	if (a->is_draining)
 		return -E_CLOSED;
 	if (!anonymous && s->source.node != a->self.node)
@@ -37,60 +41,66 @@ int agent_send(struct agent *a, mono now, const struct agent_send *s, uint64_t *
 		return -E_REFUSED;
 	if (anonymous && (s->custody || s->flags & BUNDLE_REPORTS))
 		return -E_REFUSED; /* RFC 9171 4.2.3 */
-	o.s.flags &=
+	o->s.flags &=
 		BUNDLE_NO_FRAGMENT | BUNDLE_ACK_REQUESTED | BUNDLE_STATUS_TIME | BUNDLE_REPORTS;
 	if (anonymous || s->custody)
-		o.s.flags |= BUNDLE_NO_FRAGMENT; /* RFC 9171 4.2.3; custody.md D.2 */
-	err = send_own(a, now, &o, &id);
-	if (err == 0)
-		*request = ++a->last_request;
-	return err;
+		o->s.flags |= BUNDLE_NO_FRAGMENT; /* RFC 9171 4.2.3; custody.md D.2 */
+	return 0;
 }
 
 int send_own(struct agent *a, mono now, const struct own_bundle *o, uint64_t *id)
 {
 	struct making m;
-	struct bundle_entry *e;
-	struct promise *p;
-	struct bundle shown = {0};
 	int err;
 
 	if (!entry_room(a, o->urgent) || !(o->urgent ? promise_room(a) : promise_spare(a)))
 		return -E_FULL;
-	err = prepare(a, now, o, &m);
-	if (err == 0)
-		err = build_and_put(a, o, &m, id);
+	err = send_prepare(a, now, o, &m);
+	return err ? err : send_made(a, now, o, &m, id);
+}
+
+/* The caller has asked for room of an entry and a promise. */
+int send_made(struct agent *a, mono now, const struct own_bundle *o, struct making *m, uint64_t *id)
+{
+	struct bundle_entry *e;
+	struct promise *p;
+	struct bundle shown = {0};
+	int err = build_and_put(a, o, m, id);
+
 	if (err != 0)
 		return err;
-	e = entry_add(a, *id, &m.r);
+	e = entry_add(a, *id, &m->r);
 	assert(e);
-	if (m.seq > e->seq)
-		e->seq = m.seq;
-	shown = (struct bundle){.source = m.spec.source,
-		.dest = m.spec.dest,
-		.created_ms = m.spec.created_ms,
-		.seq = m.spec.seq,
-		.lifetime_ms = m.spec.lifetime_ms,
-		.crc_type = m.spec.crc_type,
-		.flags = m.spec.flags,
-		.payload = {.n = m.r.payload_bytes}};
-	seen_emit(a, now, *id, &shown, e->priority, m.r.size_bytes);
+	if (m->seq > e->seq)
+		e->seq = m->seq;
+	shown = (struct bundle){.source = m->spec.source,
+		.dest = m->spec.dest,
+		.created_ms = m->spec.created_ms,
+		.seq = m->spec.seq,
+		.lifetime_ms = m->spec.lifetime_ms,
+		.crc_type = m->spec.crc_type,
+		.flags = m->spec.flags,
+		.frag_off = m->spec.frag_off,
+		.total_len = m->spec.total_len,
+		.payload = {.n = m->r.payload_bytes}};
+	seen_emit(a, now, *id, &shown, e->priority, m->r.size_bytes);
 	trace_point(a->trace, now, bundle_sourced, *id, o->s.registration, o->s.custody);
 	p = promise_add(a, PROMISE_NEW, e->seq, *id);
 	p->request = o->request;
+	p->piece_of = o->piece_of;
 	p->registration = o->s.registration;
-	p->created_ms = m.spec.created_ms;
-	p->sequence = m.spec.seq;
-	if (!eid_keep(&p->source, &m.spec.source) && !eid_is_null(&m.spec.source))
-		m.needs_commit = true; /* a long name: known only while the bundle is here */
+	p->created_ms = m->spec.created_ms;
+	p->sequence = m->spec.seq;
+	if (!eid_keep(&p->source, &m->spec.source) && !eid_is_null(&m->spec.source))
+		m->needs_commit = true; /* a long name: known only while the bundle is here */
 	entry_set_state(a, e, ENTRY_STAGED);
-	if (!m.needs_commit && !o->after_commit)
+	if (!m->needs_commit && !o->after_commit)
 		forward_entry(a, now, e, NODE_NONE);
 	return 0;
 }
 
 /* Everything but the bytes. */
-static int prepare(struct agent *a, mono now, const struct own_bundle *o, struct making *m)
+int send_prepare(struct agent *a, mono now, const struct own_bundle *o, struct making *m)
 {
 	const struct agent_send *s = &o->s;
 	uint64_t left = s->lifetime_ms, most = (uint64_t)(a->cfg.max_lifetime_us / US_PER_MS);
@@ -106,6 +116,7 @@ static int prepare(struct agent *a, mono now, const struct own_bundle *o, struct
 				     .report_to = s->report_to,
 				     .lifetime_ms = s->lifetime_ms,
 				     .created_ms = accurate ? agent_clock(a, now) : 0,
+				     .replicate = !(s->flags & BUNDLE_NO_FRAGMENT),
 				     .has_age = a->cfg.add_age || !accurate,
 				     .has_hop = a->cfg.hop_limit > 0,
 				     .hop_limit = a->cfg.hop_limit,
@@ -178,7 +189,7 @@ static int build_and_put(
 	if (err != 0)
 		return err;
 	part[o->s.n_payload] = buf_view(&tail);
-	spec_uid(&m->spec, m->r.uid);
+	send_uid(&m->spec, m->r.payload_bytes, m->r.uid);
 	m->r.tail_bytes = tail.len;
 	m->r.size_bytes = head.len + m->r.payload_bytes + tail.len;
 	record_encode(&value, &m->r);
@@ -187,10 +198,14 @@ static int build_and_put(
 	return store_put(a->store, &s, id);
 }
 
-static void spec_uid(const struct bundle_spec *spec, uint64_t uid[2])
+void send_uid(const struct bundle_spec *spec, uint64_t payload_bytes, uint64_t uid[2])
 {
-	struct bundle b = {
-		.source = spec->source, .created_ms = spec->created_ms, .seq = spec->seq};
+	struct bundle b = {.source = spec->source,
+		.created_ms = spec->created_ms,
+		.seq = spec->seq,
+		.flags = spec->flags,
+		.frag_off = spec->frag_off,
+		.payload = {.n = payload_bytes}};
 
 	bundle_uid(&b, uid);
 }

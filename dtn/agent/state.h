@@ -127,6 +127,7 @@ struct promise {
 	struct link_node link;
 	uint64_t seq, id;
 	uint64_t request;      /* PROMISE_NEW: the application's, 0 = none */
+	uint64_t piece_of;     /* PROMISE_NEW: request whose data this is a piece of, 0 = none */
 	uint32_t registration; /* PROMISE_ACKED */
 	uint8_t kind;
 	bool has_pair, is_done, is_again;
@@ -167,6 +168,8 @@ struct pending {
 	size_t n;
 	struct pending_item *item; /* signal_count of them */
 };
+
+struct outgoing; /* outgoing.c */
 
 struct bucket { /* token bucket, in thousandths */
 	uint64_t level, per_s;
@@ -213,6 +216,8 @@ struct agent {
 
 	struct pending pending[PENDING_MAX];
 	struct pending_item *items;
+
+	struct outgoing *outgoing; /* max_open_sends of them */
 
 	struct bucket echo_rate, report_rate;
 	uint64_t last_request, last_passing, boot;
@@ -275,8 +280,28 @@ struct own_bundle {
 	bool urgent;       /* may use the store's reserve */
 	bool after_commit; /* leaves only when it, and all staged before it, is durable */
 	uint64_t request;  /* 0: nobody waits for an answer */
+	uint64_t piece_of; /* 0: it is no piece of larger data */
 };
 int send_own(struct agent *a, mono now, const struct own_bundle *o, uint64_t *id) MUST_USE;
+/* May an application send this? Fills *o. */
+int send_allow(const struct agent *a, const struct agent_send *s, struct own_bundle *o) MUST_USE;
+/* The two halves of send_own(): numbers and times, then a bundle of them. */
+struct making {
+	struct bundle_spec spec;
+	struct record r;
+	uint64_t seq; /* batch the numbers wait for */
+	bool is_local, needs_commit;
+};
+int send_prepare(struct agent *a, mono now, const struct own_bundle *o, struct making *m) MUST_USE;
+int send_made(struct agent *a, mono now, const struct own_bundle *o, struct making *m,
+	uint64_t *id) MUST_USE;
+void send_uid(const struct bundle_spec *spec, uint64_t payload_bytes, uint64_t uid[2]);
+
+/* -- outgoing.c */
+int outgoing_init(struct agent *a) MUST_USE;
+void outgoing_fini(struct agent *a);
+/* The commit of a piece: err is its result. For the last piece: what the application is answered. */
+int outgoing_settle(struct agent *a, mono now, const struct promise *p, int err);
 
 /* -- forward.c */
 void forward_entry(struct agent *a, mono now, struct bundle_entry *e, node_id not_to);

@@ -109,9 +109,9 @@ bool node_event(struct node *n, struct node_event *ev)
 	return true;
 }
 
-int node_send(struct node *n, mono now, const struct node_send *s, uint64_t *request)
+static struct agent_send agent_send_of(const struct node_send *s)
 {
-	struct agent_send a = {.source = s->source,
+	return (struct agent_send){.source = s->source,
 		.dest = s->dest,
 		.report_to = s->report_to,
 		.flags = s->flags,
@@ -122,9 +122,35 @@ int node_send(struct node *n, mono now, const struct node_send *s, uint64_t *req
 		.payload = s->payload,
 		.n_payload = s->n_payload,
 		.registration = s->registration};
+}
+
+int node_send(struct node *n, mono now, const struct node_send *s, uint64_t *request)
+{
+	struct agent_send a = agent_send_of(s);
 
 	n->last_now = now;
 	return agent_send(n->agent, now, &a, request);
+}
+
+int node_send_open(
+	struct node *n, mono now, const struct node_send *s, uint64_t total, uint64_t *request)
+{
+	struct agent_send a = agent_send_of(s);
+
+	n->last_now = now;
+	return agent_send_open(n->agent, now, &a, total, request);
+}
+
+int node_send_part(struct node *n, mono now, uint64_t request, struct view *part)
+{
+	n->last_now = now;
+	return agent_send_part(n->agent, now, request, part);
+}
+
+void node_send_cancel(struct node *n, mono now, uint64_t request)
+{
+	n->last_now = now;
+	agent_send_cancel(n->agent, now, request);
 }
 
 int node_register(struct node *n, mono now, struct eid *endpoint, uint32_t *registration)

@@ -117,6 +117,12 @@ struct node_send {
 };
 /* 0 and *request (the answer comes as an event), or an error at once: -E_FULL, -E_AGAIN (stage), -E_TOO_BIG, -E_REFUSED. */
 int node_send(struct node *n, mono now, const struct node_send *s, uint64_t *request) MUST_USE;
+/* A payload that comes in pieces, of `total` bytes (s->payload is ignored): semantics of agent.h. The answer is an
+ * event when the last byte is durable. */
+int node_send_open(struct node *n, mono now, const struct node_send *s, uint64_t total,
+	uint64_t *request) MUST_USE;
+int node_send_part(struct node *n, mono now, uint64_t request, struct view *part) MUST_USE;
+void node_send_cancel(struct node *n, mono now, uint64_t request);
 
 /* An endpoint of this node for an application. service 0 with an ipn eid of this node = choose a free one;
  * *endpoint is filled with the one given. -E_DUPLICATE, -E_REFUSED, -E_FULL. Deliveries begin with credit. */
