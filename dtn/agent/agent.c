@@ -12,6 +12,8 @@
 
 #include <stdlib.h>
 
+static void take_leniencies(struct agent *a);
+static uint64_t share(const struct agent_cfg *cfg, uint64_t of);
 static int agent_tables(struct agent *a);
 static int agent_lists(struct agent *a);
 static bool same_uid(const struct hash_node *n, const void *key);
@@ -44,7 +46,7 @@ int agent_new(
 	a->rules_in = bundle_rules_default();
 	a->rules_in.custody = a->codes;
 	a->rules_own = a->rules_in;
-	a->rules_in.from_outside = true;
+	take_leniencies(a);
 	rng_init(&rng, deps->seed, a->self.node);
 	a->key = (struct hash_key){rng_u64(&rng), rng_u64(&rng)};
 	a->echo_rate = (struct bucket){
@@ -53,6 +55,9 @@ int agent_new(
 		.per_s = cfg->reports_per_s, .level = cfg->reports_per_s * 1000, .at = now};
 	store_stats(a->store, &st);
 	a->boot = st.boot;
+	a->most_bundles =
+		share(cfg, st.max_bundles < cfg->max_bundles ? st.max_bundles : cfg->max_bundles);
+	a->most_bytes = share(cfg, st.max_bytes);
 	err = agent_tables(a);
 	if (err == 0)
 		err = agent_lists(a);
@@ -84,6 +89,7 @@ void agent_free(struct agent *a)
 	pool_fini(&a->promises);
 	pool_fini(&a->knowns);
 	outgoing_fini(a);
+	free(a->party);
 	free(a->neighbour);
 	free(a->registration);
 	free(a->items);
@@ -162,11 +168,33 @@ mono agent_mono(const struct agent *a, dtntime t)
 	return t > (uint64_t)(MONO_NEVER / US_PER_MS) ? MONO_NEVER : (mono)t * US_PER_MS;
 }
 
+/* What peers and published vectors need, each by its switch. What was stored was taken by the
+ * switches of that time: it stays readable. */
+static void take_leniencies(struct agent *a)
+{
+	a->rules_in.from_outside = true;
+	a->rules_in.allow_no_primary_crc = a->cfg.allow_no_primary_crc;
+	a->rules_in.allow_no_age = a->cfg.allow_no_age;
+	a->rules_in.allow_definite = a->cfg.allow_definite;
+	a->rules_in.allow_short_dtn = a->cfg.allow_short_dtn;
+	a->rules_own.allow_no_primary_crc = true;
+	a->rules_own.allow_no_age = true;
+	a->rules_own.allow_short_dtn = true;
+}
+
+/* One source's share of a limit. */
+static uint64_t share(const struct agent_cfg *cfg, uint64_t of)
+{
+	return cfg->source_percent == 0 || cfg->source_percent >= 100
+		       ? UINT64_MAX
+		       : (uint64_t)muldiv_i64((int64_t)of, (int64_t)cfg->source_percent, 100);
+}
+
 /* -- entries */
 
 /* An entry for a bundle that was just put into the store, in state ENTRY_NEW; NULL when the pool is
  * empty. */
-struct bundle_entry *entry_add(struct agent *a, uint64_t id, const struct record *r)
+struct bundle_entry *entry_add(struct agent *a, mono now, uint64_t id, const struct record *r)
 {
 	struct bundle_entry *e = pool_take(&a->entries);
 
@@ -186,6 +214,8 @@ struct bundle_entry *entry_add(struct agent *a, uint64_t id, const struct record
 	e->flags = (uint8_t)((r->flags & RECORD_LOCAL ? E_LOCAL : 0) |
 			     (r->flags & RECORD_HANDED ? E_HANDED : 0) |
 			     (r->flags & RECORD_OVERRIDE ? E_OVERRIDE : 0));
+	e->party = (uint16_t)party_find(a, now, r->source_node);
+	party_hold(a, e->party, e->size);
 	a->n_state[ENTRY_NEW]++;
 	/* Buckets and slots were reserved for the whole pool, so these can't fail. */
 	(void)!hash_insert(&a->by_uid, &e->by_uid, hash_u64s(a->key, r->uid, 2));
@@ -218,6 +248,7 @@ void entry_free(struct agent *a, struct bundle_entry *e)
 		hash_remove(&a->by_pair, &e->by_pair);
 		a->n_custody--;
 	}
+	party_let_go(a, e->party, e->size);
 	pool_give(&a->entries, e);
 }
 
@@ -328,6 +359,7 @@ static int agent_tables(struct agent *a)
 	err = err ? err : hash_reserve(&a->tombs, 2 * k);
 	err = err ? err : hash_reserve(&a->pairs, k);
 	err = err ? err : heap_reserve(&a->timers, n);
+	err = err ? err : party_init(a);
 	for (size_t i = 0; i < KNOWN_KINDS; i++) {
 		heap_init(&a->known_timers[i]);
 		err = err ? err : heap_reserve(&a->known_timers[i], k);

@@ -40,6 +40,9 @@ void agent_free(struct agent *a);
 
 /* Index of the neighbour (the same for the same node), or -E_FULL. */
 int agent_neighbour(struct agent *a, node_id node) MUST_USE;
+/* The neighbour belongs to another administrative domain: bundles that name private-use nodes are
+ * neither sent to it nor taken from it (RFC 9758 5.5/2). */
+void agent_border(struct agent *a, unsigned neighbour, bool is_border);
 /* A contact to a neighbour opened, or the last one closed; until: its end. Closing routes what is
  * left again. */
 void agent_contact(struct agent *a, mono now, unsigned neighbour, bool open, mono until);

@@ -142,7 +142,6 @@ static void keep_new(struct agent *a, mono now, struct promise *p)
 		if (!BREAK_SPEAK_EARLY)
 			signal_add(a, now, &p->pair, true, p->id);
 	}
-	report_entry(a, now, e, STATUS_RECEIVED, REASON_NONE);
 	dispatch(a, now, e);
 }
 

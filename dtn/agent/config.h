@@ -20,10 +20,19 @@ struct agent_cfg {
 	uint64_t source_bytes; /* payload of a fragment made at the source; 0: none are made */
 	uint64_t max_send_bytes, max_whole_bytes, max_open_sends;
 	bool reports; /* status reports are generated at all */
-	uint64_t reports_per_s;
+	uint64_t reports_per_s, reports_per_node_s;
+	/* what bundles from outside may be: limits of abuse */
+	int64_t max_future_us;   /* creation times this far ahead of our clock */
+	uint64_t max_blocks;     /* canonical blocks of a bundle */
+	uint64_t max_parties;    /* other nodes that are counted for, party.c */
+	uint64_t source_per_s;   /* bundles of one source; 0 = no limit */
+	uint64_t source_percent; /* of the store for bundles of one source */
+	uint64_t max_tries;      /* transmissions of a bundle that fail; 0 = until it expires */
+	/* leniencies, off in a strict node: struct bundle_rules */
+	bool allow_no_primary_crc, allow_no_age, allow_definite, allow_short_dtn;
 	bool echo;
 	uint64_t echo_service[3];
-	uint64_t echo_per_s;
+	uint64_t echo_per_s, echo_per_node_s, echo_max_bytes;
 	/* custody */
 	bool custody_accept;
 	unsigned custody_profile; /* 0 ccsds, 1 bplib */

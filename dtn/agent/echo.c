@@ -27,6 +27,7 @@ void echo_answer(struct agent *a, mono now, uint64_t id, const struct bundle *b)
 				       .crc_type = a->cfg.crc_type,
 				       .payload = &b->payload,
 				       .n_payload = 1}};
+	struct party *party;
 	uint64_t answer;
 
 	if (b->source.node == NODE_NONE || b->source.node == a->self.node ||
@@ -36,7 +37,11 @@ void echo_answer(struct agent *a, mono now, uint64_t id, const struct bundle *b)
 		if (b->source.scheme == EID_SCHEME_IPN &&
 			b->source.service == a->cfg.echo_service[i])
 			return;
-	if (!rate_take(&a->echo_rate, now) || send_own(a, now, &o, &answer) != 0)
+	if (a->cfg.echo_max_bytes != 0 && b->payload.n > a->cfg.echo_max_bytes)
+		return;
+	party = &a->party[party_find(a, now, b->source.node)];
+	if (!party_rate(&party->echoed, now, a->cfg.echo_per_node_s) ||
+		!rate_take(&a->echo_rate, now) || send_own(a, now, &o, &answer) != 0)
 		return;
 	trace_point(a->trace, now, echo_answered, answer, id, b->source.node);
 }

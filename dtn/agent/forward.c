@@ -11,10 +11,12 @@
 
 static int choose(struct agent *a, mono now, const struct bundle_entry *e, node_id not_to,
 	struct route_choice *out);
-static int ask(struct agent *a, const struct route_query *q, struct route_choice *out);
+static int ask(
+	struct agent *a, const struct route_query *q0, bool is_private, struct route_choice *out);
 static void enqueue(struct agent *a, struct bundle_entry *e, unsigned neighbour);
 static void wait_for(struct agent *a, mono now, struct bundle_entry *e, enum why why);
 static bool offer(struct agent *a, mono now, struct bundle_entry *e, struct agent_offer *o);
+static bool may_name_us(const struct agent *a, const struct bundle_entry *e);
 static int compose(struct agent *a, mono now, struct bundle_entry *e, struct agent_offer *o);
 
 int agent_neighbour(struct agent *a, node_id node)
@@ -30,6 +32,19 @@ int agent_neighbour(struct agent *a, node_id node)
 	for (unsigned p = 0; p < PRIORITIES; p++)
 		list_init(&a->neighbour[k].queue[p]);
 	return (int)k;
+}
+
+void agent_border(struct agent *a, unsigned neighbour, bool is_border)
+{
+	a->neighbour[neighbour].is_border = is_border;
+	a->has_border |= is_border;
+}
+
+bool is_border(const struct agent *a, node_id node)
+{
+	unsigned k = a->has_border ? neighbour_find(a, node) : NO_NEIGHBOUR;
+
+	return k != NO_NEIGHBOUR && a->neighbour[k].is_border;
 }
 
 void agent_contact(struct agent *a, mono now, unsigned neighbour, bool open, mono until)
@@ -166,6 +181,10 @@ void agent_send_failed(struct agent *a, mono now, uint64_t id)
 		return;
 	trace_point(a->trace, now, bundle_rerouted, id, a->neighbour[e->neighbour].node,
 		WHY_SEND_FAILED);
+	if (a->cfg.max_tries != 0 && !(e->flags & E_CUSTODY) && ++e->n_sent >= a->cfg.max_tries) {
+		delete_entry(a, now, e, REASON_NO_CONTACT); /* RFC 9171 5.4-5/d2, 5.4.2-2/2 */
+		return;
+	}
 	wait_for(a, now, e, WHY_LINK_CLOSED);
 	entry_set_due(
 		a, e, mono_add(now, RETRY_US)); /* a link that goes on failing must not spin */
@@ -197,23 +216,27 @@ static int choose(struct agent *a, mono now, const struct bundle_entry *e, node_
 		q.exclude[q.n_exclude++] = not_to;
 	if (r.prev_node != NODE_NONE && r.prev_node != not_to && r.prev_node != r.dest_node)
 		q.exclude[q.n_exclude++] = r.prev_node;
-	err = ask(a, &q, out);
+	err = ask(a, &q, r.flags & RECORD_PRIVATE, out);
 	if (err == 0 || q.n_exclude == 0)
 		return err;
-	q.n_exclude = not_to != NODE_NONE; /* by the previous node after all */
-	return ask(a, &q, out);
+	q.n_exclude = not_to != NODE_NONE; /* by the previous node after all, RFC 9171 5.4.2-1 */
+	return ask(a, &q, r.flags & RECORD_PRIVATE, out);
 }
 
-/* The router may name a node that is no neighbour of ours: the next best, then. */
-static int ask(struct agent *a, const struct route_query *q0, struct route_choice *out)
+/* The router may name a node that is no neighbour of ours, or one beyond the border of our domain
+ * for a bundle that must not cross it (RFC 9758 5.5/1): the next best, then. */
+static int ask(
+	struct agent *a, const struct route_query *q0, bool is_private, struct route_choice *out)
 {
 	struct route *r = a->deps.route;
 	struct route_query q = *q0;
+	unsigned k;
 	int err;
 
 	for (;;) {
 		err = r->ops->find(r, &q, out);
-		if (err != 0 || neighbour_find(a, out->next) != NO_NEIGHBOUR)
+		k = err == 0 ? neighbour_find(a, out->next) : NO_NEIGHBOUR;
+		if (err != 0 || (k != NO_NEIGHBOUR && !(is_private && a->neighbour[k].is_border)))
 			return err;
 		if (q.n_exclude == ROUTE_EXCLUDE_MAX)
 			return -E_NO_ROUTE;
@@ -274,11 +297,18 @@ static bool offer(struct agent *a, mono now, struct bundle_entry *e, struct agen
 	return false;
 }
 
+/* A private-use node does not name itself beyond its domain, RFC 9758 5.5/3. */
+static bool may_name_us(const struct agent *a, const struct bundle_entry *e)
+{
+	return a->cfg.add_previous_node &&
+	       !(a->neighbour[e->neighbour].is_border && is_private(&a->self));
+}
+
 /* RFC 9171 5.4-4 */
 static int compose(struct agent *a, mono now, struct bundle_entry *e, struct agent_offer *o)
 {
 	struct record r = entry_record(a, e);
-	struct bundle_edit edit = {.set_prev = a->cfg.add_previous_node,
+	struct bundle_edit edit = {.set_prev = may_name_us(a, e),
 		.prev = a->self,
 		.set_age = true,
 		.age_ms = u64_add_sat(r.age_ms, agent_dtn(a, now) - r.received_ms),

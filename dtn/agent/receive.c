@@ -9,8 +9,11 @@
  * after their commit; others may leave from the stage. Start reading at agent_receive().
  */
 #include "dtn/agent/break.h"
+#include "bundle/rule.h"
 #include "dtn/agent/state.h"
 
+static void unintelligible(
+	struct agent *a, mono now, const struct bundle *b, const struct bundle_fault *fault);
 static bool blocks_allow(struct agent *a, mono now, struct arrival *in);
 static bool for_administration(struct agent *a, mono now, const struct arrival *in);
 static void echo_arrived(struct agent *a, mono now, const struct arrival *in);
@@ -21,22 +24,30 @@ static void refuse(struct agent *a, mono now, const struct arrival *in, enum why
 static enum why why_not(int err);
 static void promise_arrival(struct agent *a, mono now, const struct arrival *in,
 	struct bundle_entry *e, uint64_t number_seq);
-static void received(struct agent *a, mono now, const struct arrival *in, uint64_t id);
+static void trace_received(struct agent *a, mono now, const struct arrival *in, uint64_t id);
 static uint64_t passing(struct agent *a, mono now, const struct arrival *in);
 
 void agent_receive(struct agent *a, mono now, unsigned link, node_id from, struct view bytes)
 {
 	struct bundle_fault fault;
+	enum why why;
 	struct bundle b;
 	struct arrival in = {.b = &b, .link = link, .from = from, .size = bytes.n};
 
 	if (bundle_read(&b, bytes, &a->rules_in, &fault) != 0) {
-		/* RFC 9171 5.6-3 */
 		trace_point(a->trace, now, bundle_rejected, link, fault.rule, bytes.n, fault.at);
+		unintelligible(a, now, &b, &fault);
 		return;
 	}
 	bundle_uid(&b, in.uid);
+	in.party = party_find(a, now, b.source.node);
 	in.is_local = b.dest.node == a->self.node && !b.dest.group;
+	in.takes_custody = a->cfg.custody_accept && custody_pair(a, &b, &in.pair);
+	why = admit(a, now, &in);
+	if (why != WHY_NONE) {
+		refuse(a, now, &in, why);
+		return;
+	}
 	in.expiry = expiry_of(a, now, &b, &in.is_override);
 	if (in.expiry <= now) {
 		/* RFC 9171 5.5 */
@@ -46,13 +57,21 @@ void agent_receive(struct agent *a, mono now, unsigned link, node_id from, struc
 	}
 	if (!blocks_allow(a, now, &in) || for_administration(a, now, &in))
 		return;
-	in.takes_custody = a->cfg.custody_accept && custody_pair(a, &b, &in.pair);
 	if (duplicate_handled(a, now, &in))
 		return;
 	if (in.is_local && echo_is_service(a, &b.dest))
 		echo_arrived(a, now, &in);
 	else
 		take(a, now, &in);
+}
+
+/* RFC 9171 5.6-3/2, 5.6-3/3, 5.6-3/3b: deleted for reason 8, and nothing more is done with it. It
+ * can be reported only where the primary block is good; LocalNode is discarded without a word. */
+static void unintelligible(
+	struct agent *a, mono now, const struct bundle *b, const struct bundle_fault *fault)
+{
+	if (fault->primary_ok && fault->rule != RULE_LOCAL_NODE && !(b->flags & BUNDLE_FRAGMENT))
+		report_bundle(a, now, 0, b, STATUS_DELETED, REASON_UNINTELLIGIBLE);
 }
 
 /* When the bundle's lifetime ends here: by the clock if source and we have one, by its age, and
@@ -155,6 +174,7 @@ static void echo_arrived(struct agent *a, mono now, const struct arrival *in)
 		p->pair = in->pair;
 	}
 	echo_answer(a, now, id, in->b);
+	report_bundle(a, now, id, in->b, STATUS_DELIVERED, REASON_NONE); /* RFC 9171 5.7-3 */
 	trace_point(a->trace, now, bundle_released, id, WHY_ECHO_DONE);
 }
 
@@ -183,7 +203,12 @@ static void take(struct agent *a, mono now, struct arrival *in)
 		refuse(a, now, in, WHY_TABLE_FULL);
 		return;
 	}
-	r.flags = (in->is_local ? RECORD_LOCAL : 0) | (in->is_override ? RECORD_OVERRIDE : 0);
+	if (!party_has_room(a, in->party, in->size)) {
+		refuse(a, now, in, WHY_SOURCE_QUOTA);
+		return;
+	}
+	r.flags = (in->is_local ? RECORD_LOCAL : 0) | (in->is_override ? RECORD_OVERRIDE : 0) |
+		  (names_private(&b->source, &b->dest, &b->report_to) ? RECORD_PRIVATE : 0);
 	if (in->is_local && deliver_claim(a, &b->dest, &reg))
 		r.flags |= RECORD_HANDED;
 	if (custody && !in->is_local) {
@@ -198,13 +223,14 @@ static void take(struct agent *a, mono now, struct arrival *in)
 		refuse(a, now, in, why_not(err));
 		return;
 	}
-	e = entry_add(a, id, &r);
+	e = entry_add(a, now, id, &r);
 	assert(e);
 	seen_emit(a, now, id, b, e->priority, in->size);
-	received(a, now, in, id);
+	trace_received(a, now, in, id);
 	promise_arrival(a, now, in, e, number_seq);
 	if (r.flags & RECORD_HANDED)
 		deliver_staged(a, e, reg);
+	report_bundle(a, now, id, b, STATUS_RECEIVED, REASON_NONE);
 }
 
 /* Stages the bundle: head, then payload and tail as one. */
@@ -232,6 +258,7 @@ static int put(struct agent *a, struct arrival *in, struct record *r, uint64_t *
 	r->hop_limit = b->has_hop ? b->hop_limit : 0;
 	r->hop_count = b->has_hop ? b->hop_count : 0;
 	r->priority = b->flags & BUNDLE_ADMIN ? PRIORITY_EXPEDITED : PRIORITY_STANDARD;
+	r->source_node = b->source.node;
 	record_encode(&value, r);
 	s.value = buf_view(&value);
 	return store_put(a->store, &s, id);
@@ -274,7 +301,9 @@ static void refuse(struct agent *a, mono now, const struct arrival *in, enum why
 {
 	trace_point(a->trace, now, bundle_refused, in->link, why, in->size, in->b->source.node,
 		in->b->seq);
-	if (in->takes_custody && why != WHY_POLICY)
+	if (admit_reason(why) != REASON_NONE && why != WHY_SOURCE_RATE)
+		report_bundle(a, now, 0, in->b, STATUS_DELETED, admit_reason(why));
+	if (in->takes_custody && why != WHY_POLICY && why != WHY_SOURCE_RATE)
 		signal_add(a, now, &in->pair, false, 0);
 }
 
@@ -293,7 +322,7 @@ static enum why why_not(int err)
 	}
 }
 
-static void received(struct agent *a, mono now, const struct arrival *in, uint64_t id)
+static void trace_received(struct agent *a, mono now, const struct arrival *in, uint64_t id)
 {
 	trace_point(a->trace, now, bundle_received, id, in->link, in->from, in->b->hop_count,
 		in->b->has_cteb);
@@ -304,6 +333,7 @@ static uint64_t passing(struct agent *a, mono now, const struct arrival *in)
 {
 	uint64_t id = seen_passing(a, now, in->b, in->size);
 
-	received(a, now, in, id);
+	trace_received(a, now, in, id);
+	report_bundle(a, now, id, in->b, STATUS_RECEIVED, REASON_NONE); /* RFC 9171 5.6-2 */
 	return id;
 }

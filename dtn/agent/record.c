@@ -1,7 +1,7 @@
 /*
  * record: the stored value of a bundle, one version octet and then numbers of eight octets in the
- * order of the struct. A new version appends fields; an unknown version is refused, and restore.c
- * then gives the bundle up rather than guess.
+ * order of the struct. A new version appends fields, which stay as they are when an older one is
+ * read; an unknown version is refused, and restore.c then gives the bundle up rather than guess.
  */
 #include "dtn/agent/record.h"
 
@@ -15,6 +15,8 @@ static uint64_t take(struct cursor *c);
 	F(flags) F(uid[0]) F(uid[1]) F(received_ms) F(expiry_ms) F(age_ms) F(prev_node) \
 	F(dest_scheme) F(dest_service) F(dest_node) F(size_bytes) F(payload_bytes) F(tail_bytes) \
 	F(discard) F(hop_limit) F(hop_count) F(priority) F(own_seq_id) F(own_seq_no)
+#define RECORD_FIELDS_2(F) \
+	F(source_node)
 /* clang-format on */
 
 void record_encode(struct buf *b, const struct record *r)
@@ -22,17 +24,22 @@ void record_encode(struct buf *b, const struct record *r)
 	buf_u8(b, RECORD_VERSION);
 #define F(field) put(b, r->field);
 	RECORD_FIELDS(F)
+	RECORD_FIELDS_2(F)
 #undef F
 }
 
 int record_decode(struct view value, struct record *r)
 {
 	struct cursor c = cursor_of(value);
+	unsigned version = cursor_u8(&c);
 
-	if (cursor_u8(&c) != RECORD_VERSION)
+	if (version < 1 || version > RECORD_VERSION)
 		return cursor_ok(&c) ? -E_VERSION : c.err;
 #define F(field) r->field = take(&c);
 	RECORD_FIELDS(F)
+	if (version == RECORD_VERSION) {
+		RECORD_FIELDS_2(F)
+	}
 #undef F
 	return cursor_finish(&c);
 }

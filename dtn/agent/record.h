@@ -10,13 +10,14 @@
 #include "bundle/base/time.h"
 #include "bundle/eid.h"
 
-#define RECORD_VERSION 1u
+#define RECORD_VERSION 2u /* 1 is still read */
 
 /* Bits of record.flags. */
 #define RECORD_CUSTODY 0x01u  /* own_seq_id, own_seq_no hold */
 #define RECORD_LOCAL 0x02u    /* its destination is here */
 #define RECORD_HANDED 0x04u   /* may have been given to an application */
 #define RECORD_OVERRIDE 0x08u /* expiry by our own limit */
+#define RECORD_PRIVATE 0x10u  /* names a private-use node, RFC 9758 5.5 */
 
 struct record {
 	uint64_t flags;
@@ -32,6 +33,8 @@ struct record {
 	uint64_t hop_limit, hop_count; /* limit 0: no such block */
 	uint64_t priority;
 	uint64_t own_seq_id, own_seq_no;
+	/* since version 2 */
+	node_id source_node; /* for its quota, party.c */
 };
 
 /* The value's bytes. */

@@ -28,12 +28,15 @@ void report_bundle(struct agent *a, mono now, uint64_t id, const struct bundle *
 		.is_fragment = (b->flags & BUNDLE_FRAGMENT) != 0,
 		.frag_off = b->frag_off,
 		.frag_len = b->payload.n};
+	struct party *party;
 	bool asked = (b->flags & wanted(status)) != 0 || reason == REASON_BLOCK_UNSUPPORTED;
 
 	if (!a->cfg.reports || !asked || b->flags & BUNDLE_ADMIN || eid_is_null(&b->source) ||
 		eid_is_null(&b->report_to) || b->report_to.node == NODE_NONE)
 		return;
-	if (!rate_take(&a->report_rate, now))
+	party = &a->party[party_find(a, now, b->report_to.node)];
+	if (!party_rate(&party->reported, now, a->cfg.reports_per_node_s) ||
+		!rate_take(&a->report_rate, now))
 		return;
 	r.asserted[status] = true;
 	r.has_time[status] = (b->flags & BUNDLE_STATUS_TIME) != 0;

@@ -43,10 +43,9 @@ bool agent_drain(struct agent *a, mono now)
 
 static void restore_one(struct agent *a, mono now, uint64_t id, const struct record *r)
 {
-	struct bundle_entry *e = entry_add(a, id, r);
+	struct bundle_entry *e = entry_add(a, now, id, r);
 
 	assert(e);
-	(void)now;
 	e->seq = 0;
 	if (e->flags & E_CUSTODY)
 		e->flags |= E_SENT;

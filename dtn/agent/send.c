@@ -8,6 +8,7 @@
 #include "dtn/agent/break.h"
 #include "dtn/agent/state.h"
 
+static void name_local(const struct agent *a, struct eid *e);
 static int own_pair(struct agent *a, struct making *m);
 static int build_and_put(
 	struct agent *a, const struct own_bundle *o, struct making *m, uint64_t *id);
@@ -35,9 +36,13 @@ int send_allow(const struct agent *a, const struct agent_send *s, struct own_bun
 	*o = (struct own_bundle){.s = *s};
 	if (a->is_draining)
 		return -E_CLOSED;
-	if (!anonymous && s->source.node != a->self.node)
-		return -E_REFUSED;
-	if (s->dest.node == NODE_NONE || s->priority >= PRIORITIES || s->n_payload > 15)
+	name_local(a, &o->s.source);
+	name_local(a, &o->s.dest);
+	name_local(a, &o->s.report_to);
+	if (!anonymous && o->s.source.node != a->self.node)
+		return -E_REFUSED; /* RFC 9171 5.2-1/2 */
+	if (s->dest.node == NODE_NONE || s->dest.group || s->priority >= PRIORITIES ||
+		s->n_payload > 15)
 		return -E_REFUSED;
 	if (anonymous && (s->custody || s->flags & BUNDLE_REPORTS))
 		return -E_REFUSED; /* RFC 9171 4.2.3 */
@@ -46,6 +51,15 @@ int send_allow(const struct agent *a, const struct agent_send *s, struct own_bun
 	if (anonymous || s->custody)
 		o->s.flags |= BUNDLE_NO_FRAGMENT; /* RFC 9171 4.2.3; custody.md D.2 */
 	return 0;
+}
+
+/* LocalNode is a word of this node's applications; what leaves, and what is stored, says which node
+ * that is (RFC 9758 5.4/1, 5.4/2, 5.4/4). */
+static void name_local(const struct agent *a, struct eid *e)
+{
+	if (e->scheme == EID_SCHEME_IPN && e->node == NODE_LOCAL &&
+		a->self.scheme == EID_SCHEME_IPN)
+		*e = eid_ipn(a->self.node, e->service);
 }
 
 int send_own(struct agent *a, mono now, const struct own_bundle *o, uint64_t *id)
@@ -69,7 +83,7 @@ int send_made(struct agent *a, mono now, const struct own_bundle *o, struct maki
 
 	if (err != 0)
 		return err;
-	e = entry_add(a, *id, &m->r);
+	e = entry_add(a, now, *id, &m->r);
 	assert(e);
 	if (m->seq > e->seq)
 		e->seq = m->seq;
@@ -138,8 +152,11 @@ int send_prepare(struct agent *a, mono now, const struct own_bundle *o, struct m
 	m->r.dest_service = s->dest.service;
 	m->r.priority = s->priority;
 	m->r.hop_limit = a->cfg.hop_limit;
+	m->r.source_node = s->source.node;
 	if (m->is_local)
 		m->r.flags |= RECORD_LOCAL;
+	if (names_private(&s->source, &s->dest, &s->report_to))
+		m->r.flags |= RECORD_PRIVATE;
 	return s->custody && !m->is_local ? own_pair(a, m) : 0;
 }
 

@@ -71,6 +71,7 @@ struct bundle_entry {
 	uint32_t size;            /* bytes, saturated; for choosing what fits */
 	uint16_t neighbour, registration;
 	uint16_t n_sent;
+	uint16_t party; /* that its source is, party.c */
 	uint8_t state, flags, priority;
 };
 _Static_assert(sizeof(struct bundle_entry) <= 128, "a bundle costs at most 128 bytes of memory");
@@ -83,6 +84,7 @@ static inline uint64_t entry_id(const struct bundle_entry *e)
 struct neighbour {
 	node_id node;
 	bool is_open;
+	bool is_border; /* of another administrative domain, RFC 9758 5.5 */
 	mono until;
 	struct link_node queue[PRIORITIES];
 	uint64_t n_queued;
@@ -170,6 +172,14 @@ struct pending {
 };
 
 struct outgoing; /* outgoing.c */
+/* Another node, as far as it costs us: party.c. */
+struct party {
+	uint64_t key;                   /* keyed hash of the node; 0: free */
+	mono used;                      /* last looked for */
+	mono arrived, reported, echoed; /* rates: when the next is on time */
+	uint64_t bytes;                 /* stored bundles of this source */
+	uint32_t n_bundles;
+};
 
 struct bucket { /* token bucket, in thousandths */
 	uint64_t level, per_s;
@@ -218,16 +228,19 @@ struct agent {
 	struct pending_item *items;
 
 	struct outgoing *outgoing; /* max_open_sends of them */
+	struct party *party; /* 0: shared by those who found no row */
+	size_t n_parties;
+	uint64_t most_bundles, most_bytes; /* of one source */
 
 	struct bucket echo_rate, report_rate;
 	uint64_t last_request, last_passing, boot;
 	uint64_t custody_break; /* break.h 3 only */
-	bool is_draining;
+	bool is_draining, has_border;
 };
 
 /* -- agent.c */
 void entry_set_state(struct agent *a, struct bundle_entry *e, enum entry_state s);
-struct bundle_entry *entry_add(struct agent *a, uint64_t id, const struct record *r);
+struct bundle_entry *entry_add(struct agent *a, mono now, uint64_t id, const struct record *r);
 struct bundle_entry *entry_by_id(const struct agent *a, uint64_t id);
 struct bundle_entry *entry_by_uid(const struct agent *a, const uint64_t uid[2]);
 struct bundle_entry *entry_by_pair(const struct agent *a, uint64_t seq_no);
@@ -249,6 +262,15 @@ uint64_t seen_passing(struct agent *a, mono now, const struct bundle *b, uint64_
 void bundle_uid(const struct bundle *b, uint64_t uid[2]);
 bool rate_take(struct bucket *k, mono now);
 
+/* -- party.c */
+int party_init(struct agent *a) MUST_USE;
+unsigned party_find(struct agent *a, mono now, node_id node);
+void party_hold(struct agent *a, unsigned party, uint64_t bytes);
+void party_let_go(struct agent *a, unsigned party, uint64_t bytes);
+bool party_has_room(const struct agent *a, unsigned party, uint64_t bytes);
+/* One more now? At most one second's worth at once; per_s 0: always. */
+bool party_rate(mono *due, mono now, uint64_t per_s);
+
 /* -- commit.c */
 struct promise *promise_add(struct agent *a, enum promise_kind kind, uint64_t seq, uint64_t id);
 bool promise_room(const struct agent *a);
@@ -265,6 +287,7 @@ struct arrival {
 	uint64_t uid[2];
 	uint64_t size, discard;
 	mono expiry;
+	unsigned party; /* that its source is */
 	bool is_override, is_local;
 	bool takes_custody; /* it asks for custody and we would take it */
 	struct pair pair;
@@ -273,6 +296,12 @@ struct arrival {
 bool duplicate_handled(struct agent *a, mono now, const struct arrival *in);
 mono expiry_of(const struct agent *a, mono now, const struct bundle *b, bool *override);
 void expire_tick(struct agent *a, mono now);
+
+/* -- admit.c */
+enum why admit(struct agent *a, mono now, const struct arrival *in);
+enum reason admit_reason(enum why why);
+bool is_private(const struct eid *e);
+bool names_private(const struct eid *source, const struct eid *dest, const struct eid *report_to);
 
 /* -- send.c */
 struct own_bundle {
@@ -306,6 +335,7 @@ int outgoing_settle(struct agent *a, mono now, const struct promise *p, int err)
 /* -- forward.c */
 void forward_entry(struct agent *a, mono now, struct bundle_entry *e, node_id not_to);
 void forward_requeue(struct agent *a, struct bundle_entry *e);
+bool is_border(const struct agent *a, node_id node);
 unsigned neighbour_find(const struct agent *a, node_id node);
 mono route_earliest(const struct agent *a, node_id from, node_id to, mono at);
 

@@ -14,8 +14,9 @@
 static int check_node(const char *text)
 {
 	struct eid e;
+	int err = eid_parse_node(text, &e);
 
-	return eid_parse_node(text, &e);
+	return err || e.node != NODE_LOCAL ? err : -E_RANGE; /* RFC 9758 5.4/6, 5.4/7 */
 }
 
 static int check_cl(const char *text)
@@ -111,6 +112,13 @@ static const struct schema_row link_rows[] = {
 		.def = "0s",
 		.unit = "s",
 		.help = "Light time of a link that no plan describes."},
+	{.path = "border",
+		.type = SCHEMA_BOOL,
+		.offset = LINK(border),
+		.def = "false",
+		.help = "The peer is in another administrative domain: bundles that name "
+			"private-use "
+			"nodes (ipn 1 to 16383) do not cross (RFC 9758 5.5)."},
 	{0},
 };
 

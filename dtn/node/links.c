@@ -150,6 +150,8 @@ static int link_new(struct node *n, struct node_link *l, const struct node_link_
 	if (neighbour < 0)
 		return neighbour;
 	l->neighbour = (unsigned)neighbour;
+	if (cfg->border)
+		agent_border(n->agent, l->neighbour, true);
 	l->peer = peer.node;
 	l->owlt_us = cfg->owlt_us;
 	l->rate_bps = cfg->rate_bps;

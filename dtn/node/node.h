@@ -30,6 +30,7 @@ struct node_link_cfg {
 	struct cl_cfg cl_cfg;
 	uint64_t rate_bps; /* without a plan: pacing; 0 = none */
 	int64_t owlt_us;   /* without a plan */
+	bool border;       /* to another administrative domain, RFC 9758 5.5 */
 };
 
 struct node_route_cfg {

@@ -75,6 +75,8 @@ void store_shut(struct store *st, int err)
 void store_stats(const struct store *st, struct store_stats *out)
 {
 	*out = st->stats;
+	out->max_bundles = st->limits.max_bundles;
+	out->max_bytes = st->limits.max_bytes;
 }
 
 bool store_has_room(const struct store *st, uint64_t bytes, unsigned flags)

@@ -148,8 +148,9 @@ int store_reserve(
 
 struct store_stats {
 	uint64_t n_bundles, bytes, n_rows, staged_bytes, batches, commits_failed;
-	uint64_t boot;  /* how often it was opened */
-	bool is_closed; /* by an I/O error */
+	uint64_t max_bundles, max_bytes; /* its limits */
+	uint64_t boot;                   /* how often it was opened */
+	bool is_closed;                  /* by an I/O error */
 	int last_err;
 };
 void store_stats(const struct store *st, struct store_stats *out);

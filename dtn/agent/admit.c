@@ -1,0 +1,63 @@
+/*
+ * admit: what a well-formed bundle from outside may be. Refused are, each with its word and reason:
+ * what nobody can deliver (the null endpoint, group endpoints, unknown schemes: RFC 9171 5.4-2,
+ * reason 5), private-use node numbers at the border of a domain (RFC 9758 5.5), and abuse: too many
+ * blocks, a creation time in the future, a source that brings more than its rate or fills more than
+ * its share of the store.
+ *
+ * The previous custodian is told CCS{-1} and may try another way; not of a source beyond its rate,
+ * where each answer would feed the flood: there its timer repeats. Nothing here allocates.
+ * Start reading at admit().
+ */
+#include "dtn/agent/state.h"
+
+enum why admit(struct agent *a, mono now, const struct arrival *in)
+{
+	const struct bundle *b = in->b;
+
+	if (!party_rate(&a->party[in->party].arrived, now, a->cfg.source_per_s))
+		return WHY_SOURCE_RATE;
+	if (b->n_blocks > a->cfg.max_blocks)
+		return WHY_TOO_MANY_BLOCKS;
+	if (a->cfg.max_future_us != 0 && a->deps.clock_is_accurate &&
+		b->created_ms > u64_add_sat(agent_clock(a, now),
+					(uint64_t)(a->cfg.max_future_us / US_PER_MS)))
+		return WHY_FROM_FUTURE;
+	if (b->dest.node == NODE_NONE)
+		return eid_is_null(&b->dest) ? WHY_NULL_DESTINATION : WHY_UNKNOWN_SCHEME;
+	if (b->dest.group)
+		return WHY_GROUP_DESTINATION;
+	if (is_border(a, in->from) && names_private(&b->source, &b->dest, &b->report_to))
+		return WHY_DOMAIN_BORDER;
+	return WHY_NONE;
+}
+
+enum reason admit_reason(enum why why)
+{
+	switch (why) {
+	case WHY_NULL_DESTINATION:
+	case WHY_UNKNOWN_SCHEME:
+	case WHY_GROUP_DESTINATION:
+		return REASON_DEST_UNAVAILABLE;
+	case WHY_SOURCE_RATE:
+	case WHY_SOURCE_QUOTA:
+	case WHY_TOO_MANY_BLOCKS:
+	case WHY_FROM_FUTURE:
+		return REASON_TRAFFIC_PARED;
+	default:
+		return REASON_NONE;
+	}
+}
+
+/* RFC 9758 5.5: a number that means one node here and another elsewhere, in a field that is acted
+ * on beyond this domain. */
+bool names_private(const struct eid *source, const struct eid *dest, const struct eid *report_to)
+{
+	return is_private(source) || is_private(dest) || is_private(report_to);
+}
+
+/* Node numbers 1 to 0x3fff of the default allocator, RFC 9758 9.2. */
+bool is_private(const struct eid *e)
+{
+	return e->scheme == EID_SCHEME_IPN && e->node >= 1 && e->node <= 0x3fff;
+}
