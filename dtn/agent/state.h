@@ -228,7 +228,7 @@ struct agent {
 	struct pending_item *items;
 
 	struct outgoing *outgoing; /* max_open_sends of them */
-	struct party *party; /* 0: shared by those who found no row */
+	struct party *party;       /* 0: shared by those who found no row */
 	size_t n_parties;
 	uint64_t most_bundles, most_bytes; /* of one source */
 
