@@ -34,7 +34,7 @@ UNIT    := $(patsubst tests/unit/%,$(O)/unit/%,$(sort $(patsubst %/,%,$(dir $(wi
 
 RUNS_UNIT := $(addsuffix .run,$(UNIT))
 
-.PHONY: $(RUNS_UNIT) help all check unit scenario lab-test fuzz sim demo bench long asan cover style deps install man clean
+.PHONY: $(RUNS_UNIT) help all check unit scenario lab-test fuzz sim demo bench long asan cover style conformance deps install man clean
 
 help: ## this list
 	$(Q)sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|'
@@ -63,6 +63,8 @@ cover: ## line coverage of the unit tests
 	$(Q)tests/run-cover
 style: ## layers, budgets, formatting
 	$(Q)tests/style/check
+conformance: ## docs/conformance.md from the rules and the tags
+	$(Q)/usr/bin/python3 tests/style/conformance.py
 deps: ## install what is missing from Debian's packages
 	$(Q)tests/need-deps all install
 man: all ## man pages from the tables

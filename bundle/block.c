@@ -125,6 +125,12 @@ static void prev_read(struct cursor *c, struct bundle *b, const struct bundle_ru
 	b->has_prev = true;
 }
 
+/* It names a node: a singleton endpoint, RFC 9171 4.4.1/1. */
+static unsigned prev_check(const struct bundle *b)
+{
+	return b->prev.group || eid_is_null(&b->prev) ? RULE_PREVIOUS_NODE : RULE_NONE;
+}
+
 static void prev_write(struct buf *b, const struct block_values *v)
 {
 	eid_write(b, v->prev);
@@ -184,7 +190,7 @@ static void custody_write(struct buf *b, const struct block_values *v)
 }
 
 static const struct block_row row[KINDS] = {
-	[KIND_PREVIOUS_NODE] = {BLOCK_PREVIOUS_NODE, 3, prev_read, NULL, prev_write,
+	[KIND_PREVIOUS_NODE] = {BLOCK_PREVIOUS_NODE, 3, prev_read, prev_check, prev_write,
 		RULE_PREVIOUS_NODE, "previous-node"},
 	[KIND_AGE] = {BLOCK_AGE, 1, age_read, NULL, age_write, RULE_AGE_FORM, "bundle-age"},
 	[KIND_HOP_COUNT] = {BLOCK_HOP_COUNT, 3, hop_read, hop_check, hop_write, RULE_HOP_FORM,
