@@ -14,5 +14,13 @@
 #define CCS_SEQUENCES_MAX 64   /* sequences in one compressed custody signal */
 #define CCS_RUNS_MAX 1024      /* runs in one sequence */
 #define ADMIN_RECORD_MAX 65536 /* bytes of an administrative record */
+#define ASB_TARGETS_MAX 16     /* targets of one security block */
+#define ASB_PARAMS_MAX 16      /* its parameters */
+#define ASB_RESULTS_MAX 32     /* results of all its targets */
+#define BPSEC_OPS_MAX 64       /* security operations in one bundle */
+#define BPSEC_SCOPE_MAX 16     /* blocks that a COSE AAD scope names */
+#define BPSEC_ROOM 8192        /* primary block in canonical form, COSE headers */
+#define KEYS_MAX 1024          /* keys of one key ring */
+#define KEY_ID_MAX 64          /* bytes of a key's id with its terminator */
 
 #endif
