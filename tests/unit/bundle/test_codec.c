@@ -1,4 +1,4 @@
-/* CBOR and CRC: vectors.md 1, shortest form, nesting, wrapping. */
+/* CBOR: shortest form, nesting, wrapping. */
 #include "tests/unit/bundle/vectors.h"
 
 #include "bundle/base/rng.h"
@@ -6,54 +6,6 @@
 #include "bundle/limits.h"
 
 #include <criterion/criterion.h>
-
-Test(crc, check_values)
-{
-	cr_expect_eq(crc16_x25(0, view_text("")), 0);
-	cr_expect_eq(crc32c(0, view_text("")), 0);
-	cr_expect_eq(crc16_x25(0, view_text("123456789")), 0x906e);
-	cr_expect_eq(crc32c(0, view_text("123456789")), 0xe3069283);
-	cr_expect_eq(crc_update(CRC_NONE, 0, view_text("123456789")), 0);
-}
-
-/* One bit at a time, straight from the polynomial. */
-static uint32_t crc_slow(uint32_t poly, uint32_t mask, struct view v)
-{
-	uint32_t crc = mask;
-
-	for (size_t i = 0; i < v.n; i++) {
-		crc ^= v.p[i];
-		for (unsigned k = 0; k < 8; k++)
-			crc = crc & 1 ? crc >> 1 ^ poly : crc >> 1;
-	}
-	return crc ^ mask;
-}
-
-/* Any length, any alignment, in pieces or at once, hardware or tables: the same. */
-Test(crc, all_ways_agree)
-{
-	static uint8_t bytes[6000];
-	struct rng rng;
-
-	rng_init(&rng, 7, 7);
-	for (size_t i = 0; i < sizeof bytes; i++)
-		bytes[i] = (uint8_t)rng_u64(&rng);
-	for (unsigned k = 0; k < 600; k++) {
-		size_t n = k < 80 ? k : rng_below(&rng, sizeof bytes - 8);
-		size_t off = rng_below(&rng, 8), cut = rng_below(&rng, n + 1);
-		struct view v = view_of(bytes + off, n);
-		uint32_t want32 = crc_slow(0x82f63b78, UINT32_MAX, v),
-			 want16 = crc_slow(0x8408, UINT16_MAX, v);
-		cr_expect_eq(crc32c(0, v), want32, "%zu at %zu", n, off);
-		cr_expect_eq(crc32c_table(0, v), want32, "%zu at %zu", n, off);
-		cr_expect_eq(crc16_x25(0, v), want16);
-		cr_expect_eq(
-			crc32c(crc32c(0, view_sub(v, 0, cut)), view_sub(v, cut, n - cut)), want32);
-		cr_expect_eq(
-			crc16_x25(crc16_x25(0, view_sub(v, 0, cut)), view_sub(v, cut, n - cut)),
-			want16);
-	}
-}
 
 Test(cbor, numbers_are_shortest)
 {
