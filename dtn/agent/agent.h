@@ -96,7 +96,8 @@ struct agent_event {
 	uint32_t registration;
 	int err;
 	bool redelivered;
-	struct view head; /* until store_turn() */
+	struct view head;    /* until store_turn() */
+	uint64_t size_bytes; /* DELIVERY: of the payload */
 	struct slice payload;
 	struct eid source;
 	dtntime created_ms;
@@ -131,6 +132,10 @@ void agent_send_cancel(struct agent *a, mono now, uint64_t request);
 int agent_register(
 	struct agent *a, mono now, struct eid *endpoint, uint32_t *registration) MUST_USE;
 void agent_credit(struct agent *a, mono now, uint32_t registration, uint64_t credit);
+/* Stored bytes of a handed-over payload from `offset` on, until store_turn(): n of them, or fewer (up
+ * to the end of one stored piece); none at its end. -E_UNKNOWN, -E_RANGE, store errors. */
+int agent_read(struct agent *a, uint32_t registration, uint64_t id, uint64_t offset, uint64_t n,
+	struct view *bytes) MUST_USE;
 int agent_ack(struct agent *a, mono now, uint32_t registration, uint64_t id) MUST_USE;
 void agent_unregister(struct agent *a, mono now, uint32_t registration);
 /* Nothing new is taken; signals are sent. True when nothing is pending any more. */

@@ -78,6 +78,23 @@ void agent_credit(struct agent *a, mono now, uint32_t registration, uint64_t cre
 	fill(a, now, r);
 }
 
+int agent_read(struct agent *a, uint32_t registration, uint64_t id, uint64_t offset, uint64_t n,
+	struct view *bytes)
+{
+	struct registration *r = find(a, registration);
+	struct bundle_entry *e = entry_by_id(a, id);
+	struct record rec;
+
+	if (!r || !e || e->state != ENTRY_HANDED || &a->registration[e->registration] != r)
+		return -E_UNKNOWN;
+	rec = entry_record(a, e);
+	if (offset > rec.payload_bytes)
+		return -E_RANGE;
+	if (n > rec.payload_bytes - offset)
+		n = rec.payload_bytes - offset;
+	return store_payload(a->store, (struct slice){id, offset, n}, bytes);
+}
+
 int agent_ack(struct agent *a, mono now, uint32_t registration, uint64_t id)
 {
 	struct registration *r = find(a, registration);
@@ -264,6 +281,7 @@ static void hand_over(struct agent *a, mono now, struct registration *r, struct 
 		.id = entry_id(e),
 		.registration = r->id,
 		.redelivered = again,
+		.size_bytes = rec.payload_bytes,
 		.payload = {entry_id(e), 0, rec.payload_bytes}};
 	if (store_head(a->store, entry_id(e), &ev->head) != 0)
 		ev->head = (struct view){0};

@@ -103,6 +103,7 @@ bool node_event(struct node *n, struct node_event *ev)
 		.redelivered = a.redelivered,
 		.head = a.head,
 		.payload = a.payload,
+		.size_bytes = a.size_bytes,
 		.source = a.source,
 		.created_ms = a.created_ms,
 		.seq = a.seq};
@@ -163,6 +164,12 @@ void node_credit(struct node *n, mono now, uint32_t registration, uint64_t credi
 {
 	n->last_now = now;
 	agent_credit(n->agent, now, registration, credit);
+}
+
+int node_read(struct node *n, uint32_t registration, uint64_t id, uint64_t offset, uint64_t size,
+	struct view *bytes)
+{
+	return agent_read(n->agent, registration, id, offset, size, bytes);
 }
 
 int node_ack(struct node *n, mono now, uint32_t registration, uint64_t id)

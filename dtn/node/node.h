@@ -93,6 +93,7 @@ struct node_event {
 	uint64_t id;           /* local bundle id */
 	int err;               /* REFUSED */
 	bool redelivered;      /* DELIVERY: may have been handed over before a restart */
+	uint64_t size_bytes;   /* DELIVERY: of the payload; node_read() gives it */
 	struct view head;     /* DELIVERY: bundle_read_head() tells all of it; until store_turn() */
 	struct slice payload; /* DELIVERY */
 	struct eid source;    /* ACCEPTED: identity of the new bundle; ssp until store_turn() */
@@ -130,6 +131,9 @@ void node_send_cancel(struct node *n, mono now, uint64_t request);
 int node_register(struct node *n, mono now, struct eid *endpoint, uint32_t *registration) MUST_USE;
 /* More bundles may be handed over: at most `credit` are unacknowledged at any time. */
 void node_credit(struct node *n, mono now, uint32_t registration, uint64_t credit);
+/* Bytes of a delivered payload until it is acknowledged: semantics of agent.h. */
+int node_read(struct node *n, uint32_t registration, uint64_t id, uint64_t offset, uint64_t size,
+	struct view *bytes) MUST_USE;
 /* The application has it for good. */
 int node_ack(struct node *n, mono now, uint32_t registration, uint64_t id) MUST_USE;
 /* keep: bundles go on being kept for the endpoint as before; what was handed and not acked is handed again
