@@ -2,7 +2,7 @@
  * chunk: reading and writing chunks, and joining them into files (chunk.h, owlt-chunk(5)). What was
  * taken is on disk before it is acknowledged, so a receiver that is killed goes on where it was: the
  * .have file holds one 16-byte record (offset, length) per chunk. Chunks may come twice and in any order.
- * Start reading at chunk_join.
+ * Start reading at chunk_read, then chunk_put and chunk_done.
  */
 #include "tools/chunk.h"
 
@@ -18,16 +18,17 @@
 #define FILE_MAX_BYTES (UINT64_C(1) << 40)
 #define RECORD 16
 
-static int put_data(const char *part, const struct chunk *c);
+static int write_at(int fd, struct view v, uint64_t off);
+static int sync_path(const char *path);
 static int note(const char *have, const struct chunk *c);
 static int covered(const char *have, uint64_t size, bool *all);
 static int sum_file(const char *path, uint8_t sum[SHA256_BYTES]);
 
-int chunk_read(struct view payload, struct chunk *c)
+int chunk_read(struct view front, uint64_t size, struct chunk *c, uint64_t *data_at)
 {
-	struct cursor cur = cursor_of(payload);
+	struct cursor cur = cursor_of(front);
 	struct view magic, sum;
-	int err;
+	uint64_t n;
 
 	if (cbor_array(&cur) != 7)
 		return -E_TYPE;
@@ -38,19 +39,22 @@ int chunk_read(struct view payload, struct chunk *c)
 	c->size = cbor_uint(&cur);
 	sum = cbor_bytes(&cur);
 	c->offset = cbor_uint(&cur);
-	c->data = cbor_bytes(&cur);
-	err = cursor_finish(&cur);
-	if (err)
-		return err;
+	n = cbor_head(&cur, CBOR_BYTES);
+	if (!cursor_ok(&cur))
+		return cur.err;
+	*data_at = cursor_at(&cur);
+	if (n != size - *data_at || n > SIZE_MAX)
+		return -E_FORM;
+	c->data = (struct view){.n = (size_t)n};
 	if (sum.n != SHA256_BYTES || c->name.n == 0 || c->name.n > 255 ||
-		c->size > FILE_MAX_BYTES || c->offset > c->size ||
-		c->data.n > c->size - c->offset || (c->data.n == 0 && c->size > 0))
+		c->size > FILE_MAX_BYTES || c->offset > c->size || n > c->size - c->offset ||
+		(n == 0 && c->size > 0))
 		return -E_RANGE;
 	memcpy(c->sum, sum.p, SHA256_BYTES);
 	return 0;
 }
 
-void chunk_write(struct buf *b, const struct chunk *c)
+void chunk_write_head(struct buf *b, const struct chunk *c)
 {
 	cbor_put_array(b, 7);
 	cbor_put_text(b, view_text(MAGIC));
@@ -59,7 +63,7 @@ void chunk_write(struct buf *b, const struct chunk *c)
 	cbor_put_uint(b, c->size);
 	cbor_put_bytes(b, view_of(c->sum, SHA256_BYTES));
 	cbor_put_uint(b, c->offset);
-	cbor_put_bytes(b, c->data);
+	cbor_put_head(b, CBOR_BYTES, c->data.n);
 }
 
 void chunk_file_name(struct view name, char *out, size_t cap)
@@ -79,20 +83,48 @@ void chunk_file_name(struct view name, char *out, size_t cap)
 	out[n] = 0;
 }
 
-int chunk_join(const char *dir, const struct chunk *c, char path[PATH_MAX])
+/* DIR/.NAME-SUM.SUFFIX */
+static int hidden_path(
+	const char *dir, const struct chunk *c, const char *suffix, char path[PATH_MAX])
 {
-	char name[800], hex[SHA256_HEX], part[PATH_MAX], have[PATH_MAX];
-	uint8_t sum[SHA256_BYTES];
-	bool all = false;
-	int n, err;
+	char name[800], hex[SHA256_HEX];
 
 	chunk_file_name(c->name, name, sizeof name);
 	sha256_hex(c->sum, 8, hex);
-	n = snprintf(part, sizeof part, "%s/.%.200s-%s.part", dir, name, hex);
-	snprintf(have, sizeof have, "%s/.%.200s-%s.have", dir, name, hex);
-	if (n >= PATH_MAX || snprintf(path, PATH_MAX, "%s/%.255s", dir, name) >= PATH_MAX)
-		return -ENAMETOOLONG;
-	err = put_data(part, c);
+	return snprintf(path, PATH_MAX, "%s/.%.200s-%s.%s", dir, name, hex, suffix) < PATH_MAX
+		       ? 0
+		       : -ENAMETOOLONG;
+}
+
+int chunk_put(const char *dir, const struct chunk *c, uint64_t off, struct view bytes)
+{
+	char part[PATH_MAX];
+	int err = hidden_path(dir, c, "part", part), fd;
+
+	if (err)
+		return err;
+	fd = open(part, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return -errno;
+	err = write_at(fd, bytes, c->offset + off);
+	close(fd);
+	return err;
+}
+
+int chunk_done(const char *dir, const struct chunk *c, char path[PATH_MAX])
+{
+	char name[800], part[PATH_MAX], have[PATH_MAX];
+	uint8_t sum[SHA256_BYTES];
+	bool all = false;
+	int err = hidden_path(dir, c, "part", part);
+
+	if (!err)
+		err = hidden_path(dir, c, "have", have);
+	chunk_file_name(c->name, name, sizeof name);
+	if (!err && snprintf(path, PATH_MAX, "%s/%.255s", dir, name) >= PATH_MAX)
+		err = -ENAMETOOLONG;
+	if (!err)
+		err = sync_path(part);
 	if (!err)
 		err = note(have, c);
 	if (!err)
@@ -123,16 +155,16 @@ static int write_at(int fd, struct view v, uint64_t off)
 			off += (uint64_t)n;
 		}
 	}
-	return fdatasync(fd) ? -errno : 0;
+	return 0;
 }
 
-static int put_data(const char *part, const struct chunk *c)
+static int sync_path(const char *path)
 {
-	int fd = open(part, O_WRONLY | O_CREAT | O_CLOEXEC, 0644), err;
+	int fd = open(path, O_WRONLY | O_CLOEXEC), err;
 
 	if (fd < 0)
 		return -errno;
-	err = write_at(fd, c->data, c->offset);
+	err = fdatasync(fd) ? -errno : 0;
 	close(fd);
 	return err;
 }
@@ -149,6 +181,8 @@ static int note(const char *have, const struct chunk *c)
 	be64_put(rec + 8, c->data.n);
 	at = lseek(fd, 0, SEEK_END) / RECORD * RECORD; /* over a record that a crash cut short */
 	err = write_at(fd, view_of(rec, sizeof rec), (uint64_t)at);
+	if (!err && fdatasync(fd))
+		err = -errno;
 	close(fd);
 	return err;
 }

@@ -1,7 +1,8 @@
 /*
  * owlt recv: takes bundles for an endpoint, owlt-recv(1). A bundle is acknowledged when its file is
  * written, fsynced and renamed; chunks (owlt-chunk(5)) when they are in the file's part. Then, and
- * only then, the node may forget it. Start reading at cmd_recv.
+ * only then, the node may forget it. Payloads pass through one buffer, whatever their size.
+ * Start reading at cmd_recv.
  */
 #include "dtn/io/file.h"
 #include "tools/commands.h"
@@ -10,12 +11,14 @@
 #include "tools/opt.h"
 #include "tools/out.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define CREDIT 16
+#define ROOM 262144
 
 struct args {
 	const char *socket, *dir;
@@ -48,6 +51,13 @@ struct job {
 	struct out out;
 	char own_dir[64]; /* chunks on their way to standard output */
 	uint64_t n;       /* done */
+	uint8_t *room;    /* ROOM bytes of a payload */
+};
+
+/* A payload on its way out of the node, in pieces. */
+struct payload {
+	const struct owlt_event *ev;
+	uint64_t off, end;
 };
 
 static int receive(struct job *j, const char *eid);
@@ -67,14 +77,18 @@ int cmd_recv(int argc, char **argv)
 			"recv: -o DIR is needed unless one payload goes to standard output (-n 1)");
 	if (a.dir && mkdir(a.dir, 0755) && errno != EEXIST)
 		return out_fail("recv: %s: %s", a.dir, owlt_error_text(-errno));
-	j.node = connect_node("recv", a.socket);
-	if (!j.node)
+	j.room = malloc(ROOM);
+	j.node = j.room ? connect_node("recv", a.socket) : NULL;
+	if (!j.node) {
+		free(j.room);
 		return EXIT_USAGE;
+	}
 	out_begin(&j.out, a.json);
 	code = receive(&j, rest.argv[0]);
 	if (*j.own_dir)
 		rmdir(j.own_dir);
 	owlt_close(j.node);
+	free(j.room);
 	end = out_end(&j.out);
 	return end ? end : code;
 }
@@ -119,11 +133,57 @@ static int receive(struct job *j, const char *eid)
 	return EXIT_YES;
 }
 
+/* The next bytes; empty at the end. */
+static int next_bytes(struct job *j, struct payload *p, struct view *v)
+{
+	uint64_t want = p->end - p->off < ROOM ? p->end - p->off : ROOM;
+	int64_t n = (int64_t)want;
+
+	if (p->ev->payload && want > 0)
+		memcpy(j->room, (const uint8_t *)p->ev->payload + p->off, want);
+	else if (want > 0)
+		n = owlt_read(j->node, p->ev->registration, p->ev->id, p->off, j->room, want);
+	if (n < 0)
+		return (int)n;
+	if ((uint64_t)n < want)
+		return -E_TRUNCATED;
+	p->off += want;
+	*v = view_of(j->room, want);
+	return 0;
+}
+
 static int to_stdout(struct view v)
 {
-	return fwrite(v.p ? (const char *)v.p : "", 1, v.n, stdout) == v.n && fflush(stdout) == 0
-		       ? 0
-		       : -EPIPE;
+	return fwrite(v.p ? (const char *)v.p : "", 1, v.n, stdout) == v.n ? 0 : -EPIPE;
+}
+
+static int payload_to_stdout(struct job *j, struct payload *p)
+{
+	struct view v;
+	int err;
+
+	do {
+		err = next_bytes(j, p, &v);
+		if (!err)
+			err = to_stdout(v);
+	} while (!err && v.n > 0);
+	return !err && fflush(stdout) ? -EPIPE : err;
+}
+
+static int payload_to_file(struct job *j, struct payload *p, const char *path)
+{
+	struct file_safe f;
+	struct view v;
+	int err = file_safe_begin(&f, path);
+
+	if (err)
+		return err;
+	do {
+		err = next_bytes(j, p, &v);
+		if (!err)
+			err = file_safe_put(&f, v);
+	} while (!err && v.n > 0);
+	return file_safe_end(&f, err);
 }
 
 static void tell(struct job *j, const struct owlt_event *ev, const char *path, uint64_t bytes)
@@ -148,22 +208,39 @@ static void tell(struct job *j, const struct owlt_event *ev, const char *path, u
 }
 
 /* Standard output gets the file when it is whole. */
-static int spill(const char *path)
+static int spill(struct job *j, const char *path)
 {
-	struct view v;
-	int err = file_load(path, SIZE_MAX - 1, &v);
+	int fd = open(path, O_RDONLY | O_CLOEXEC), err = 0;
+	ssize_t n;
 
-	if (err)
-		return err;
-	err = to_stdout(v);
-	free((void *)(uintptr_t)v.p);
+	if (fd < 0)
+		return -errno;
+	while (!err && (n = read(fd, j->room, ROOM)) != 0)
+		err = n < 0 ? -errno : to_stdout(view_of(j->room, (size_t)n));
+	close(fd);
 	unlink(path);
+	return !err && fflush(stdout) ? -EPIPE : err;
+}
+
+static int put_chunk(struct job *j, const char *dir, const struct chunk *c, struct payload *p)
+{
+	uint64_t start = p->off;
+	struct view v;
+	int err;
+
+	do {
+		uint64_t at = p->off - start;
+
+		err = next_bytes(j, p, &v);
+		if (!err)
+			err = chunk_put(dir, c, at, v);
+	} while (!err && v.n > 0);
 	return err;
 }
 
-static int take_chunk(struct job *j, const struct owlt_event *ev, const struct chunk *c)
+static int take_chunk(struct job *j, struct chunk *c, struct payload *p)
 {
-	char path[PATH_MAX];
+	char path[PATH_MAX], name[256];
 	const char *dir = j->a->dir;
 	int rc;
 
@@ -172,39 +249,47 @@ static int take_chunk(struct job *j, const struct owlt_event *ev, const struct c
 		if (!mkdtemp(j->own_dir))
 			return -errno;
 	}
-	rc = chunk_join(dir ? dir : j->own_dir, c, path);
+	memcpy(name, c->name.p, c->name.n); /* it lies in the room that the data comes to */
+	c->name.p = (const uint8_t *)name;
+	rc = put_chunk(j, dir ? dir : j->own_dir, c, p);
+	if (!rc)
+		rc = chunk_done(dir ? dir : j->own_dir, c, path);
 	if (rc == -E_CRC) {
 		fprintf(stderr,
 			"owlt: recv: %.*s: the joined file does not have its checksum; thrown "
 			"away\n",
-			(int)c->name.n, (const char *)c->name.p);
+			(int)c->name.n, name);
 		return 0;
 	}
 	if (rc != 1)
 		return rc;
-	if (!dir)
-		rc = spill(path);
-	tell(j, ev, path, c->size);
-	return rc < 0 ? rc : 0;
+	rc = dir ? 0 : spill(j, path);
+	tell(j, p->ev, path, c->size);
+	return rc;
 }
 
 static int take(struct job *j, const struct owlt_event *ev)
 {
-	struct view v = view_of(ev->payload, ev->size);
 	char name[OWLT_EID_MAX + 64], safe[3 * OWLT_EID_MAX + 256], path[PATH_MAX];
+	struct payload p = {ev, 0, ev->size < CHUNK_HEAD_MAX ? ev->size : CHUNK_HEAD_MAX};
+	struct view front;
 	struct chunk c;
-	int err;
+	int err = next_bytes(j, &p, &front);
 
-	if (ev->total_bytes == 0 && chunk_read(v, &c) == 0)
-		return take_chunk(j, ev, &c);
+	if (err)
+		return err;
+	p.end = ev->size;
+	if (chunk_read(front, ev->size, &c, &p.off) == 0)
+		return take_chunk(j, &c, &p);
+	p.off = 0;
 	snprintf(name, sizeof name, "%s-%llu-%llu", ev->source, (unsigned long long)ev->created_ms,
 		(unsigned long long)ev->seq);
 	chunk_file_name(view_text(name), safe, sizeof safe);
 	if (snprintf(path, sizeof path, "%s/%s.bin", j->a->dir ? j->a->dir : "", safe) >=
 		(int)sizeof path)
 		return -ENAMETOOLONG;
-	err = j->a->dir ? file_write_safe(path, v) : to_stdout(v);
+	err = j->a->dir ? payload_to_file(j, &p, path) : payload_to_stdout(j, &p);
 	if (!err)
-		tell(j, ev, path, v.n);
+		tell(j, ev, path, ev->size);
 	return err;
 }

@@ -1,7 +1,9 @@
 /*
  * owlt send: hands bundles to the node, owlt-send(1). Exit 0 means that the node has every one on disk
- * (with --wait: that each was reported delivered). Payloads larger than --chunk are cut, owlt-chunk(5).
- * Up to WINDOW bundles are on their way to the disk at a time. Start reading at cmd_send.
+ * (with --wait: that each was reported delivered). Data passes through one buffer, whatever its size: the
+ * node makes fragments of it while it comes in, or, with --chunk, it is cut here into numbered bundles,
+ * owlt-chunk(5), up to WINDOW of them on their way to the disk at a time. Standard input is spooled first,
+ * because every fragment and every chunk tells the size of the whole. Start reading at cmd_send.
  */
 #include "bundle/admin.h"
 #include "bundle/bundle.h"
@@ -15,11 +17,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define WINDOW 32
-#define STREAM_MAX (UINT64_C(1) << 30)
+#define SPOOL_MEMORY (1u << 20) /* of standard input: more goes to a file */
+#define PIECE 65536u
+#define CHUNK_DEFAULT 60000u /* fits a UDP datagram with its bundle */
+#define PROGRESS_US 500000
 
 struct args {
 	const char *socket, *source, *report, *report_to, *priority, *crc;
@@ -45,7 +52,8 @@ static const struct opt opts[] = {
 		NULL},
 	{"crc", 0, OPT_TEXT, AT(crc), "C", "0, 16 or 32c (default 32c)", NULL},
 	{"chunk", 0, OPT_BYTES, AT(chunk), "SIZE",
-		"cut payloads larger than this into numbered bundles (default 60000; 0 = never)",
+		"cut payloads larger than this into numbered bundles (default 60000 with --custody "
+		"or --no-fragment, else 0 = never)",
 		NULL},
 	{"wait", 0, OPT_FLAG, AT(wait), NULL, "until every bundle is reported delivered", NULL},
 	CONNECT_OPT(struct args),
@@ -72,37 +80,39 @@ struct job {
 	struct sent *sent;
 	size_t n_sent, n_accepted, n_delivered;
 	char source[OWLT_EID_MAX];
-	uint8_t *room; /* one chunk */
-	uint8_t *read; /* what came from a stream */
-	int refused;   /* the first refusal, or 0 */
+	int fd; /* the data, and its size */
+	uint64_t size;
+	const char *name;
+	uint8_t *room;       /* one chunk, or one piece */
+	int refused;         /* the first refusal, or 0 */
+	int64_t begun, told; /* real time, us: for the progress on a terminal */
 };
 
 static int read_words(const struct args *a, struct owlt_send *s);
-static int load(struct job *j, const char *name, struct view *v);
+static int open_data(struct job *j, const char *name);
 static int prepare(struct job *j, const struct args *a);
-static int send_all(struct job *j, const struct args *a, const char *name, struct view v);
+static int send_all(struct job *j, const struct args *a);
 static int wait_all(struct job *j, const struct args *a);
 static int pump(struct job *j, int timeout_ms);
 
 int cmd_send(int argc, char **argv)
 {
-	struct args a = {.lifetime_us = 86400 * INT64_C(1000000), .chunk = 60000};
+	struct args a = {.lifetime_us = 86400 * INT64_C(1000000), .chunk = UINT64_MAX};
 	struct opt_rest rest = opt_read(&command, argc, argv, &a, 1, 2);
-	struct job j = {0};
-	const char *file;
-	struct view v;
+	struct job j = {.fd = -1};
 	int code, end;
 
 	if (rest.done)
 		return rest.code;
-	file = rest.argc > 1 ? rest.argv[1] : "-";
+	if (a.chunk == UINT64_MAX)
+		a.chunk = a.custody || a.no_fragment ? CHUNK_DEFAULT : 0;
 	j.spec = (struct owlt_send){.dest = rest.argv[0],
 		.lifetime_ms = (uint64_t)a.lifetime_us / 1000,
 		.custody = a.custody,
 		.flags = a.no_fragment ? OWLT_NO_FRAGMENT : 0};
 	code = read_words(&a, &j.spec);
 	if (!code)
-		code = load(&j, file, &v);
+		code = open_data(&j, rest.argc > 1 ? rest.argv[1] : "-");
 	if (code)
 		return code;
 	j.node = connect_node("send", a.socket);
@@ -111,12 +121,12 @@ int cmd_send(int argc, char **argv)
 	out_begin(&j.out, a.json);
 	code = prepare(&j, &a);
 	if (!code)
-		code = send_all(&j, &a, file, v);
+		code = send_all(&j, &a);
 	if (!code && a.wait)
 		code = wait_all(&j, &a);
 	free(j.sent);
 	free(j.room);
-	free(j.read);
+	close(j.fd);
 	owlt_close(j.node);
 	end = out_end(&j.out);
 	return end ? end : code;
@@ -170,47 +180,115 @@ static int read_words(const struct args *a, struct owlt_send *s)
 	return read_reports(a->report, &s->flags);
 }
 
-static int load_stream(struct job *j, int fd, const char *name, struct view *v)
+/* A file without a name. */
+static int spool_file(void)
 {
-	size_t cap = 65536, n = 0;
-	uint8_t *p = malloc(cap);
-	ssize_t got = 1;
+	const char *dir = getenv("TMPDIR");
+	int fd = open(dir && *dir ? dir : "/tmp", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+	char path[] = "/tmp/owlt-send-XXXXXX";
 
-	while (p && got > 0 && n < STREAM_MAX) {
-		if (n == cap)
-			p = realloc(p, cap *= 2); /* on failure the program ends */
-		got = p ? read(fd, p + n, cap - n) : 0;
-		n += got > 0 ? (size_t)got : 0;
+	if (fd >= 0)
+		return fd;
+	fd = mkstemp(path); /* a file system that can't do without one */
+	if (fd < 0)
+		return -errno;
+	unlink(path);
+	return fd;
+}
+
+/* Moves what the memfd holds into a file. */
+static int spool_move(struct job *j, uint64_t n)
+{
+	int fd = spool_file(), err = fd < 0 ? fd : 0;
+
+	for (off_t off = 0; !err && (uint64_t)off < n;) {
+		ssize_t went = sendfile(fd, j->fd, &off, n - (uint64_t)off);
+
+		err = went < 0 ? -errno : went == 0 ? -EIO : 0;
 	}
-	if (!p || got != 0)
-		return out_fail("send: %s: %s", name,
-			n >= STREAM_MAX ? "larger than 1 GiB" : "cannot be read");
-	j->read = p;
-	*v = view_of(p, n);
+	if (fd >= 0 && err)
+		close(fd);
+	if (!err) {
+		close(j->fd);
+		j->fd = fd;
+	}
+	return err;
+}
+
+static int put_all(int fd, const uint8_t *p, size_t n)
+{
+	while (n > 0) {
+		ssize_t put = write(fd, p, n);
+
+		if (put < 0)
+			return -errno;
+		p += put;
+		n -= (size_t)put;
+	}
 	return 0;
 }
 
-static int load(struct job *j, const char *name, struct view *v)
+/* All that a stream gives, in memory while it is short. */
+static int spool(struct job *j, int from)
 {
-	struct stat st;
-	void *at;
-	int fd;
+	uint8_t room[16384];
+	bool is_moved = false;
+	ssize_t got;
+	int err;
 
-	*v = (struct view){0};
-	if (strcmp(name, "-") == 0)
-		return load_stream(j, 0, "standard input", v);
-	fd = open(name, O_RDONLY | O_CLOEXEC);
+	j->fd = memfd_create("owlt-send", MFD_CLOEXEC);
+	err = j->fd < 0 ? -errno : 0;
+	while (!err && (got = read(from, room, sizeof room)) != 0) {
+		if (got < 0) {
+			err = errno == EINTR ? 0 : -errno;
+			continue;
+		}
+		if (!is_moved && j->size + (uint64_t)got > SPOOL_MEMORY) {
+			err = spool_move(j, j->size);
+			is_moved = true;
+		}
+		if (!err)
+			err = put_all(j->fd, room, (size_t)got);
+		j->size += (uint64_t)got;
+	}
+	return err;
+}
+
+static int open_data(struct job *j, const char *name)
+{
+	bool is_stdin = strcmp(name, "-") == 0;
+	int fd = is_stdin ? 0 : open(name, O_RDONLY | O_CLOEXEC), err = 0;
+	const char *slash = strrchr(name, '/');
+	struct stat st;
+
+	j->name = is_stdin ? "stdin" : slash ? slash + 1 : name;
 	if (fd < 0 || fstat(fd, &st))
 		return out_fail("send: %s: %s", name, owlt_error_text(-errno));
-	if (!S_ISREG(st.st_mode))
-		return load_stream(j, fd, name, v);
-	if (st.st_size > 0) {
-		at = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-		if (at == MAP_FAILED)
-			return out_fail("send: %s: %s", name, owlt_error_text(-errno));
-		*v = view_of(at, (size_t)st.st_size);
+	if (S_ISREG(st.st_mode) && !is_stdin) {
+		j->fd = fd;
+		j->size = (uint64_t)st.st_size;
+		return 0;
 	}
-	close(fd);
+	err = spool(j, fd);
+	if (!is_stdin)
+		close(fd);
+	return err ? out_fail("send: %s: %s", is_stdin ? "standard input" : name,
+			     owlt_error_text(err))
+		   : 0;
+}
+
+/* Exactly n bytes at off. */
+static int read_at(struct job *j, uint64_t off, uint8_t *to, size_t n)
+{
+	while (n > 0) {
+		ssize_t got = pread(j->fd, to, n, (off_t)off);
+
+		if (got <= 0)
+			return got < 0 ? -errno : -E_TRUNCATED; /* it has become shorter */
+		to += got;
+		off += (uint64_t)got;
+		n -= (size_t)got;
+	}
 	return 0;
 }
 
@@ -233,66 +311,161 @@ static int prepare(struct job *j, const struct args *a)
 	return 0;
 }
 
-static int start(struct job *j, struct view payload, uint64_t bytes)
+static int64_t real_us(void)
 {
-	struct sent *s = &j->sent[j->n_sent];
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * INT64_C(1000000) + t.tv_nsec / 1000;
+}
+
+/* On a terminal, when it takes longer than a second. */
+static void progress(struct job *j, uint64_t done)
+{
+	int64_t now = real_us();
+
+	if (j->begun == 0) {
+		j->begun = now;
+		j->told = isatty(2) ? now + PROGRESS_US : INT64_MAX;
+	}
+	if (now < j->told + PROGRESS_US && !(done == j->size && j->told > j->begun + PROGRESS_US))
+		return;
+	if (j->told == INT64_MAX)
+		return;
+	j->told = now;
+	fprintf(stderr, "\rowlt: send: %3.0f %% of %.1f MB%s",
+		100.0 * (double)done / (double)j->size, (double)j->size / 1e6,
+		done == j->size ? "\n" : "");
+}
+
+/* A place for one more bundle, when fewer than WINDOW wait for the disk. */
+static int next_sent(struct job *j, uint64_t bytes, struct sent **out)
+{
 	int err = 0;
 
 	while (!err && !j->refused && j->n_sent - j->n_accepted >= WINDOW)
 		err = pump(j, -1);
+	*out = &j->sent[j->n_sent];
+	**out = (struct sent){.bytes = bytes};
+	return err;
+}
+
+static int start(struct job *j, struct view payload, uint64_t bytes)
+{
+	struct sent *s;
+	int err = next_sent(j, bytes, &s);
+
 	if (err || j->refused)
 		return err;
-	j->spec.payload = payload.p;
+	j->spec.payload = payload.n ? (const void *)payload.p : "";
 	j->spec.size = payload.n;
-	*s = (struct sent){.bytes = bytes};
 	err = owlt_send_start(j->node, &j->spec, &s->tag);
 	j->n_sent += !err;
 	return err;
 }
 
-static int send_chunks(struct job *j, const struct args *a, const char *name, struct view v)
+static int sum_data(struct job *j, uint8_t sum[SHA256_BYTES])
 {
-	const char *slash = strrchr(name, '/');
-	struct chunk c = {.name = view_text(slash ? slash + 1 : name), .size = v.n};
-	int err = sha256_of(v, c.sum);
+	struct sha256 s;
+	int err = sha256_init(&s), end;
 
-	if (strcmp(name, "-") == 0)
-		c.name = view_text("stdin");
+	for (uint64_t off = 0; !err && off < j->size; off += PIECE) {
+		size_t n = j->size - off < PIECE ? (size_t)(j->size - off) : PIECE;
+
+		err = read_at(j, off, j->room, n);
+		if (!err)
+			sha256_update(&s, view_of(j->room, n));
+	}
+	end = sha256_final(&s, sum);
+	return err ? err : end;
+}
+
+static int send_chunks(struct job *j, uint64_t size)
+{
+	struct chunk c = {.name = view_text(j->name), .size = j->size};
+	int err = sum_data(j, c.sum);
+
 	if (c.name.n > 255)
 		c.name.n = 255;
-	for (uint64_t off = 0; !err && !j->refused && off < v.n; off += a->chunk) {
-		struct buf b = buf_of(j->room, a->chunk + CHUNK_HEAD_MAX);
+	for (uint64_t off = 0; !err && !j->refused && off < j->size; off += size) {
+		struct buf b = buf_of(j->room, size + CHUNK_HEAD_MAX);
 
 		c.offset = off;
-		c.data = view_sub(v, off, v.n - off < a->chunk ? v.n - off : a->chunk);
-		chunk_write(&b, &c);
-		err = buf_finish(&b);
+		c.data = (struct view){.n = (size_t)(j->size - off < size ? j->size - off : size)};
+		chunk_write_head(&b, &c);
+		if (buf_fits(&b))
+			err = read_at(j, off, j->room + b.len, c.data.n);
+		b.len += c.data.n;
 		if (!err)
 			err = start(j, buf_view(&b), c.data.n);
+		progress(j, off + c.data.n);
 	}
 	return err;
 }
 
-static int send_all(struct job *j, const struct args *a, const char *name, struct view v)
+/* The node stores it while it comes. */
+static int send_stream(struct job *j)
 {
-	bool cut = a->chunk > 0 && v.n > a->chunk;
-	size_t n = cut ? (v.n + a->chunk - 1) / a->chunk : 1;
+	struct sent *s;
+	int err = next_sent(j, j->size, &s);
+
+	j->spec.size = j->size;
+	if (!err)
+		err = owlt_send_open(j->node, &j->spec, &s->tag);
+	j->n_sent += !err;
+	for (uint64_t off = 0; !err && off < j->size; off += PIECE) {
+		size_t n = j->size - off < PIECE ? (size_t)(j->size - off) : PIECE;
+
+		err = read_at(j, off, j->room, n);
+		if (!err)
+			err = owlt_send_part(j->node, s->tag, j->room, n);
+		progress(j, off + n);
+	}
+	return err == -ECANCELED ? 0 : err; /* the event tells why */
+}
+
+static int send_small(struct job *j)
+{
+	int err = read_at(j, 0, j->room, (size_t)j->size);
+
+	return err ? err : start(j, view_of(j->room, (size_t)j->size), j->size);
+}
+
+static int refused(const struct job *j, const struct args *a, int err)
+{
+	bool is_whole = a->custody || a->no_fragment;
+
+	if (err == -E_TOO_BIG && is_whole)
+		return out_no(
+			"send: %s: refused: %s as one bundle, and %s; cut it with --chunk SIZE "
+			"(60000 fits a UDP datagram)",
+			j->spec.dest, owlt_error_text(err),
+			a->custody ? "custody bundles are never fragmented"
+				   : "--no-fragment forbids fragments");
+	if (err == -E_TOO_BIG)
+		return out_no(
+			"send: %s: refused: %s: the node's send.max_bytes; --chunk SIZE cuts it",
+			j->spec.dest, owlt_error_text(err));
+	return out_no("send: %s: refused: %s", j->spec.dest, owlt_error_text(err));
+}
+
+static int send_all(struct job *j, const struct args *a)
+{
+	bool cut = a->chunk > 0 && j->size > a->chunk;
+	size_t n = cut ? (size_t)((j->size + a->chunk - 1) / a->chunk) : 1;
 	int err;
 
 	j->sent = calloc(n, sizeof j->sent[0]);
-	j->room = malloc(cut ? a->chunk + CHUNK_HEAD_MAX : 1);
+	j->room = malloc((cut && a->chunk > PIECE ? a->chunk : PIECE) + CHUNK_HEAD_MAX);
 	if (!j->sent || !j->room)
 		return out_fail("send: out of memory");
-	err = cut ? send_chunks(j, a, name, v) : start(j, v, v.n);
+	err = cut ? send_chunks(j, a->chunk) : j->size > PIECE ? send_stream(j) : send_small(j);
 	while (!err && !j->refused && j->n_accepted < j->n_sent)
 		err = pump(j, -1);
 	if (err)
-		return err == -ECONNRESET
-			       ? out_fail("send: the node ended the connection")
-			       : out_no("send: %s: %s", j->spec.dest, owlt_error_text(err));
-	if (j->refused)
-		return out_no("send: %s: refused: %s", j->spec.dest, owlt_error_text(j->refused));
-	return 0;
+		return err == -ECONNRESET ? out_fail("send: the node ended the connection")
+					  : out_fail("send: %s: %s", j->name, owlt_error_text(err));
+	return j->refused ? refused(j, a, j->refused) : 0;
 }
 
 static int wait_all(struct job *j, const struct args *a)

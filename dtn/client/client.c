@@ -1,7 +1,7 @@
 /*
  * client: libowlt's blocking calls: the core (core.h) on a SOCK_SEQPACKET socket. What arrives while a
- * call waits for its own answer is kept, in order, for owlt_event(); the node's credit bounds how
- * much that can be. Payloads above 64 KiB go and come as sealed memfds.
+ * call waits for its own answer, or for room to write, is kept, in order, for owlt_event(); the node's
+ * credit bounds how much that can be. Payloads above 64 KiB go and come in parts.
  * Start reading at owlt_open and await.
  */
 #include "dtn/client/owlt.h"
@@ -21,7 +21,7 @@
 struct arrival {
 	struct arrival *next;
 	struct proto_msg m;
-	struct packet_payload big;
+	struct packet_payload big; /* a long REPORT */
 	char source[OWLT_EID_MAX], dest[OWLT_EID_MAX];
 	uint8_t bytes[];
 };
@@ -31,15 +31,17 @@ struct owlt {
 	int fd;
 	struct arrival *first, **last; /* kept for owlt_event */
 	struct arrival *held;          /* what the caller's views point into */
-	uint8_t packet[PROTO_MESSAGE_MAX];
+	uint8_t out[PROTO_MESSAGE_MAX], in[PROTO_MESSAGE_MAX];
 };
 
 static int connect_to(struct owlt *o, const char *path);
 static const char *default_socket(char *room, size_t n);
-static int transmit(struct owlt *o, const struct buf *b, const void *big, size_t size);
+static int transmit(struct owlt *o, const struct buf *b);
+static int send_parts(struct owlt *o, uint64_t tag, struct view v);
 static int receive(struct owlt *o, int timeout_ms, struct arrival **out);
 static int await(struct owlt *o, uint64_t tag, struct arrival **out);
 static int ask(struct owlt *o, struct proto_msg *m, struct arrival **out);
+static int listen_now(struct owlt *o);
 static void arrival_free(struct arrival *a);
 static void keep(struct owlt *o, struct arrival *a);
 static void hold(struct owlt *o, struct arrival *a);
@@ -48,7 +50,7 @@ int owlt_open(const char *socket, struct owlt **out)
 {
 	struct owlt *o = calloc(1, sizeof *o);
 	char room[sizeof((struct sockaddr_un *)0)->sun_path];
-	struct buf b = o ? buf_of(o->packet, sizeof o->packet) : buf_of(NULL, 0);
+	struct buf b = o ? buf_of(o->out, sizeof o->out) : buf_of(NULL, 0);
 	struct arrival *a = NULL;
 	int err;
 
@@ -60,7 +62,7 @@ int owlt_open(const char *socket, struct owlt **out)
 	if (!err)
 		err = client_hello(&o->core, &b);
 	if (!err)
-		err = transmit(o, &b, NULL, 0);
+		err = transmit(o, &b);
 	while (!err && !o->core.is_welcome) {
 		err = receive(o, -1, &a);
 		if (!err && a) { /* an answer before the welcome: a refusal */
@@ -128,14 +130,41 @@ int owlt_fd(const struct owlt *o)
 	return o->fd;
 }
 
+int owlt_send_open(struct owlt *o, const struct owlt_send *s, uint64_t *tag)
+{
+	struct buf b = buf_of(o->out, sizeof o->out);
+	struct owlt_send only = *s;
+	int err;
+
+	only.payload = NULL;
+	err = client_send(&o->core, &only, &b, tag);
+	return err ? err : transmit(o, &b);
+}
+
+int owlt_send_part(struct owlt *o, uint64_t tag, const void *bytes, size_t size)
+{
+	return send_parts(o, tag, view_of(bytes, size));
+}
+
+int owlt_send_cancel(struct owlt *o, uint64_t tag)
+{
+	struct proto_msg m = {.type = PROTO_CANCEL, .tag = tag};
+	struct buf b = buf_of(o->out, sizeof o->out);
+
+	proto_write(&b, &m);
+	return transmit(o, &b);
+}
+
 int owlt_send_start(struct owlt *o, const struct owlt_send *s, uint64_t *tag)
 {
-	struct buf b = buf_of(o->packet, sizeof o->packet);
+	struct buf b = buf_of(o->out, sizeof o->out);
 	int err = client_send(&o->core, s, &b, tag);
 
 	if (!err)
-		err = transmit(o, &b, s->payload, s->size > PROTO_INLINE_MAX ? s->size : 0);
-	return err;
+		err = transmit(o, &b);
+	if (!err && s->size > PROTO_INLINE_MAX)
+		err = send_parts(o, *tag, view_of(s->payload, s->size));
+	return err == -ECANCELED ? 0 : err; /* the answer tells */
 }
 
 int owlt_send(struct owlt *o, const struct owlt_send *s, uint64_t *created_ms, uint64_t *seq)
@@ -187,10 +216,39 @@ int owlt_unregister(struct owlt *o, uint32_t registration)
 int owlt_ack(struct owlt *o, uint32_t registration, uint64_t id)
 {
 	struct proto_msg m = {.type = PROTO_ACK, .registration = registration, .id = id};
-	struct buf b = buf_of(o->packet, sizeof o->packet);
+	struct buf b = buf_of(o->out, sizeof o->out);
 	int err = client_request(&o->core, &m, &b);
 
-	return err ? err : transmit(o, &b, NULL, 0);
+	return err ? err : transmit(o, &b);
+}
+
+int64_t owlt_read(struct owlt *o, uint32_t registration, uint64_t id, uint64_t offset, void *bytes,
+	size_t size)
+{
+	size_t done = 0;
+
+	while (done < size) {
+		struct proto_msg m = {.type = PROTO_READ,
+			.registration = registration,
+			.id = id,
+			.offset = offset + done,
+			.size = size - done};
+		struct arrival *a;
+		int err = ask(o, &m, &a);
+		size_t n = err ? 0 : a->m.payload.n;
+
+		if (err)
+			return err;
+		if (n > size - done)
+			n = size - done;
+		if (n)
+			memcpy((uint8_t *)bytes + done, a->m.payload.p, n);
+		done += n;
+		arrival_free(a);
+		if (n == 0)
+			break;
+	}
+	return (int64_t)done;
 }
 
 int owlt_status(struct owlt *o, const char *what, const char **json, size_t *size)
@@ -234,7 +292,8 @@ int owlt_event(struct owlt *o, struct owlt_event *ev, int timeout_ms)
 	ev->source = a->source;
 	ev->dest = a->dest;
 	ev->payload = a->m.payload.p;
-	ev->size = a->m.payload.n;
+	if (ev->size == 0)
+		ev->size = a->m.payload.n;
 	return 1;
 }
 
@@ -266,21 +325,52 @@ static int connect_to(struct owlt *o, const char *path)
 	return connect(o->fd, (struct sockaddr *)(void *)&a, sizeof a) ? -errno : 0;
 }
 
-static int transmit(struct owlt *o, const struct buf *b, const void *big, size_t size)
+/* While the node does not read, because it waits for us or for its disk, its messages are taken. */
+static int transmit(struct owlt *o, const struct buf *b)
 {
-	int memfd = -1, err;
+	for (;;) {
+		struct pollfd p = {.fd = o->fd, .events = POLLIN | POLLOUT};
+		int err = packet_send(o->fd, buf_view(b), -1);
 
-	if (size > 0) {
-		struct view v = view_of(big, size);
-
-		memfd = packet_memfd(&v, 1);
-		if (memfd < 0)
-			return memfd;
+		if (err != -EAGAIN)
+			return err;
+		if (poll(&p, 1, -1) < 0 && errno != EINTR)
+			return -errno;
+		if (p.revents & POLLIN)
+			err = listen_now(o);
+		if (err && err != -EAGAIN)
+			return err;
 	}
-	err = packet_send(o->fd, buf_view(b), memfd, true);
-	if (memfd >= 0)
-		close(memfd);
-	return err;
+}
+
+/* -ECANCELED: the node has refused the rest; the refusal waits for owlt_event(). */
+static int send_parts(struct owlt *o, uint64_t tag, struct view v)
+{
+	int err = 0;
+
+	while (!err && v.n > 0) {
+		struct buf b = buf_of(o->out, sizeof o->out);
+		size_t n = v.n < PROTO_INLINE_MAX ? v.n : PROTO_INLINE_MAX;
+
+		err = listen_now(o);
+		if (!err)
+			err = client_part(&o->core, tag, view_sub(v, 0, n), &b);
+		if (!err)
+			err = transmit(o, &b);
+		v = view_sub(v, n, v.n - n);
+	}
+	return err == -E_STATE ? -ECANCELED : err;
+}
+
+/* Takes one message, if there is one, for owlt_event(). */
+static int listen_now(struct owlt *o)
+{
+	struct arrival *a;
+	int err = receive(o, 0, &a);
+
+	if (!err && a)
+		keep(o, a);
+	return err == -ETIMEDOUT ? 0 : err;
 }
 
 static void copy_text(char *to, size_t cap, struct view v)
@@ -301,7 +391,7 @@ static int receive(struct owlt *o, int timeout_ms, struct arrival **out)
 		return -ETIMEDOUT;
 	if (n < 0)
 		return errno == EINTR && timeout_ms < 0 ? 0 : -errno;
-	rc = packet_receive(o->fd, o->packet, sizeof o->packet, &big.fd);
+	rc = packet_receive(o->fd, o->in, sizeof o->in, &big.fd);
 	if (rc <= 0)
 		return rc ? rc : -ECONNRESET;
 	a = calloc(1, sizeof *a + (size_t)rc);
@@ -309,7 +399,7 @@ static int receive(struct owlt *o, int timeout_ms, struct arrival **out)
 		packet_payload_close(&big);
 		return -ENOMEM;
 	}
-	memcpy(a->bytes, o->packet, (size_t)rc);
+	memcpy(a->bytes, o->in, (size_t)rc);
 	a->big = big;
 	rc = client_input(&o->core, view_of(a->bytes, (size_t)rc), &a->m);
 	if (rc == 1 && a->big.fd >= 0) {
@@ -328,38 +418,54 @@ static int receive(struct owlt *o, int timeout_ms, struct arrival **out)
 	return 0;
 }
 
+/* The answer to a request if it was kept already. */
+static struct arrival *find_kept(struct owlt *o, uint64_t tag)
+{
+	for (struct arrival **p = &o->first; *p; p = &(*p)->next) {
+		struct arrival *a = *p;
+
+		if (a->m.tag != tag)
+			continue;
+		*p = a->next;
+		if (!*p)
+			o->last = p;
+		a->next = NULL;
+		return a;
+	}
+	return NULL;
+}
+
 /* The answer to a request; other messages are kept for owlt_event. */
 static int await(struct owlt *o, uint64_t tag, struct arrival **out)
 {
-	for (;;) {
-		struct arrival *a;
-		int err = receive(o, -1, &a);
+	struct arrival *a = find_kept(o, tag);
+	int err = 0;
 
-		if (err)
-			return err;
-		if (!a)
-			continue;
-		if (a->m.tag != tag) {
+	while (!a && !err) {
+		err = receive(o, -1, &a);
+		if (a && a->m.tag != tag) {
 			keep(o, a);
-			continue;
+			a = NULL;
 		}
-		if (a->m.type == PROTO_REFUSED) {
-			err = -(int)(a->m.err & 0xffff);
-			arrival_free(a);
-			return err ? err : -E_REFUSED;
-		}
-		*out = a;
-		return 0;
 	}
+	if (err)
+		return err;
+	if (a->m.type == PROTO_REFUSED) {
+		err = -(int)(a->m.err & 0xffff);
+		arrival_free(a);
+		return err ? err : -E_REFUSED;
+	}
+	*out = a;
+	return 0;
 }
 
 static int ask(struct owlt *o, struct proto_msg *m, struct arrival **out)
 {
-	struct buf b = buf_of(o->packet, sizeof o->packet);
+	struct buf b = buf_of(o->out, sizeof o->out);
 	int err = client_request(&o->core, m, &b);
 
 	if (!err)
-		err = transmit(o, &b, NULL, 0);
+		err = transmit(o, &b);
 	return err ? err : await(o, m->tag, out);
 }
 

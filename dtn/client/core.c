@@ -39,7 +39,7 @@ int client_send(struct client_core *c, const struct owlt_send *s, struct buf *ou
 
 	if (c->n_open >= CORE_OPEN_MAX)
 		return -EAGAIN;
-	if (s->size <= PROTO_INLINE_MAX)
+	if (s->payload && s->size <= PROTO_INLINE_MAX)
 		m.payload = view_of(s->payload, s->size);
 	else
 		m.size = s->size;
@@ -49,6 +49,24 @@ int client_send(struct client_core *c, const struct owlt_send *s, struct buf *ou
 	c->open[c->n_open++] = m.tag;
 	*tag = m.tag;
 	return 0;
+}
+
+bool client_is_open(const struct client_core *c, uint64_t tag)
+{
+	for (unsigned i = 0; i < c->n_open; i++)
+		if (c->open[i] == tag)
+			return true;
+	return false;
+}
+
+int client_part(const struct client_core *c, uint64_t tag, struct view bytes, struct buf *out)
+{
+	struct proto_msg m = {.type = PROTO_PART, .tag = tag, .payload = bytes};
+
+	if (!client_is_open(c, tag))
+		return -E_STATE;
+	proto_write(out, &m);
+	return buf_finish(out);
 }
 
 static void close_send(struct client_core *c, uint64_t tag)
@@ -92,8 +110,7 @@ bool client_event_of(const struct proto_msg *m, struct owlt_event *ev)
 		.seq = m->seq,
 		.lifetime_ms = m->lifetime_ms,
 		.flags = m->flags,
-		.frag_off = m->frag_off,
-		.total_bytes = m->total_bytes,
+		.size = m->size,
 		.redelivered = m->redelivered};
 	switch (m->type) {
 	case PROTO_ACCEPTED:

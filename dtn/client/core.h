@@ -19,11 +19,15 @@ struct client_core {
 	unsigned n_open;
 };
 
-/* A message to the node; payloads above PROTO_INLINE_MAX are left out, with `size` told: the I/O
- * sends them as a sealed memfd. -EAGAIN: too many open requests; -E_OVERFLOW. */
+/* A message to the node. -EAGAIN: too many open requests; -E_OVERFLOW. */
 int client_hello(struct client_core *c, struct buf *out) MUST_USE;
+/* Without a payload, with its size only, or above PROTO_INLINE_MAX: the payload follows in parts. */
 int client_send(
 	struct client_core *c, const struct owlt_send *s, struct buf *out, uint64_t *tag) MUST_USE;
+bool client_is_open(const struct client_core *c, uint64_t tag);
+/* The next bytes, at most PROTO_INLINE_MAX. -E_STATE: the node refused, or the size is reached. */
+int client_part(
+	const struct client_core *c, uint64_t tag, struct view bytes, struct buf *out) MUST_USE;
 int client_request(struct client_core *c, struct proto_msg *m, struct buf *out) MUST_USE;
 /* A message from the node. 1: *m is for the application; 0: taken; negative: not a message. */
 int client_input(struct client_core *c, struct view packet, struct proto_msg *m) MUST_USE;

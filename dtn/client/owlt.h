@@ -58,7 +58,7 @@ struct owlt_send {
 	unsigned crc;      /* 0: the node's choice; 1 none, 2 CRC-16, 3 CRC-32C */
 	bool custody;
 	const void *payload;
-	size_t size; /* bytes */
+	size_t size; /* bytes; a payload of any size may be sent, above 64 KiB it goes in parts */
 };
 
 /* Hands a bundle over and waits until the node has it on disk (or refuses it). *created_ms and *seq, with
@@ -67,6 +67,15 @@ int owlt_send(struct owlt *o, const struct owlt_send *s, uint64_t *created_ms, u
 /* Hands a bundle over without waiting; the answer is an event with this tag. At most 64 may be open:
  * more is -EAGAIN. */
 int owlt_send_start(struct owlt *o, const struct owlt_send *s, uint64_t *tag);
+
+/* The same for what should not be in memory as a whole: s->size is the size, s->payload is not used. The bytes
+ * follow in order by owlt_send_part(), which waits while the node has no room for more. The answer is an
+ * event with this tag, after the last byte (OWLT_REFUSED may come before; then owlt_send_part() returns
+ * -ECANCELED). */
+int owlt_send_open(struct owlt *o, const struct owlt_send *s, uint64_t *tag);
+int owlt_send_part(struct owlt *o, uint64_t tag, const void *bytes, size_t size);
+/* The rest will not come; the answer is OWLT_REFUSED. */
+int owlt_send_cancel(struct owlt *o, uint64_t tag);
 
 /* Registers an endpoint; eid "" chooses a free service. The text of the one given goes to `endpoint` (OWLT_EID_MAX
  * bytes, may be NULL). At most `credit` (1 to 64) deliveries are unacknowledged at any time.
@@ -91,15 +100,18 @@ struct owlt_event {
 	uint64_t id; /* for owlt_ack */
 	const char *source, *dest;
 	uint64_t created_ms, seq, lifetime_ms, flags;
-	uint64_t frag_off, total_bytes; /* total_bytes 0: a whole bundle */
-	bool redelivered;               /* may have been handed over before */
-	const void *payload;
-	size_t size;
+	bool redelivered;    /* may have been handed over before */
+	const void *payload; /* NULL where size is above 64 KiB: owlt_read() */
+	uint64_t size;
 };
 
 /* The next event. timeout_ms in real time: 0 does not wait, negative waits for ever. 1 and *ev (texts and
  * payload live until the next call on this connection), 0 when the time is over, or negative. */
 int owlt_event(struct owlt *o, struct owlt_event *ev, int timeout_ms);
+/* Bytes of a delivered payload from `offset` on, before it is acknowledged: how many (fewer than `size` only
+ * at its end), or negative. */
+int64_t owlt_read(struct owlt *o, uint32_t registration, uint64_t id, uint64_t offset, void *bytes,
+	size_t size);
 /* The application has a delivered bundle for good: the node may forget it. */
 int owlt_ack(struct owlt *o, uint32_t registration, uint64_t id);
 

@@ -1,5 +1,5 @@
 /*
- * packet: SCM_RIGHTS and memfds (packet.h). A payload is mapped only when all seals are there: otherwise
+ * packet: SCM_RIGHTS and memfds (packet.h). A document is mapped only when all seals are there: otherwise
  * its owner could change it, or shrink it under our feet (SIGBUS), while we read.
  */
 #include "dtn/client/packet.h"
@@ -32,14 +32,13 @@ static int put(int fd, struct view v)
 	return 0;
 }
 
-int packet_memfd(const struct view *part, size_t n)
+int packet_memfd(struct view bytes)
 {
-	int fd = memfd_create("owlt-payload", MFD_CLOEXEC | MFD_ALLOW_SEALING), err = 0;
+	int fd = memfd_create("owlt-payload", MFD_CLOEXEC | MFD_ALLOW_SEALING), err;
 
 	if (fd < 0)
 		return -errno;
-	for (size_t i = 0; i < n && !err; i++)
-		err = put(fd, part[i]);
+	err = put(fd, bytes);
 	if (!err && fcntl(fd, F_ADD_SEALS, SEALS))
 		err = -errno;
 	if (!err)
@@ -48,7 +47,7 @@ int packet_memfd(const struct view *part, size_t n)
 	return err;
 }
 
-int packet_send(int fd, struct view packet, int memfd, bool wait)
+int packet_send(int fd, struct view packet, int memfd)
 {
 	struct iovec iov = {(void *)(uintptr_t)packet.p, packet.n};
 	union control c = {{0}};
@@ -65,7 +64,7 @@ int packet_send(int fd, struct view packet, int memfd, bool wait)
 		m->cmsg_len = CMSG_LEN(sizeof(int));
 		memcpy(CMSG_DATA(m), &memfd, sizeof memfd);
 	}
-	while (sendmsg(fd, &h, MSG_NOSIGNAL | (wait ? 0 : MSG_DONTWAIT)) < 0)
+	while (sendmsg(fd, &h, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
 		if (errno != EINTR)
 			return -errno;
 	return 0;

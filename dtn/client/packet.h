@@ -1,5 +1,5 @@
 /*
- * packet: packets with a descriptor beside them, and payloads as sealed memfds; used by both ends.
+ * packet: packets, and beside a long status document its sealed memfd; used by both ends.
  */
 #ifndef OWLT_CLIENT_PACKET_H
 #define OWLT_CLIENT_PACKET_H
@@ -7,15 +7,15 @@
 #include "bundle/base/err.h"
 #include "bundle/base/view.h"
 
-/* A memfd with these parts one after another, sealed against every change: its number, or -errno. */
-int packet_memfd(const struct view *part, size_t n) MUST_USE;
-/* One packet; memfd -1 = none. 0, -EAGAIN (only without `wait`), -errno. */
-int packet_send(int fd, struct view packet, int memfd, bool wait) MUST_USE;
+/* A memfd with these bytes, sealed against every change: its number, or -errno. */
+int packet_memfd(struct view bytes) MUST_USE;
+/* One packet, without waiting; memfd -1 = none. 0, -EAGAIN, -errno. */
+int packet_send(int fd, struct view packet, int memfd) MUST_USE;
 /* One packet: its size, 0 at the end, -EAGAIN, -EMSGSIZE (it was longer and is gone), -errno. *memfd: the
  * descriptor that came with it, or -1; further ones are closed. */
 int packet_receive(int fd, uint8_t *room, size_t cap, int *memfd) MUST_USE;
 
-/* A payload that came as a memfd. */
+/* A document that came as a memfd. */
 struct packet_payload {
 	int fd;            /* -1: none */
 	struct view bytes; /* when mapped */

@@ -43,8 +43,7 @@ static const struct field {
 	F(22, BOOL, keep),
 	F(23, UINT, err),
 	F(24, TEXT, text),
-	F(25, UINT, frag_off),
-	F(26, UINT, total_bytes),
+	F(25, UINT, offset),
 #undef F
 };
 #define N_FIELDS (sizeof fields / sizeof fields[0])

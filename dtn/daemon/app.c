@@ -19,10 +19,12 @@
 #include <unistd.h>
 
 #define MESSAGES_PER_TURN 32
-#define QUEUE_MAX 2048u /* messages; beyond it the client is cut off */
-#define QUEUE_PAUSE 64u /* messages; beyond it nothing more is read from it */
+#define QUEUE_MAX 2048u                /* messages; beyond it the client is cut off */
+#define QUEUE_PAUSE 64u                /* messages; beyond it nothing more is read from it */
+#define QUEUE_PAUSE_BYTES (256u << 10) /* ... or bytes */
 
 static int listen_at(struct daemon *d, const char *path);
+static bool is_paused(const struct client *c);
 static int read_messages(struct daemon *d, struct client *c);
 static void flush(struct client *c);
 static void update(struct daemon *d, unsigned slot);
@@ -34,7 +36,8 @@ int app_open(struct daemon *d)
 
 	d->client = calloc(d->cfg.max_clients, sizeof(struct client *));
 	d->packet = malloc(PROTO_MESSAGE_MAX);
-	if (!d->client || !d->packet)
+	d->input = malloc(PROTO_MESSAGE_MAX);
+	if (!d->client || !d->packet || !d->input)
 		return -ENOMEM;
 	if (*d->cfg.socket == 0)
 		snprintf(d->cfg.socket, sizeof d->cfg.socket, "%.80s/owlt/owltd.sock",
@@ -53,6 +56,7 @@ void app_close(struct daemon *d)
 	}
 	free(d->client);
 	free(d->packet);
+	free(d->input);
 }
 
 void app_accept(struct daemon *d)
@@ -105,7 +109,7 @@ void app_turn(struct daemon *d)
 		if (held && !writer_is_busy(d->writer)) {
 			c->held = NULL;
 			if (proto_read(view_of(held->bytes, held->n), &m) == 0 &&
-				serve_message(d, c, &m, &held->memfd) == -E_AGAIN)
+				serve_message(d, c, &m) == -E_AGAIN)
 				c->held = held;
 			else
 				free(held);
@@ -123,7 +127,7 @@ void app_send(struct daemon *d, struct client *c, const struct proto_msg *m, int
 
 	proto_write(&b, m);
 	if (buf_fits(&b) && !c->first && !c->has_gone)
-		err = packet_send(c->fd, buf_view(&b), memfd, false);
+		err = packet_send(c->fd, buf_view(&b), memfd);
 	if (err == -EAGAIN && buf_fits(&b) && !c->has_gone && c->n_queued < QUEUE_MAX) {
 		q = malloc(sizeof *q + b.len);
 		if (q) {
@@ -132,6 +136,7 @@ void app_send(struct daemon *d, struct client *c, const struct proto_msg *m, int
 			*c->last = q;
 			c->last = &q->next;
 			c->n_queued++;
+			c->queued_bytes += q->n;
 			return;
 		}
 	}
@@ -175,45 +180,45 @@ static int listen_at(struct daemon *d, const char *path)
 }
 
 /* Keeps a message that has to be tried again after the next commit. */
-static int hold(struct client *c, struct view packet, int memfd)
+static int hold(struct client *c, struct view packet)
 {
 	struct queued *q = malloc(sizeof *q + packet.n);
 
 	if (!q)
 		return -ENOMEM;
-	*q = (struct queued){.memfd = memfd, .n = packet.n};
+	*q = (struct queued){.memfd = -1, .n = packet.n};
 	memcpy(q->bytes, packet.p, packet.n);
 	c->held = q;
 	return 0;
 }
 
+/* It has to wait for us, or we for it. */
+static bool is_paused(const struct client *c)
+{
+	return c->held || c->n_queued >= QUEUE_PAUSE || c->queued_bytes >= QUEUE_PAUSE_BYTES ||
+	       c->n_pending >= CLIENT_PENDING;
+}
+
 /* Negative: the connection is to be closed. */
 static int read_messages(struct daemon *d, struct client *c)
 {
-	uint8_t *room = malloc(PROTO_MESSAGE_MAX);
 	int n = 1, memfd = -1;
 
-	if (!room)
-		return -ENOMEM;
-	for (int k = 0; n > 0 && k < MESSAGES_PER_TURN && !c->held && c->n_queued < QUEUE_PAUSE &&
-			c->n_pending < CLIENT_PENDING;
-		k++) {
+	for (int k = 0; n > 0 && k < MESSAGES_PER_TURN && !is_paused(c); k++) {
 		struct proto_msg m;
+		struct view v;
 
-		n = packet_receive(c->fd, room, PROTO_MESSAGE_MAX, &memfd);
+		n = packet_receive(c->fd, d->input, PROTO_MESSAGE_MAX, &memfd);
+		if (memfd >= 0)
+			close(memfd); /* nothing of that kind is asked for */
 		if (n <= 0)
 			break;
-		if (proto_read(view_of(room, (size_t)n), &m))
+		v = view_of(d->input, (size_t)n);
+		if (proto_read(v, &m))
 			n = -E_FORM;
-		else if (serve_message(d, c, &m, &memfd) == -E_AGAIN) {
-			if (hold(c, view_of(room, (size_t)n), memfd))
-				n = -ENOMEM;
-			memfd = -1;
-		}
-		if (memfd >= 0)
-			close(memfd);
+		else if (serve_message(d, c, &m) == -E_AGAIN && hold(c, v))
+			n = -ENOMEM;
 	}
-	free(room);
 	return n > 0 || n == -EAGAIN || n == -EINTR ? 0 : n == 0 ? -ECONNRESET : n;
 }
 
@@ -221,7 +226,7 @@ static void flush(struct client *c)
 {
 	while (c->first) {
 		struct queued *q = c->first;
-		int err = packet_send(c->fd, view_of(q->bytes, q->n), q->memfd, false);
+		int err = packet_send(c->fd, view_of(q->bytes, q->n), q->memfd);
 
 		if (err == -EAGAIN)
 			return;
@@ -231,6 +236,7 @@ static void flush(struct client *c)
 		if (!c->first)
 			c->last = &c->first;
 		c->n_queued--;
+		c->queued_bytes -= q->n;
 		if (q->memfd >= 0)
 			close(q->memfd);
 		free(q);
@@ -241,7 +247,7 @@ static void flush(struct client *c)
 static void update(struct daemon *d, unsigned slot)
 {
 	struct client *c = d->client[slot];
-	bool pause = c->held || c->n_queued >= QUEUE_PAUSE || c->n_pending >= CLIENT_PENDING;
+	bool pause = is_paused(c);
 
 	if (c->has_gone) {
 		loop_remove(&d->loop, c->fd);
@@ -266,6 +272,8 @@ static void client_free(struct daemon *d, struct client *c)
 {
 	for (unsigned i = 0; i < c->n_registrations; i++)
 		node_unregister(d->node, d->now, c->registration[i]);
+	for (unsigned i = 0; i < c->n_streams; i++)
+		node_send_cancel(d->node, d->now, c->stream[i].request);
 	while (c->first) {
 		struct queued *q = c->first;
 

@@ -24,7 +24,7 @@ struct daemon_cfg {
 	char socket[108];
 	struct access_rule access[ACCESS_MAX];
 	size_t n_access;
-	uint64_t max_clients;
+	uint64_t max_clients, max_open_sends;
 	char plan[PATH_LEN + 1];
 	char lab_run[PATH_LEN + 1];
 	char events[PATH_LEN + 1];

@@ -38,9 +38,15 @@ struct client {
 		uint64_t request, tag;
 	} pending[CLIENT_PENDING]; /* sends without an answer */
 	unsigned n_pending;
+	struct stream {
+		uint64_t request, tag, left; /* bytes that have not come */
+	} stream[CLIENT_PENDING];            /* ... of them those whose payload is on its way in */
+	unsigned n_streams;
+	uint64_t last_send; /* tag */
 	struct queued *first, **last;
-	uint64_t n_queued;
+	uint64_t n_queued, queued_bytes;
 	struct queued *held; /* a send that waits for room in the stage */
+	uint64_t n_taken;    /* bytes of its payload that are in already */
 };
 
 struct daemon_link {
@@ -79,7 +85,7 @@ struct daemon {
 	struct client **client; /* cfg.max_clients slots */
 	struct eventlog log;
 	struct reasons reasons;
-	uint8_t *packet; /* scratch for one message */
+	uint8_t *packet, *input; /* scratch for a message out, and one in */
 	bool is_ending, is_stopped;
 	int64_t stop_at_ns;
 };
@@ -96,8 +102,7 @@ void app_turn(struct daemon *d);
 /* serve.c: what the messages mean */
 struct proto_msg;
 /* 0, or -E_AGAIN: the same message again after the next commit. */
-int serve_message(
-	struct daemon *d, struct client *c, const struct proto_msg *m, int *memfd) MUST_USE;
+int serve_message(struct daemon *d, struct client *c, const struct proto_msg *m) MUST_USE;
 void serve_event(struct daemon *d, const struct node_event *ev);
 /* app.c: queues a message for a client; takes memfd (-1: none). */
 void app_send(struct daemon *d, struct client *c, const struct proto_msg *m, int memfd);

@@ -12,25 +12,25 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define PAYLOAD_MAX (UINT64_C(1) << 30)
 #define STATUS_BYTES (4u << 20)
 
 enum right { RIGHT_NONE, RIGHT_READ, RIGHT_SEND, RIGHT_REGISTER };
 
-static int serve_hello(struct daemon *d, struct client *c, const struct proto_msg *m, int *memfd);
-static int serve_send(struct daemon *d, struct client *c, const struct proto_msg *m, int *memfd);
-static int serve_register(
-	struct daemon *d, struct client *c, const struct proto_msg *m, int *memfd);
-static int serve_credit(struct daemon *d, struct client *c, const struct proto_msg *m, int *memfd);
-static int serve_ack(struct daemon *d, struct client *c, const struct proto_msg *m, int *memfd);
-static int serve_unregister(
-	struct daemon *d, struct client *c, const struct proto_msg *m, int *memfd);
-static int serve_status(struct daemon *d, struct client *c, const struct proto_msg *m, int *memfd);
+static int serve_hello(struct daemon *d, struct client *c, const struct proto_msg *m);
+static int serve_send(struct daemon *d, struct client *c, const struct proto_msg *m);
+static int serve_register(struct daemon *d, struct client *c, const struct proto_msg *m);
+static int serve_credit(struct daemon *d, struct client *c, const struct proto_msg *m);
+static int serve_ack(struct daemon *d, struct client *c, const struct proto_msg *m);
+static int serve_unregister(struct daemon *d, struct client *c, const struct proto_msg *m);
+static int serve_status(struct daemon *d, struct client *c, const struct proto_msg *m);
+static int serve_part(struct daemon *d, struct client *c, const struct proto_msg *m);
+static int serve_cancel(struct daemon *d, struct client *c, const struct proto_msg *m);
+static int serve_read(struct daemon *d, struct client *c, const struct proto_msg *m);
 
 static const struct row {
 	uint64_t type;
 	enum right right;
-	int (*serve)(struct daemon *d, struct client *c, const struct proto_msg *m, int *memfd);
+	int (*serve)(struct daemon *d, struct client *c, const struct proto_msg *m);
 } rows[] = {
 	{PROTO_HELLO, RIGHT_NONE, serve_hello},
 	{PROTO_SEND, RIGHT_SEND, serve_send},
@@ -39,6 +39,9 @@ static const struct row {
 	{PROTO_ACK, RIGHT_REGISTER, serve_ack},
 	{PROTO_UNREGISTER, RIGHT_REGISTER, serve_unregister},
 	{PROTO_STATUS, RIGHT_READ, serve_status},
+	{PROTO_PART, RIGHT_SEND, serve_part},
+	{PROTO_CANCEL, RIGHT_SEND, serve_cancel},
+	{PROTO_READ, RIGHT_REGISTER, serve_read},
 };
 
 static bool has_right(const struct client *c, enum right right);
@@ -48,7 +51,7 @@ static struct client *client_of(struct daemon *d, uint64_t registration);
 static void deliver(struct daemon *d, const struct node_event *ev);
 static void answer_send(struct daemon *d, const struct node_event *ev);
 
-int serve_message(struct daemon *d, struct client *c, const struct proto_msg *m, int *memfd)
+int serve_message(struct daemon *d, struct client *c, const struct proto_msg *m)
 {
 	int err = -E_UNKNOWN;
 
@@ -58,14 +61,11 @@ int serve_message(struct daemon *d, struct client *c, const struct proto_msg *m,
 	}
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
 		if (rows[i].type == m->type)
-			err = has_right(c, rows[i].right) ? rows[i].serve(d, c, m, memfd) : -EACCES;
+			err = has_right(c, rows[i].right) ? rows[i].serve(d, c, m) : -EACCES;
 	if (err == -E_AGAIN)
 		return err;
 	if (err)
 		refuse(d, c, m->tag, err);
-	if (*memfd >= 0)
-		close(*memfd);
-	*memfd = -1;
 	return 0;
 }
 
@@ -117,7 +117,7 @@ static void refuse(struct daemon *d, struct client *c, uint64_t tag, int err)
 		-1);
 }
 
-static int serve_hello(struct daemon *d, struct client *c, const struct proto_msg *m, int *memfd)
+static int serve_hello(struct daemon *d, struct client *c, const struct proto_msg *m)
 {
 	struct proto_msg a = {.type = PROTO_WELCOME,
 		.tag = m->tag,
@@ -127,7 +127,6 @@ static int serve_hello(struct daemon *d, struct client *c, const struct proto_ms
 		.dtn0_ms = d->clock.dtn0_ms,
 		.speed_ppm = (uint64_t)(d->clock.speed * 1e6 + 0.5)};
 
-	(void)memfd;
 	if (m->version != PROTO_VERSION)
 		return -E_VERSION;
 	c->is_greeted = true;
@@ -168,39 +167,113 @@ static int read_send(const struct client *c, const struct proto_msg *m, char roo
 	return 0;
 }
 
-static int serve_send(struct daemon *d, struct client *c, const struct proto_msg *m, int *memfd)
+static struct stream *stream_of(struct client *c, uint64_t tag)
+{
+	for (unsigned i = 0; i < c->n_streams; i++)
+		if (c->stream[i].tag == tag)
+			return &c->stream[i];
+	return NULL;
+}
+
+static void pending_add(struct client *c, uint64_t request, uint64_t tag)
+{
+	c->pending[c->n_pending].request = request;
+	c->pending[c->n_pending++].tag = tag;
+}
+
+/* The send ended without an answer from the node. */
+static void pending_drop(struct client *c, uint64_t request)
+{
+	for (unsigned i = 0; i < c->n_pending; i++)
+		if (c->pending[i].request == request)
+			c->pending[i--] = c->pending[--c->n_pending];
+}
+
+/* More bytes of a payload. What was taken before the stage was full is not taken again when the
+ * message is served again. */
+static int feed(struct daemon *d, struct client *c, struct stream *s, struct view payload)
+{
+	struct view rest = view_sub(payload, c->n_taken, payload.n - c->n_taken);
+	uint64_t request = s->request, had = rest.n;
+	int err = node_send_part(d->node, d->now, request, &rest);
+
+	s->left -= err && err != -E_AGAIN ? 0 : had - rest.n;
+	c->n_taken = err == -E_AGAIN ? payload.n - rest.n : 0;
+	if (err == -E_AGAIN || (!err && s->left > 0))
+		return err;
+	*s = c->stream[--c->n_streams];
+	if (err)
+		pending_drop(c, request);
+	return err;
+}
+
+static int open_stream(
+	struct daemon *d, struct client *c, const struct node_send *s, const struct proto_msg *m)
+{
+	uint64_t size = m->payload.n ? m->payload.n : m->size, request;
+	int err = c->n_streams < d->cfg.max_open_sends
+			  ? node_send_open(d->node, d->now, s, size, &request)
+			  : -E_LIMIT;
+
+	if (err)
+		return err;
+	pending_add(c, request, m->tag);
+	c->stream[c->n_streams++] = (struct stream){request, m->tag, size};
+	return 0;
+}
+
+/* With a payload beyond a fragment's the message opens a stream and is its only part. */
+static int serve_send(struct daemon *d, struct client *c, const struct proto_msg *m)
 {
 	char room[3][EID_TEXT_MAX];
-	struct node_send s = {.n_payload = 1};
-	struct packet_payload big = {.fd = -1};
-	struct view payload = m->payload;
+	struct node_send s = {.payload = &m->payload, .n_payload = 1};
+	bool is_large = m->payload.n > d->cfg.node.agent.source_bytes;
+	struct stream *stream = is_large ? stream_of(c, m->tag) : NULL;
 	uint64_t request;
 	int err = read_send(c, m, room, &s);
 
 	if (d->is_ending)
 		return -E_CLOSED;
-	if (c->n_pending == CLIENT_PENDING)
+	if (!err && !stream && c->n_pending == CLIENT_PENDING)
 		return -E_AGAIN;
-	if (!err && m->size > 0 && *memfd < 0)
-		return -E_FORM; /* a large payload was announced and did not come */
-	if (!err && *memfd >= 0) {
-		big.fd = dup(*memfd);
-		err = packet_payload_map(&big, PAYLOAD_MAX);
-		payload = big.bytes;
-	}
-	s.payload = &payload;
+	if (!err && m->payload.n && m->size)
+		return -E_FORM; /* either all of it, or how much there will be */
 	s.registration = c->n_registrations ? c->registration[0] : 0; /* for the trace */
-	if (!err)
+	c->last_send = m->tag;
+	if (!err && !stream && (m->size > 0 || is_large)) {
+		err = open_stream(d, c, &s, m);
+		stream = stream_of(c, m->tag);
+	} else if (!err && !stream) {
 		err = node_send(d->node, d->now, &s, &request);
-	if (!err) {
-		c->pending[c->n_pending].request = request;
-		c->pending[c->n_pending++].tag = m->tag;
+		if (!err)
+			pending_add(c, request, m->tag);
 	}
-	packet_payload_close(&big);
-	return err;
+	return err || !is_large ? err : feed(d, c, stream, m->payload);
 }
 
-static int serve_register(struct daemon *d, struct client *c, const struct proto_msg *m, int *memfd)
+/* Parts behind a refusal were on their way already. */
+static int serve_part(struct daemon *d, struct client *c, const struct proto_msg *m)
+{
+	struct stream *s = stream_of(c, m->tag);
+
+	if (!s)
+		return m->tag <= c->last_send ? 0 : -E_STATE;
+	return feed(d, c, s, m->payload);
+}
+
+static int serve_cancel(struct daemon *d, struct client *c, const struct proto_msg *m)
+{
+	struct stream *s = stream_of(c, m->tag);
+
+	if (!s)
+		return 0; /* its answer is on its way */
+	node_send_cancel(d->node, d->now, s->request);
+	pending_drop(c, s->request);
+	*s = c->stream[--c->n_streams];
+	return -ECANCELED;
+}
+
+static int serve_register(struct daemon *d, struct client *c, const struct proto_msg *m)
 {
 	char room[EID_TEXT_MAX];
 	struct eid e = eid_ipn(node_self(d->node), 0);
@@ -208,7 +281,6 @@ static int serve_register(struct daemon *d, struct client *c, const struct proto
 	uint32_t registration;
 	int err = m->dest.n ? take_eid(m->dest, room, &e) : 0;
 
-	(void)memfd;
 	if (err)
 		return err;
 	if (c->n_registrations == CLIENT_REGISTRATIONS)
@@ -236,9 +308,8 @@ static int find_registration(const struct client *c, uint64_t registration)
 	return -1;
 }
 
-static int serve_credit(struct daemon *d, struct client *c, const struct proto_msg *m, int *memfd)
+static int serve_credit(struct daemon *d, struct client *c, const struct proto_msg *m)
 {
-	(void)memfd;
 	if (find_registration(c, m->registration) < 0)
 		return -E_UNKNOWN;
 	node_credit(d->node, d->now, (uint32_t)m->registration,
@@ -247,20 +318,17 @@ static int serve_credit(struct daemon *d, struct client *c, const struct proto_m
 	return 0;
 }
 
-static int serve_ack(struct daemon *d, struct client *c, const struct proto_msg *m, int *memfd)
+static int serve_ack(struct daemon *d, struct client *c, const struct proto_msg *m)
 {
-	(void)memfd;
 	if (find_registration(c, m->registration) < 0)
 		return -E_UNKNOWN;
 	return node_ack(d->node, d->now, (uint32_t)m->registration, m->id);
 }
 
-static int serve_unregister(
-	struct daemon *d, struct client *c, const struct proto_msg *m, int *memfd)
+static int serve_unregister(struct daemon *d, struct client *c, const struct proto_msg *m)
 {
 	int k = find_registration(c, m->registration);
 
-	(void)memfd;
 	if (k < 0)
 		return -E_UNKNOWN;
 	node_unregister(d->node, d->now, (uint32_t)m->registration);
@@ -269,20 +337,19 @@ static int serve_unregister(
 	return 0;
 }
 
-static int serve_status(struct daemon *d, struct client *c, const struct proto_msg *m, int *memfd)
+static int serve_status(struct daemon *d, struct client *c, const struct proto_msg *m)
 {
 	struct buf b = buf_of(malloc(STATUS_BYTES), STATUS_BYTES);
 	struct proto_msg a = {.type = PROTO_REPORT, .tag = m->tag};
 	int err, fd = -1;
 
-	(void)memfd;
 	if (!b.p)
 		return -ENOMEM;
 	err = control_status(d, m->text, &b);
 	if (!err && b.len > PROTO_INLINE_MAX) {
 		struct view v = buf_view(&b);
 
-		fd = packet_memfd(&v, 1);
+		fd = packet_memfd(v);
 		a.size = v.n;
 		err = fd < 0 ? fd : 0;
 	} else if (!err) {
@@ -291,6 +358,20 @@ static int serve_status(struct daemon *d, struct client *c, const struct proto_m
 	if (!err)
 		app_send(d, c, &a, fd);
 	free(b.p);
+	return err;
+}
+
+static int serve_read(struct daemon *d, struct client *c, const struct proto_msg *m)
+{
+	struct proto_msg a = {.type = PROTO_PIECE, .tag = m->tag};
+	uint64_t n = m->size < PROTO_INLINE_MAX ? m->size : PROTO_INLINE_MAX;
+	int err = -E_UNKNOWN;
+
+	if (find_registration(c, m->registration) >= 0)
+		err = node_read(
+			d->node, (uint32_t)m->registration, m->id, m->offset, n, &a.payload);
+	if (!err)
+		app_send(d, c, &a, -1);
 	return err;
 }
 
@@ -327,25 +408,43 @@ static void answer_send(struct daemon *d, const struct node_event *ev)
 	}
 }
 
+/* A small payload goes along; it may lie in several pieces. */
+static int gather(struct daemon *d, const struct node_event *ev, struct view *payload)
+{
+	uint64_t n = 0;
+	int err = 0;
+
+	while (!err && n < ev->size_bytes) {
+		struct view v;
+
+		err = node_read(d->node, ev->registration, ev->id, n, ev->size_bytes - n, &v);
+		if (!err && v.n == ev->size_bytes) {
+			*payload = v;
+			return 0;
+		}
+		if (!err && (v.n == 0 || v.n > ev->size_bytes - n))
+			err = -E_CORRUPT;
+		if (!err)
+			memcpy(d->input + n, v.p, v.n);
+		n += err ? 0 : v.n;
+	}
+	*payload = view_of(d->input, n);
+	return err;
+}
+
 static void deliver(struct daemon *d, const struct node_event *ev)
 {
 	struct client *c = client_of(d, ev->registration);
 	struct bundle_rules rules = bundle_rules_default();
 	char source[EID_TEXT_MAX], dest[EID_TEXT_MAX];
-	struct view payload = {0};
 	struct bundle_fault fault;
 	struct bundle b;
-	int fd = -1;
+	int err = 0;
 
 	rules.allow_no_primary_crc = rules.allow_no_age = rules.allow_definite = true;
 	rules.allow_short_dtn = true; /* it was checked when it came */
 	if (!c || bundle_read_head(&b, ev->head, &rules, &fault))
 		return;
-	if (ev->payload.len && store_payload(d->store, ev->payload, &payload)) {
-		log_line(d, LOG_ERROR, "store", "payload cannot be read id=%llu",
-			(unsigned long long)ev->id);
-		return;
-	}
 	struct proto_msg m = {.type = PROTO_DELIVERY,
 		.registration = ev->registration,
 		.id = ev->id,
@@ -354,22 +453,17 @@ static void deliver(struct daemon *d, const struct node_event *ev)
 		.created_ms = b.created_ms,
 		.seq = b.seq,
 		.lifetime_ms = b.lifetime_ms,
-		.flags = b.flags,
-		.frag_off = b.frag_off,
+		.flags = b.flags & ~(uint64_t)BUNDLE_FRAGMENT, /* it is whole */
 		.redelivered = ev->redelivered};
-	if (b.flags & BUNDLE_FRAGMENT)
-		m.total_bytes = b.total_len;
-	if (payload.n <= PROTO_INLINE_MAX) {
-		m.payload = payload;
-	} else {
-		fd = packet_memfd(&payload, 1);
-		m.size = payload.n;
-	}
-	if (payload.n > PROTO_INLINE_MAX && fd < 0)
-		c->has_gone =
-			true; /* no descriptor for it: it is handed over again to the next one */
+	if (ev->size_bytes <= PROTO_INLINE_MAX)
+		err = gather(d, ev, &m.payload);
 	else
-		app_send(d, c, &m, fd);
+		m.size = ev->size_bytes;
+	if (err)
+		log_line(d, LOG_ERROR, "store", "payload cannot be read id=%llu",
+			(unsigned long long)ev->id);
+	else
+		app_send(d, c, &m, -1);
 }
 
 static int take_eid(struct view text, char *room, struct eid *e)

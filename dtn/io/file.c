@@ -78,25 +78,38 @@ static int sync_folder(const char *path)
 
 int file_write_safe(const char *path, struct view bytes)
 {
-	char part[PATH_MAX];
-	int fd, err;
+	struct file_safe f;
+	int err = file_safe_begin(&f, path);
 
-	if (snprintf(part, sizeof part, "%s.part", path) >= (int)sizeof part)
+	return err ? err : file_safe_end(&f, file_safe_put(&f, bytes));
+}
+
+int file_safe_begin(struct file_safe *f, const char *path)
+{
+	if (snprintf(f->part, sizeof f->part, "%s.part", path) >= (int)sizeof f->part)
 		return -ENAMETOOLONG;
-	fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	if (fd < 0)
-		return -errno;
-	err = write_all(fd, bytes);
-	if (!err && fsync(fd))
+	snprintf(f->path, sizeof f->path, "%s", path);
+	f->fd = open(f->part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	return f->fd < 0 ? -errno : 0;
+}
+
+int file_safe_put(struct file_safe *f, struct view bytes)
+{
+	return write_all(f->fd, bytes);
+}
+
+int file_safe_end(struct file_safe *f, int err)
+{
+	if (!err && fsync(f->fd))
 		err = -errno;
-	close(fd);
-	if (!err && rename(part, path))
+	close(f->fd);
+	if (!err && rename(f->part, f->path))
 		err = -errno;
 	if (err) {
-		unlink(part);
+		unlink(f->part);
 		return err;
 	}
-	return sync_folder(path);
+	return sync_folder(f->path);
 }
 
 static int log_begin(struct file_log *f)

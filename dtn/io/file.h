@@ -14,6 +14,14 @@
 int file_load(const char *path, size_t max, struct view *text) MUST_USE;
 /* Writes a file so that it is there whole or not at all: temporary name, fsync, rename, fsync of the folder. */
 int file_write_safe(const char *path, struct view bytes) MUST_USE;
+/* The same in pieces. file_safe_end() makes it be there if err is 0, else leaves nothing; it returns err or its own. */
+struct file_safe {
+	int fd;
+	char path[PATH_MAX], part[PATH_MAX];
+};
+int file_safe_begin(struct file_safe *f, const char *path) MUST_USE;
+int file_safe_put(struct file_safe *f, struct view bytes) MUST_USE;
+int file_safe_end(struct file_safe *f, int err) MUST_USE;
 
 struct file_log {
 	int fd;
