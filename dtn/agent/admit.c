@@ -1,7 +1,7 @@
 /*
  * admit: what a well-formed bundle from outside may be. Refused are, each with its word and reason:
  * what nobody can deliver (the null endpoint, group endpoints, unknown schemes: RFC 9171 5.4-2,
- * reason 5), private-use node numbers at the border of a domain (RFC 9758 5.5), and abuse: too many
+ * reason 5), LocalNode in a field that would have to leave again (RFC 9758 5.4), private-use node numbers at the border of a domain (RFC 9758 5.5), and abuse: too many
  * blocks, a creation time in the future, a source that brings more than its rate or fills more than
  * its share of the store.
  *
@@ -27,6 +27,8 @@ enum why admit(struct agent *a, mono now, const struct arrival *in)
 		return eid_is_null(&b->dest) ? WHY_NULL_DESTINATION : WHY_UNKNOWN_SCHEME;
 	if (b->dest.group)
 		return WHY_GROUP_DESTINATION;
+	if (is_local_node(&b->report_to) || (b->has_cteb && is_local_node(&b->cteb.custodian)))
+		return WHY_LOCAL_NODE; /* RFC 9758 5.4/4: it could not leave again */
 	if (is_border(a, in->from) && names_private(&b->source, &b->dest, &b->report_to))
 		return WHY_DOMAIN_BORDER;
 	return WHY_NONE;
@@ -47,6 +49,12 @@ enum reason admit_reason(enum why why)
 	default:
 		return REASON_NONE;
 	}
+}
+
+/* RFC 9758 3.4.2 */
+bool is_local_node(const struct eid *e)
+{
+	return e->scheme == EID_SCHEME_IPN && e->node == NODE_LOCAL;
 }
 
 /* RFC 9758 5.5: a number that means one node here and another elsewhere, in a field that is acted

@@ -129,6 +129,10 @@ int agent_send_open(struct agent *a, mono now, const struct agent_send *s, uint6
 int agent_send_part(struct agent *a, mono now, uint64_t request, struct view *part) MUST_USE;
 /* The rest will not come: what is stored of it is deleted. */
 void agent_send_cancel(struct agent *a, mono now, uint64_t request);
+/* Gives up a transmission of this node, all its fragments that are still here: deleted, reason 3.
+ * -E_REFUSED: not of this node; -E_UNKNOWN: nothing of it is here any more. */
+int agent_cancel(struct agent *a, mono now, const struct eid *source, dtntime created_ms,
+	uint64_t seq) MUST_USE;
 int agent_register(
 	struct agent *a, mono now, struct eid *endpoint, uint32_t *registration) MUST_USE;
 void agent_credit(struct agent *a, mono now, uint32_t registration, uint64_t credit);

@@ -1,11 +1,42 @@
 /*
  * delete: the end of a bundle here: deletion with a reason (RFC 9171 5.10) and release, when others
- * have it. What is gone stays known until it would have expired (known.c): as a row in the same
+ * have it; and requests to give up (5.12). What is gone stays known until it would have expired (known.c): as a row in the same
  * batch as the deletion if the bundle was durable, else in memory.
  */
 #include "dtn/agent/state.h"
 
 static void bury(struct agent *a, mono now, struct bundle_entry *e);
+static bool is_of(const struct agent *a, const struct bundle_entry *e, const struct eid *source,
+	dtntime created_ms, uint64_t seq);
+
+/* RFC 9171 5.12/1, 5.12/2. Whoever has it by now keeps it: only what is here can be given up. */
+int agent_cancel(
+	struct agent *a, mono now, const struct eid *source, dtntime created_ms, uint64_t seq)
+{
+	uint64_t id = 0, n = 0;
+	struct view v;
+
+	if (source->node != a->self.node)
+		return -E_REFUSED;
+	while (store_next(a->store, STORE_BUNDLE, &id, &v)) {
+		struct bundle_entry *e = entry_by_id(a, id);
+
+		if (!e || e->state == ENTRY_ACKED || !is_of(a, e, source, created_ms, seq))
+			continue;
+		delete_entry(a, now, e, REASON_CANCELLED);
+		n++;
+	}
+	return n > 0 ? 0 : -E_UNKNOWN;
+}
+
+static bool is_of(const struct agent *a, const struct bundle_entry *e, const struct eid *source,
+	dtntime created_ms, uint64_t seq)
+{
+	struct bundle b;
+
+	return entry_record(a, e).source_node == source->node && entry_bundle(a, e, &b) &&
+	       eid_equal(&b.source, source) && b.created_ms == created_ms && b.seq == seq;
+}
 
 /* RFC 9171 5.10 */
 void delete_entry(struct agent *a, mono now, struct bundle_entry *e, enum reason reason)

@@ -29,10 +29,12 @@ void report_bundle(struct agent *a, mono now, uint64_t id, const struct bundle *
 		.frag_off = b->frag_off,
 		.frag_len = b->payload.n};
 	struct party *party;
-	bool asked = (b->flags & wanted(status)) != 0 || reason == REASON_BLOCK_UNSUPPORTED;
+	bool asked = (b->flags & wanted(status)) != 0 ||
+		     (status == STATUS_RECEIVED && reason == REASON_BLOCK_UNSUPPORTED);
 
 	if (!a->cfg.reports || !asked || b->flags & BUNDLE_ADMIN || eid_is_null(&b->source) ||
-		eid_is_null(&b->report_to) || b->report_to.node == NODE_NONE)
+		b->report_to.node == NODE_NONE || b->report_to.group ||
+		is_local_node(&b->report_to))
 		return;
 	party = &a->party[party_find(a, now, b->report_to.node)];
 	if (!party_rate(&party->reported, now, a->cfg.reports_per_node_s) ||

@@ -41,6 +41,8 @@ int send_allow(const struct agent *a, const struct agent_send *s, struct own_bun
 	name_local(a, &o->s.report_to);
 	if (!anonymous && o->s.source.node != a->self.node)
 		return -E_REFUSED; /* RFC 9171 5.2-1/2 */
+	if (is_local_node(&o->s.dest) || is_local_node(&o->s.report_to))
+		return -E_REFUSED; /* a dtn node has no ipn number */
 	if (s->dest.node == NODE_NONE || s->dest.group || s->priority >= PRIORITIES ||
 		s->n_payload > 15)
 		return -E_REFUSED;
@@ -57,8 +59,7 @@ int send_allow(const struct agent *a, const struct agent_send *s, struct own_bun
  * that is (RFC 9758 5.4/1, 5.4/2, 5.4/4). */
 static void name_local(const struct agent *a, struct eid *e)
 {
-	if (e->scheme == EID_SCHEME_IPN && e->node == NODE_LOCAL &&
-		a->self.scheme == EID_SCHEME_IPN)
+	if (is_local_node(e) && a->self.scheme == EID_SCHEME_IPN)
 		*e = eid_ipn(a->self.node, e->service);
 }
 

@@ -301,6 +301,7 @@ void expire_tick(struct agent *a, mono now);
 enum why admit(struct agent *a, mono now, const struct arrival *in);
 enum reason admit_reason(enum why why);
 bool is_private(const struct eid *e);
+bool is_local_node(const struct eid *e);
 bool names_private(const struct eid *source, const struct eid *dest, const struct eid *report_to);
 
 /* -- send.c */
