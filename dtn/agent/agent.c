@@ -90,6 +90,7 @@ void agent_free(struct agent *a)
 	pool_fini(&a->knowns);
 	outgoing_fini(a);
 	free(a->party);
+	free(a->scratch);
 	free(a->neighbour);
 	free(a->registration);
 	free(a->items);
@@ -360,6 +361,10 @@ static int agent_tables(struct agent *a)
 	err = err ? err : hash_reserve(&a->pairs, k);
 	err = err ? err : heap_reserve(&a->timers, n);
 	err = err ? err : party_init(a);
+	if (err == 0 && a->cfg.allow_definite)
+		a->scratch = malloc(SCRATCH);
+	if (a->cfg.allow_definite && !a->scratch)
+		err = -ENOMEM;
 	for (size_t i = 0; i < KNOWN_KINDS; i++) {
 		heap_init(&a->known_timers[i]);
 		err = err ? err : heap_reserve(&a->known_timers[i], k);

@@ -9,9 +9,14 @@
  * after their commit; others may leave from the stage. Start reading at agent_receive().
  */
 #include "dtn/agent/break.h"
+#include "bundle/cbor.h"
 #include "bundle/rule.h"
 #include "dtn/agent/state.h"
 
+#define CBOR_ARRAY_OPEN 0x9f
+
+static bool conformed(
+	struct agent *a, struct bundle *b, struct view bytes, struct bundle_fault *fault);
 static void unintelligible(
 	struct agent *a, mono now, const struct bundle *b, const struct bundle_fault *fault);
 static bool blocks_allow(struct agent *a, mono now, struct arrival *in);
@@ -34,7 +39,7 @@ void agent_receive(struct agent *a, mono now, unsigned link, node_id from, struc
 	struct bundle b;
 	struct arrival in = {.b = &b, .link = link, .from = from, .size = bytes.n};
 
-	if (bundle_read(&b, bytes, &a->rules_in, &fault) != 0) {
+	if (bundle_read(&b, bytes, &a->rules_in, &fault) != 0 || !conformed(a, &b, bytes, &fault)) {
 		trace_point(a->trace, now, bundle_rejected, link, fault.rule, bytes.n, fault.at);
 		unintelligible(a, now, &b, &fault);
 		return;
@@ -63,6 +68,24 @@ void agent_receive(struct agent *a, mono now, unsigned link, node_id from, struc
 		echo_arrived(a, now, &in);
 	else
 		take(a, now, &in);
+}
+
+/* RFC 9171 4.1/10: a definite outer array is made indefinite before anything else is done. */
+static bool conformed(
+	struct agent *a, struct bundle *b, struct view bytes, struct bundle_fault *fault)
+{
+	struct buf w = buf_of(a->scratch, a->scratch ? SCRATCH : 0);
+	size_t skip = (size_t)(b->primary.p - bytes.p);
+
+	if (b->primary.p[-1] == CBOR_ARRAY_OPEN)
+		return true;
+	cbor_put_array_open(&w);
+	buf_put(&w, view_sub(bytes, skip, bytes.n - skip));
+	cbor_put_break(&w);
+	if (buf_finish(&w) == 0)
+		return bundle_read(b, buf_view(&w), &a->rules_in, fault) == 0;
+	*fault = (struct bundle_fault){.rule = RULE_OUTER_DEFINITE, .err = -E_RULE};
+	return false;
 }
 
 /* RFC 9171 5.6-3/2, 5.6-3/3, 5.6-3/3b: deleted for reason 8, and nothing more is done with it. It

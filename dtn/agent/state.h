@@ -30,6 +30,7 @@
 #define PENDING_MAX 32u     /* custodians with a signal in the making */
 #define HEAD_MADE_MAX 8192u /* head of a bundle made here */
 #define RETRY_US US_PER_S   /* after something of our own could not be done */
+#define SCRATCH 131072u     /* bundle whose outer array is made indefinite */
 #define NO_NEIGHBOUR UINT16_MAX
 #define NO_REGISTRATION UINT16_MAX
 /* Ids of bundles that were never stored (rejected on arrival, signals to us, echoes): told apart
@@ -235,6 +236,7 @@ struct agent {
 	struct bucket echo_rate, report_rate;
 	uint64_t last_request, last_passing, boot;
 	uint64_t custody_break; /* break.h 3 only */
+	uint8_t *scratch;       /* SCRATCH bytes where rules.allow_definite, else NULL */
 	bool is_draining, has_border;
 };
 

@@ -1,0 +1,398 @@
+/* Limits of abuse (admit.c, party.c, echo.c, report.c) and the leniencies of rules.allow_*: what each
+ * admits, and nothing else; that one source's flood costs the others nothing. */
+#include "tests/unit/agent/kit.h"
+
+#include "bundle/base/bytes.h"
+#include "bundle/rule.h"
+
+#include <criterion/criterion.h>
+
+#define ROWS(t) (sizeof(t) / sizeof *(t))
+
+static const node_id n13[] = {1, 3};
+
+static void prepare(struct side *s)
+{
+	side_init(s, 2, n13, 2, NODE_NONE);
+	trace_fini(&s->trace);
+	cr_assert_eq(trace_init(&s->trace, 4096), 0);
+}
+
+static struct bundle_spec spec_of(uint64_t seq)
+{
+	return (struct bundle_spec){.crc_type = CRC_32C,
+		.block_crc_type = CRC_16,
+		.dest = eid_ipn(3, 5),
+		.source = eid_ipn(1, 9),
+		.report_to = eid_null(),
+		.created_ms = KIT_DTN,
+		.seq = seq,
+		.lifetime_ms = HOUR_MS,
+		.custody = custody_codes_ccsds()};
+}
+
+static void arrive(struct side *s, const struct bundle_spec *spec)
+{
+	struct flight f;
+	struct buf out = buf_of(f.bytes, sizeof f.bytes);
+
+	cr_assert_eq(bundle_build(&out, spec, view_text("payload")), 0);
+	f.n = out.len;
+	side_in(s, 1, &f);
+}
+
+/* The word of the last refusal since the last call; WHY_NONE: there was none. */
+static enum why refused(struct side *s)
+{
+	enum why why = WHY_NONE;
+	struct trace_rec r;
+
+	while (trace_next(&s->trace, &r))
+		if (r.ev == EV_bundle_refused)
+			why = (enum why)r.a[1];
+	return why;
+}
+
+/* Asks for custody as pair (1, n) of node 1, so that refusals can be told. */
+static void ask_custody(struct bundle_spec *spec, uint64_t n)
+{
+	spec->has_cteb = true;
+	spec->flags |= BUNDLE_NO_FRAGMENT;
+	spec->cteb = (struct cteb){.seq_no = n, .seq_id = 1, .custodian = eid_ipn(1, 0)};
+}
+
+/* Each limit by its word, at its edge; what the previous custodian is told. RFC 9171 5.4-2, 5.4.2-2/2b */
+Test(limits, each_has_its_word)
+{
+	static const uint8_t ssp[] = {0x61, 'x'};
+	static const enum why t[] = {WHY_NULL_DESTINATION, WHY_UNKNOWN_SCHEME,
+		WHY_GROUP_DESTINATION, WHY_NONE, WHY_FROM_FUTURE, WHY_NONE, WHY_TOO_MANY_BLOCKS};
+	struct block_spec block[8];
+
+	for (size_t i = 0; i < ROWS(t); i++) {
+		struct bundle_spec spec = spec_of(i);
+		bool accepted = false;
+		struct trace_rec r;
+		struct side s;
+
+		prepare(&s);
+		s.cfg.max_blocks = 6; /* four others, custody, payload */
+		s.cfg.reports = true;
+		side_start(&s, n13, 2);
+		for (unsigned k = 0; k < 8; k++)
+			block[k] = (struct block_spec){.type = 200};
+		spec.block = block;
+		ask_custody(&spec, i);
+		if (i == 0)
+			spec.dest = eid_null();
+		else if (i == 1)
+			spec.dest = (struct eid){.scheme = 99, .ssp = view_of(ssp, 2)};
+		else if (i == 2)
+			cr_assert_eq(eid_parse("dtn://n/~all", &spec.dest), 0);
+		else if (i <= 4)
+			spec.created_ms = KIT_DTN + HOUR_MS + (i == 4);
+		else
+			spec.n_blocks = i == 5 ? 4 : 5;
+		arrive(&s, &spec);
+		cr_expect_eq(refused(&s), t[i], "row %zu", i);
+		cr_expect_eq(stats(&s).n_bundles, t[i] == WHY_NONE);
+		side_commit(&s, 0);
+		while (trace_next(&s.trace, &r))
+			if (r.ev == EV_custody_signalled)
+				accepted = r.a[2] == 1;
+		cr_expect_eq(count(&s, EV_custody_signalled), 1, "row %zu", i);
+		cr_expect(t[i] != WHY_NONE || accepted, "row %zu", i);
+		side_fini(&s);
+	}
+}
+
+/* Without an accurate clock nobody comes from the future. */
+Test(limits, future_needs_a_clock)
+{
+	struct bundle_spec spec = spec_of(1);
+	struct side s;
+
+	prepare(&s);
+	s.no_clock = true;
+	side_start(&s, n13, 2);
+	spec.created_ms = KIT_DTN + 1000 * HOUR_MS;
+	spec.has_age = true;
+	arrive(&s, &spec);
+	cr_expect_eq(refused(&s), WHY_NONE);
+	side_fini(&s);
+}
+
+/* RFC 9171 5.4.2-2/2b: an unreachable destination is reported deleted for reason 5 */
+Test(limits, unreachable_is_reported)
+{
+	struct bundle_spec spec = spec_of(1);
+	struct flight f;
+	struct side s;
+
+	prepare(&s);
+	s.cfg.reports = true;
+	side_start(&s, n13, 2);
+	spec.dest = eid_null();
+	spec.report_to = eid_ipn(3, 6);
+	spec.flags = BUNDLE_REPORT_DELETION;
+	arrive(&s, &spec);
+	side_commit(&s, 0);
+	cr_assert(side_out(&s, 3, &f));
+	cr_expect_eq(count(&s, EV_report_tx), 1);
+	side_fini(&s);
+}
+
+/* A source beyond its rate is refused and counted; the others lose nothing, and it goes on later. */
+Test(limits, rate_of_a_source)
+{
+	uint64_t taken[2] = {0};
+	uint64_t seq = 0;
+	struct side s;
+
+	prepare(&s);
+	s.cfg.source_per_s = 10;
+	side_start(&s, n13, 2);
+	for (unsigned ms = 0; ms < 2000; ms += 10) { /* 500/s from node 7, 10/s from node 8 */
+		s.now = ms * US_PER_MS;
+		for (unsigned k = 0; k < 5 + (ms % 100 == 0); k++) {
+			struct bundle_spec spec = spec_of(++seq);
+			unsigned other = k == 5;
+			struct flight f;
+
+			spec.source = eid_ipn(7 + other, 9);
+			arrive(&s, &spec);
+			if (side_out(&s, 3, &f))
+				taken[other]++;
+			else
+				cr_expect_eq(refused(&s), WHY_SOURCE_RATE);
+		}
+	}
+	cr_expect_eq(taken[1], 20, "node 8 lost nothing");
+	cr_expect(taken[0] >= 28 && taken[0] <= 31, "%lu", (unsigned long)taken[0]);
+	cr_expect_eq(count(&s, EV_bundle_refused), 1000 - taken[0]);
+	side_fini(&s);
+}
+
+/* A source can't fill the store: half of it, in bundles or in bytes, and others find room; its own
+ * room comes back with what leaves. Told to the previous custodian. */
+Test(limits, share_of_a_source)
+{
+	for (unsigned bytes = 0; bytes < 2; bytes++) {
+		uint64_t n = 0, seq = 0;
+		struct side s;
+
+		prepare(&s);
+		s.cfg.source_percent = 50;
+		s.cfg.signal_count = 1;
+		if (bytes)
+			s.limits.max_bytes = 2048, s.limits.reserved_bytes = 0;
+		side_start(&s, n13, 2);
+		agent_contact(s.agent, 0, 1, false, 0);
+		while (refused(&s) == WHY_NONE && seq < 100) {
+			struct bundle_spec spec = spec_of(++seq);
+
+			spec.dest = eid_ipn(9, 1); /* no way: it stays */
+			arrive(&s, &spec);
+		}
+		n = stats(&s).n_bundles;
+		cr_expect(bytes ? n > 5 && n < 32 : n == 32, "%lu", (unsigned long)n);
+		struct bundle_spec spec = spec_of(++seq);
+		ask_custody(&spec, 5);
+		arrive(&s, &spec);
+		cr_expect_eq(refused(&s), WHY_SOURCE_QUOTA);
+		cr_expect_eq(count(&s, EV_custody_signal_tx), 1, "CCS{-1}");
+		/* another one, after a restart, too */
+		side_commit(&s, 0);
+		side_crash(&s, false, n13, 2);
+		spec = spec_of(++seq);
+		arrive(&s, &spec);
+		cr_expect_eq(refused(&s), WHY_SOURCE_QUOTA);
+		spec.source = eid_ipn(7, 1);
+		arrive(&s, &spec);
+		cr_expect_eq(refused(&s), WHY_NONE);
+		side_at(&s, (mono)(HOUR_MS + 1) * US_PER_MS);
+		spec = spec_of(++seq);
+		spec.created_ms += HOUR_MS;
+		arrive(&s, &spec);
+		cr_expect_eq(refused(&s), WHY_NONE, "room again");
+		side_fini(&s);
+	}
+}
+
+/* More sources than rows: what stores keeps its row, the others share one and its limits; nothing grows
+ * and nobody is forgotten who fills the store. */
+Test(limits, more_sources_than_rows)
+{
+	uint64_t seq = 0, n = 0;
+	struct side s;
+
+	prepare(&s);
+	s.cfg.max_parties = 4;
+	s.cfg.source_percent = 10; /* 6 bundles */
+	side_start(&s, n13, 2);
+	for (unsigned source = 10; source < 200; source++)
+		for (unsigned k = 0; k < 10; k++) {
+			struct bundle_spec spec = spec_of(++seq);
+
+			spec.source = eid_ipn(source, 1);
+			spec.dest = eid_ipn(9, 1);
+			arrive(&s, &spec);
+		}
+	n = stats(&s).n_bundles;
+	cr_expect_eq(n, 5 * 6, "four rows and the shared one: %lu", (unsigned long)n);
+	side_at(&s, (mono)(HOUR_MS + 1) * US_PER_MS);
+	cr_expect_eq(stats(&s).n_bundles, 0);
+	side_fini(&s);
+}
+
+/* Reports to one node are limited by themselves; a report never asks for one, and none is made about one. */
+Test(limits, reports_to_one_node)
+{
+	uint64_t seq = 0;
+	struct side s;
+
+	prepare(&s);
+	s.cfg.reports = true;
+	s.cfg.reports_per_s = 100;
+	s.cfg.reports_per_node_s = 3;
+	side_start(&s, n13, 2);
+	for (unsigned k = 0; k < 40; k++) {
+		struct bundle_spec spec = spec_of(++seq);
+
+		spec.report_to = eid_ipn(k < 30 ? 77 : 78, 1); /* a third node */
+		spec.flags = BUNDLE_REPORT_RECEPTION | BUNDLE_REPORT_FORWARDING;
+		arrive(&s, &spec);
+	}
+	cr_expect_eq(count(&s, EV_report_tx), 6, "three to each");
+	s.now = SEC;
+	struct bundle_spec spec = spec_of(++seq);
+	spec.report_to = eid_ipn(77, 1);
+	spec.flags = BUNDLE_REPORT_RECEPTION;
+	arrive(&s, &spec);
+	cr_expect_eq(count(&s, EV_report_tx), 7);
+	side_fini(&s);
+}
+
+/* Echoes: to one node, of one size. Never to itself or an echo service: test_agent.c. */
+Test(limits, echoes_to_one_node)
+{
+	uint64_t seq = 0;
+	struct side s;
+
+	prepare(&s);
+	s.cfg.echo_per_s = 100;
+	s.cfg.echo_per_node_s = 4;
+	s.cfg.echo_max_bytes = 7;
+	side_start(&s, n13, 2);
+	for (unsigned k = 0; k < 30; k++) {
+		struct bundle_spec spec = spec_of(++seq);
+
+		spec.dest = eid_ipn(2, 7);
+		spec.source = eid_ipn(k < 20 ? 1 : 3, 9);
+		arrive(&s, &spec);
+	}
+	cr_expect_eq(count(&s, EV_echo_answered), 8);
+	s.now = SEC;
+	s.cfg.echo_max_bytes = 6;
+	side_crash(&s, true, n13, 2);
+	struct bundle_spec spec = spec_of(++seq);
+	spec.dest = eid_ipn(2, 7);
+	arrive(&s, &spec);
+	cr_expect_eq(count(&s, EV_echo_answered), 8, "too large");
+	side_fini(&s);
+}
+
+static void crc16_put(uint8_t *block, size_t n)
+{
+	uint16_t crc = crc16_x25(0, view_of(block, n));
+
+	be16_put(block + n - 2, crc);
+}
+
+/* G1 for node 3 with one thing odd. */
+static void odd_make(unsigned which, struct flight *f)
+{
+	static const uint8_t tail[] = {0x85, 0x01, 0x01, 0x00, 0x00, 0x41, 'x', 0xff};
+	uint8_t *p = f->bytes, *block;
+
+	*p++ = which == 2 ? 0x82 : 0x9f;
+	block = p;
+	*p++ = which == 0 ? 0x88 : 0x89;
+	*p++ = 7;
+	*p++ = 0;
+	*p++ = which == 0 ? 0 : 1;
+	memcpy(p, "\x82\x02\x82\x03\x05", 5);
+	p += 5;
+	if (which == 3) {
+		memcpy(p, "\x82\x01\x64n1/a", 7);
+		p += 7;
+	} else {
+		memcpy(p, "\x82\x02\x82\x01\x09", 5);
+		p += 5;
+	}
+	memcpy(p, "\x82\x01\x00\x82", 4);
+	p += 4;
+	if (which == 1) {
+		*p++ = 0;
+	} else {
+		*p++ = 0x1b;
+		be64_put(p, KIT_DTN);
+		p += 8;
+	}
+	memcpy(p, "\x07\x1a\x00\x36\xee\x80", 6);
+	p += 6;
+	if (which != 0) {
+		memcpy(p, "\x42\0\0", 3);
+		p += 3;
+		crc16_put(block, (size_t)(p - block));
+	}
+	memcpy(p, tail, sizeof tail - (which == 2));
+	p += sizeof tail - (which == 2);
+	f->n = (size_t)(p - f->bytes);
+}
+
+/* Each switch of rules.allow_* admits exactly its leniency; the bundle then leaves as one that can be read.
+ * RFC 9171 4.3.1/6b, 4.4.2/2, 4.1/10, 4.2.5.1.1/d1 */
+Test(limits, each_leniency_by_its_switch)
+{
+	static const unsigned rule[] = {
+		RULE_PRIMARY_CRC_MISSING, RULE_AGE_MISSING, RULE_OUTER_DEFINITE, RULE_EID_FORM};
+
+	for (unsigned on = 0; on <= 4; on++) { /* 4: none */
+		struct trace_rec r;
+		struct flight f, out;
+		struct side s;
+
+		prepare(&s);
+		s.cfg.allow_no_primary_crc = on == 0;
+		s.cfg.allow_no_age = on == 1;
+		s.cfg.allow_definite = on == 2;
+		s.cfg.allow_short_dtn = on == 3;
+		side_start(&s, n13, 2);
+		for (unsigned which = 0; which < 4; which++) {
+			unsigned told = RULE_NONE;
+
+			odd_make(which, &f);
+			side_in(&s, 1, &f);
+			while (trace_next(&s.trace, &r))
+				if (r.ev == EV_bundle_rejected)
+					told = (unsigned)r.a[1];
+			cr_expect_eq(told, which == on ? RULE_NONE : rule[which], "%u with %u: %s",
+				which, on, rule_name(told));
+			cr_expect_eq(side_out(&s, 3, &out), which == on, "%u with %u", which, on);
+			if (which == on) {
+				struct bundle_rules rules = bundle_rules_default();
+				struct bundle_fault fault;
+				struct bundle b;
+
+				rules.allow_no_primary_crc = on == 0;
+				rules.allow_no_age = on == 1;
+				rules.allow_short_dtn = on == 3;
+				cr_expect_eq(
+					bundle_read(&b, view_of(out.bytes, out.n), &rules, &fault),
+					0, "%u: %s", on, rule_name(fault.rule));
+			}
+		}
+		side_fini(&s);
+	}
+}
