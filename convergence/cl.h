@@ -3,6 +3,7 @@
  * link cues (a layer never reads the plan), asks whether a bundle may be offered, offers it, and
  * sends the packets it gives. A new layer is one file, one row in cl_find(), a fuzz target, a
  * scenario and a line in the man page.
+ * RFC 9171 7.2/d1
  */
 #ifndef OWLT_CONVERGENCE_CL_H
 #define OWLT_CONVERGENCE_CL_H

@@ -104,6 +104,7 @@ static void udpcl_cue(struct cl *c, mono now, const struct link_cue *cue)
 		fail_waiting(u);
 }
 
+/* RFC 9171 7.2/1 */
 static bool udpcl_ready(struct cl *c, mono now, uint64_t *max_bytes)
 {
 	struct udpcl *u = self(c);

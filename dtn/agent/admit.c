@@ -1,9 +1,9 @@
 /*
  * admit: what a well-formed bundle from outside may be. Refused are, each with its word and reason:
  * what nobody can deliver (the null endpoint, group endpoints, unknown schemes: RFC 9171 5.4-2,
- * reason 5), LocalNode in a field that would have to leave again (RFC 9758 5.4), private-use node numbers at the border of a domain (RFC 9758 5.5), and abuse: too many
- * blocks, a creation time in the future, a source that brings more than its rate or fills more than
- * its share of the store.
+ * reason 5), LocalNode in a field that would have to leave again (RFC 9758 5.4), private-use node
+ * numbers at the border of a domain (RFC 9758 5.5), and abuse: too many blocks, a creation time in
+ * the future, a source that brings more than its rate or fills more than its share of the store.
  *
  * The previous custodian is told CCS{-1} and may try another way; not of a source beyond its rate,
  * where each answer would feed the flood: there its timer repeats. Nothing here allocates.
@@ -11,6 +11,7 @@
  */
 #include "dtn/agent/state.h"
 
+/* RFC 9171 4.2.5.1.1/d2, 5.4-2, 5.4.1-1, 5.4.1-2 */
 enum why admit(struct agent *a, mono now, const struct arrival *in)
 {
 	const struct bundle *b = in->b;
@@ -34,6 +35,7 @@ enum why admit(struct agent *a, mono now, const struct arrival *in)
 	return WHY_NONE;
 }
 
+/* RFC 9171 5.4.2-2/2b */
 enum reason admit_reason(enum why why)
 {
 	switch (why) {
@@ -64,7 +66,7 @@ bool names_private(const struct eid *source, const struct eid *dest, const struc
 	return is_private(source) || is_private(dest) || is_private(report_to);
 }
 
-/* Node numbers 1 to 0x3fff of the default allocator, RFC 9758 9.2. */
+/* Node numbers 1 to 0x3fff of the default allocator, RFC 9758 9.2/d1 */
 bool is_private(const struct eid *e)
 {
 	return e->scheme == EID_SCHEME_IPN && e->node >= 1 && e->node <= 0x3fff;

@@ -163,7 +163,8 @@ static void keep_pair(struct agent *a, mono now, struct promise *p)
 		dispatch(a, now, e);
 }
 
-/* RFC 9171 5.3, once all that was staged of it is durable: another promise may still be open. */
+/* RFC 9171 5.3, once all that was staged of it is durable: another promise may still be open.
+ * RFC 9171 5.3/d1, 5.3-1, 5.3-1b, 5.3-1c, 5.3-2, 5.4.2-2, 5.6-5 */
 static void dispatch(struct agent *a, mono now, struct bundle_entry *e)
 {
 	if (e->state != ENTRY_STAGED || !entry_is_durable(a, e))

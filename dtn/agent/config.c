@@ -99,6 +99,7 @@ const struct schema_row agent_rows[] = {
 		.max = 1024,
 		.def = "32",
 		.help = "Payloads above 64 KiB that are on their way in at a time."},
+	/* RFC 9171 5.1/1 */
 	{.path = "agent.reports",
 		.type = SCHEMA_BOOL,
 		.offset = AT(reports),

@@ -1,7 +1,7 @@
 /*
- * delete: the end of a bundle here: deletion with a reason (RFC 9171 5.10) and release, when others
- * have it; and requests to give up (5.12). What is gone stays known until it would have expired (known.c): as a row in the same
- * batch as the deletion if the bundle was durable, else in memory.
+ * delete: the end of a bundle here: deletion with a reason (RFC 9171 5.10), release when others
+ * have it, and requests to give up (5.12). What is gone stays known until it would have expired
+ * (known.c): as a row in the same batch as the deletion if the bundle was durable, else in memory.
  */
 #include "dtn/agent/state.h"
 
@@ -38,7 +38,7 @@ static bool is_of(const struct agent *a, const struct bundle_entry *e, const str
 	       eid_equal(&b.source, source) && b.created_ms == created_ms && b.seq == seq;
 }
 
-/* RFC 9171 5.10 */
+/* RFC 9171 5.10-1, 5.10-2 */
 void delete_entry(struct agent *a, mono now, struct bundle_entry *e, enum reason reason)
 {
 	report_entry(a, now, e, STATUS_DELETED, reason);
@@ -60,6 +60,7 @@ void drop_passing(
 	trace_point(a->trace, now, bundle_deleted, id, reason);
 }
 
+/* RFC 9171 5.11/1 */
 static void bury(struct agent *a, mono now, struct bundle_entry *e)
 {
 	struct record r = entry_record(a, e);

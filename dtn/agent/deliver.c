@@ -23,6 +23,7 @@ static void hand_over(struct agent *a, mono now, struct registration *r, struct 
 static void unclaim(struct agent *a, struct bundle_entry *e);
 static void leave(struct agent *a, struct bundle_entry *e);
 
+/* RFC 9171 4.2.5.2/d2; RFC 9758 5.1/3 */
 int agent_register(struct agent *a, mono now, struct eid *endpoint, uint32_t *registration)
 {
 	struct registration *r = NULL;
@@ -192,7 +193,7 @@ void deliver_staged(struct agent *a, struct bundle_entry *e, unsigned registrati
 	list_push_back(&r->handed, &e->link);
 }
 
-/* A bundle for this node may move. */
+/* A bundle for this node may move. RFC 9171 5.7-2, 5.7-2/3, 5.7-2/4 */
 void deliver_arrived(struct agent *a, mono now, struct bundle_entry *e)
 {
 	struct registration *r = NULL;
@@ -291,7 +292,7 @@ static void hand_over(struct agent *a, mono now, struct registration *r, struct 
 	trace_point(a->trace, now, bundle_handed, entry_id(e), r->id, again);
 }
 
-/* Claims what waits, as far as the credit goes. */
+/* Claims what waits, as far as the credit goes. RFC 9171 5.7-2/2 */
 static void fill(struct agent *a, mono now, struct registration *r)
 {
 	while (r->n_claimed < r->credit && !list_empty(&r->waiting) && promise_room(a))
@@ -365,7 +366,7 @@ static struct registration *endpoint_find(struct agent *a, const struct eid *e)
 }
 
 /* A free service: numbers go on after a restart, so a new application does not get an old one's
- * bundles. */
+ * bundles. RFC 9758 9.3/d1 */
 static int endpoint_choose(struct agent *a, struct eid *e)
 {
 	uint64_t n, seq;

@@ -20,6 +20,7 @@ void agent_tick(struct agent *a, mono now)
 	signal_tick(a, now);
 }
 
+/* RFC 9171 4.3.1/7, 5.5/2, 5.5/3, 5.5/3b */
 void expire_tick(struct agent *a, mono now)
 {
 	struct heap_node *h;

@@ -34,6 +34,7 @@ int agent_neighbour(struct agent *a, node_id node)
 	return (int)k;
 }
 
+/* RFC 9758 3.4.3/1 */
 void agent_border(struct agent *a, unsigned neighbour, bool is_border)
 {
 	a->neighbour[neighbour].is_border = is_border;
@@ -75,6 +76,7 @@ void agent_contact(struct agent *a, mono now, unsigned neighbour, bool open, mon
 	}
 }
 
+/* RFC 9171 5.4.1-2/d1 */
 void agent_changed(struct agent *a, mono now)
 {
 	struct link_node tried;
@@ -111,7 +113,8 @@ unsigned neighbour_find(const struct agent *a, node_id node)
 	return NO_NEIGHBOUR;
 }
 
-/* RFC 9171 5.4-2: finds the next node (not `not_to`, if there is another) and queues, or waits. */
+/* RFC 9171 5.4-2: finds the next node (not `not_to`, if there is another) and queues, or waits.
+ * RFC 9171 5.4-1, 5.4-1b, 5.4-2/2, 5.4-2/d1, 5.4-2/d2 */
 void forward_entry(struct agent *a, mono now, struct bundle_entry *e, node_id not_to)
 {
 	struct route_choice way;
@@ -158,6 +161,7 @@ bool agent_next(struct agent *a, mono now, struct agent_offer *o)
 	return false;
 }
 
+/* RFC 9171 5.4-5/d1, 5.4-5/2, 5.4-5/3, 5.4-5/5 */
 void agent_sent(struct agent *a, mono now, const struct agent_sent *s)
 {
 	struct bundle_entry *e = entry_by_id(a, s->id);
@@ -173,6 +177,7 @@ void agent_sent(struct agent *a, mono now, const struct agent_sent *s)
 		release_entry(a, now, e, WHY_FORWARDED);
 }
 
+/* RFC 9171 5.4-5, 5.4.1-2, 5.4.2-2/2b */
 void agent_send_failed(struct agent *a, mono now, uint64_t id)
 {
 	struct bundle_entry *e = entry_by_id(a, id);
@@ -196,8 +201,7 @@ void forward_requeue(struct agent *a, struct bundle_entry *e)
 	enqueue(a, e, e->neighbour);
 }
 
-/* The best way by a neighbour of ours: not back to where it came from, unless that is the only one.
- * */
+/* The best way by a neighbour of ours: not back to where it came from, unless that is the only one. RFC 9171 5.4-2/3, 5.4.2-1/2, 5.4.2-1/2b */
 static int choose(struct agent *a, mono now, const struct bundle_entry *e, node_id not_to,
 	struct route_choice *out)
 {
@@ -265,6 +269,7 @@ static void enqueue(struct agent *a, struct bundle_entry *e, unsigned neighbour)
 	n->n_queued++;
 }
 
+/* RFC 9171 5.4-3, 5.4-3/d1, 5.4.1-1 */
 static void wait_for(struct agent *a, mono now, struct bundle_entry *e, enum why why)
 {
 	bool is_new = e->state != ENTRY_WAITING;
@@ -304,7 +309,7 @@ static bool may_name_us(const struct agent *a, const struct bundle_entry *e)
 	       !(a->neighbour[e->neighbour].is_border && is_private(&a->self));
 }
 
-/* RFC 9171 5.4-4 */
+/* RFC 9171 5.4-4, 5.4-4/2, 5.4-4/3, 5.4-4/4, 4.4.1/3, 4.4.2/d2, 4.4.3/2c */
 static int compose(struct agent *a, mono now, struct bundle_entry *e, struct agent_offer *o)
 {
 	struct record r = entry_record(a, e);

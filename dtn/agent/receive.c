@@ -98,7 +98,8 @@ static void unintelligible(
 }
 
 /* When the bundle's lifetime ends here: by the clock if source and we have one, by its age, and
- * never later than our own limit. Strictly after: age == lifetime is alive (RFC 9171 4.4.2). */
+ * never later than our own limit. Strictly after: age == lifetime is alive (RFC 9171 4.4.2).
+ * RFC 9171 4.3.1/8, 4.3.1/8b, 4.3.1/8c, 4.3.1/d1, 4.3.1/d2, 5.5/d1, 5.5/1, 5.5/1b */
 mono expiry_of(const struct agent *a, mono now, const struct bundle *b, bool *override)
 {
 	dtntime clock = agent_clock(a, now);
@@ -122,7 +123,8 @@ mono expiry_of(const struct agent *a, mono now, const struct bundle *b, bool *ov
 	return mono_add(now, ((int64_t)left + 1) * US_PER_MS);
 }
 
-/* RFC 9171 5.6-4: extension blocks that we can't process. False: the bundle is gone. */
+/* RFC 9171 5.6-4: extension blocks that we can't process. False: the bundle is gone.
+ * RFC 9171 4.4/d1, 5.6-4/2, 5.6-4/2b, 5.6-4/2c, 5.6-4/3, 5.6-4/d1 */
 static bool blocks_allow(struct agent *a, mono now, struct arrival *in)
 {
 	const struct bundle *b = in->b;
@@ -154,7 +156,7 @@ static bool blocks_allow(struct agent *a, mono now, struct arrival *in)
 }
 
 /* Signals, reports and other records for this node are read from the receive buffer: a full store
- * never stops them. */
+ * never stops them. RFC 9171 4.2.5.2/d1, 4.2.5.2/1; RFC 9713 2/2, 2/d1 */
 static bool for_administration(struct agent *a, mono now, const struct arrival *in)
 {
 	const struct bundle *b = in->b;
@@ -201,6 +203,7 @@ static void echo_arrived(struct agent *a, mono now, const struct arrival *in)
 	trace_point(a->trace, now, bundle_released, id, WHY_ECHO_DONE);
 }
 
+/* RFC 9171 5.6-1, 4.4.3/3 */
 static void take(struct agent *a, mono now, struct arrival *in)
 {
 	const struct bundle *b = in->b;

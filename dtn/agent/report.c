@@ -18,6 +18,7 @@ void report_entry(struct agent *a, mono now, const struct bundle_entry *e, enum 
 		report_bundle(a, now, entry_id(e), &b, status, reason);
 }
 
+/* RFC 9171 5.1/d1, 5.1/d2, 6.2-1, 6.1.1/7 */
 void report_bundle(struct agent *a, mono now, uint64_t id, const struct bundle *b,
 	enum status_kind status, enum reason reason)
 {
@@ -48,6 +49,7 @@ void report_bundle(struct agent *a, mono now, uint64_t id, const struct bundle *
 		r.asserted[k] = false;
 }
 
+/* RFC 9171 6.2-2 */
 static void send_report(
 	struct agent *a, mono now, uint64_t id, const struct bundle *b, struct status_report *r)
 {

@@ -63,6 +63,7 @@ static void name_local(const struct agent *a, struct eid *e)
 		*e = eid_ipn(a->self.node, e->service);
 }
 
+/* RFC 9171 5.2-1, 5.2-2 */
 int send_own(struct agent *a, mono now, const struct own_bundle *o, uint64_t *id)
 {
 	struct making m;
@@ -114,7 +115,8 @@ int send_made(struct agent *a, mono now, const struct own_bundle *o, struct maki
 	return 0;
 }
 
-/* Everything but the bytes. */
+/* Everything but the bytes.
+ * RFC 9171 4.2.7/2, 4.2.7/3, 4.2.7/4, 4.2.7/d1, 4.2.7/d2, 4.4.1/2, 4.4.3/2b; RFC 9758 5.3/d1 */
 int send_prepare(struct agent *a, mono now, const struct own_bundle *o, struct making *m)
 {
 	const struct agent_send *s = &o->s;

@@ -82,7 +82,8 @@ bool signal_is_pending(const struct agent *a)
 	return false;
 }
 
-/* The administrative element: signals and reports for us. False: unknown or malformed. */
+/* The administrative element: signals and reports for us. False: unknown or malformed.
+ * RFC 9713 2/1, 4.1/d1 */
 bool signal_receive(struct agent *a, mono now, uint64_t id, const struct bundle *b)
 {
 	struct status_report r = {0};

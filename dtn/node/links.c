@@ -144,7 +144,8 @@ static int link_new(struct node *n, struct node_link *l, const struct node_link_
 	struct eid peer;
 	int neighbour;
 
-	if (!ops || eid_parse_node(cfg->peer, &peer) || peer.node == NODE_NONE)
+	if (!ops || eid_parse_node(cfg->peer, &peer) || peer.node == NODE_NONE ||
+		peer.node == NODE_LOCAL)
 		return -E_CONFIG;
 	neighbour = agent_neighbour(n->agent, peer.node);
 	if (neighbour < 0)

@@ -239,7 +239,7 @@ bool node_next_bundle(const struct node *n, uint64_t *id, struct node_bundle *ou
 static int take_id(struct node *n, const struct node_cfg *cfg)
 {
 	memcpy(n->id, cfg->id, sizeof n->id);
-	if (eid_parse_node(n->id, &n->self))
+	if (eid_parse_node(n->id, &n->self) || n->self.node == NODE_LOCAL)
 		return -E_CONFIG;
 	return n->self.node == NODE_NONE || n->self.node == NODE_LOCAL ? -E_CONFIG : 0;
 }

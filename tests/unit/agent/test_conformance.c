@@ -1,7 +1,7 @@
-/* RFC 9171 section 5 and 6, RFC 9758 5, RFC 9713, at one agent: a bundle is made by hand, goes in,
- * and what happens is read from the trace and from what comes out. The tags are ids of
- * docs/rfc9171.req. Limits of abuse and leniencies: test_limits.c. */
-#include "tests/unit/agent/kit.h"
+/* RFC 9171 section 5 and 6 at one agent: a bundle is made by hand, goes in, and what happens is read
+ * from the trace and from what comes out. The tags are ids of docs/rfc9171.req. Names and records:
+ * test_conformance_names.c; limits of abuse and leniencies: test_limits.c. */
+#include "tests/unit/agent/hand.h"
 
 #include "bundle/admin.h"
 #include "bundle/rule.h"
@@ -9,98 +9,6 @@
 #include <criterion/criterion.h>
 
 #define ROWS(t) (sizeof(t) / sizeof *(t))
-#define REPORTS_TO eid_ipn(4, 6)
-
-static const node_id n134[] = {1, 3, 4};
-
-/* Node 2 with neighbours 1, 3 and 4, and a trace that keeps its records; reports are on. */
-static void relay(struct side *s)
-{
-	side_init(s, 2, n134, 3, NODE_NONE);
-	trace_fini(&s->trace);
-	cr_assert_eq(trace_init(&s->trace, 256), 0);
-	s->cfg.reports = true;
-	s->cfg.reports_per_s = 1000;
-	side_start(s, n134, 3);
-	cr_assert_eq(side_send(s, 2, 99, HOUR_MS, false), 0); /* takes the first block of numbers */
-	side_commit(s, 0);
-	side_listen(s);
-}
-
-/* A bundle of node 1 for `to`, changed by the test before it is made. */
-static struct bundle_spec spec_for(node_id to)
-{
-	static uint64_t seq;
-
-	return (struct bundle_spec){.crc_type = CRC_32C,
-		.block_crc_type = CRC_16,
-		.dest = eid_ipn(to, 5),
-		.source = eid_ipn(1, 9),
-		.report_to = REPORTS_TO,
-		.created_ms = KIT_DTN,
-		.seq = ++seq,
-		.lifetime_ms = HOUR_MS,
-		.custody = custody_codes_ccsds()};
-}
-
-static void make(struct flight *f, const struct bundle_spec *s, struct view payload)
-{
-	struct buf out = buf_of(f->bytes, sizeof f->bytes);
-
-	cr_assert_eq(bundle_build(&out, s, payload), 0);
-	f->n = out.len;
-}
-
-static void arrive(struct side *s, const struct bundle_spec *spec)
-{
-	struct flight f;
-
-	make(&f, spec, view_text("data"));
-	side_in(s, 1, &f);
-}
-
-static void read_out(const struct flight *f, struct bundle *b)
-{
-	struct bundle_rules rules = bundle_rules_default();
-	struct bundle_fault fault;
-
-	rules.allow_no_age = rules.allow_no_primary_crc = true;
-	cr_assert_eq(bundle_read(b, view_of(f->bytes, f->n), &rules, &fault), 0, "%s",
-		rule_name(fault.rule));
-}
-
-/* The last record of an event since the last call; false when there was none. */
-static bool last(struct side *s, enum trace_ev ev, uint64_t a[TRACE_ARGS])
-{
-	struct trace_rec r;
-	bool found = false;
-
-	while (trace_next(&s->trace, &r))
-		if (r.ev == ev) {
-			memcpy(a, r.a, sizeof r.a);
-			found = true;
-		}
-	return found;
-}
-
-/* The next report that node 2 sends to node 4; false: none. */
-static bool report_out(struct side *s, struct bundle *b, struct status_report *r)
-{
-	static struct flight f;
-	struct cursor c;
-	uint64_t type;
-
-	side_commit(s, 0);
-	if (!side_out(s, 4, &f))
-		return false;
-	read_out(&f, b);
-	cr_assert(b->flags & BUNDLE_ADMIN);
-	cr_assert_eq(admin_open(b->payload, &type, &c), 0);
-	cr_assert_eq(type, ADMIN_STATUS_REPORT);
-	status_report_read(&c, r);
-	cr_assert(cursor_ok(&c));
-	return true;
-}
 
 /* RFC 9171 5.1/1, 5.1/d1, 5.1/d2, 5.6-2, 5.4-5/2, 5.4-5/3, 5.10-1, 5.7-3, 6.2-2: each report only where it is
  * asked for and reports are on, with its one assertion and reason */
@@ -117,19 +25,20 @@ Test(conformance, reports_as_asked)
 
 	for (size_t i = 0; i < ROWS(t); i++)
 		for (unsigned k = 0; k < 3; k++) { /* asked and on, asked and off, not asked */
-			struct bundle_spec spec = spec_for(t[i].status == STATUS_FORWARDED ? 3 : 2);
+			struct bundle_spec spec =
+				hand_spec(t[i].status == STATUS_FORWARDED ? 3 : 2);
 			struct status_report r;
 			struct flight f;
 			struct bundle b;
 			struct side s;
 			uint32_t reg;
 
-			side_init(&s, 2, n134, 3, NODE_NONE);
+			side_init(&s, 2, hand_neighbours, 3, NODE_NONE);
 			s.cfg.reports = k != 1;
-			side_start(&s, n134, 3);
+			side_start(&s, hand_neighbours, 3);
 			reg = side_register(&s, 5, 1);
 			spec.flags = k < 2 ? t[i].flag | BUNDLE_STATUS_TIME : 0;
-			arrive(&s, &spec);
+			hand_in(&s, &spec);
 			side_commit(&s, 0);
 			side_listen(&s);
 			if (t[i].status == STATUS_FORWARDED)
@@ -138,7 +47,7 @@ Test(conformance, reports_as_asked)
 				cr_assert_eq(agent_ack(s.agent, s.now, reg, s.last_id), 0);
 			else if (t[i].status == STATUS_DELETED)
 				side_at(&s, (mono)(HOUR_MS + 1) * US_PER_MS);
-			cr_assert_eq(report_out(&s, &b, &r), k == 0, "row %zu, %u", i, k);
+			cr_assert_eq(hand_report(&s, &b, &r), k == 0, "row %zu, %u", i, k);
 			for (unsigned j = 0; k == 0 && j < STATUS_KINDS; j++)
 				cr_expect(r.asserted[j] == (j == t[i].status) &&
 					  r.has_time[j] == r.asserted[j]);
@@ -147,7 +56,7 @@ Test(conformance, reports_as_asked)
 				cr_expect(eid_equal(&r.source, &spec.source) && r.seq == spec.seq &&
 					  r.created_ms == spec.created_ms && !r.is_fragment);
 				cr_expect(eid_equal(&b.dest, &spec.report_to));
-				cr_expect_not(report_out(&s, &b, &r), "one");
+				cr_expect_not(hand_report(&s, &b, &r), "one");
 			}
 			side_fini(&s);
 		}
@@ -156,18 +65,18 @@ Test(conformance, reports_as_asked)
 /* RFC 9171 6.2-1: about a fragment with its offset and length. 6.1.1/7: time of our clock */
 Test(conformance, report_about_a_fragment)
 {
-	struct bundle_spec spec = spec_for(3);
+	struct bundle_spec spec = hand_spec(3);
 	struct status_report r;
 	struct bundle b;
 	struct side s;
 
-	relay(&s);
+	hand_relay(&s);
 	s.now = 7 * SEC;
 	spec.flags = BUNDLE_FRAGMENT | BUNDLE_REPORT_RECEPTION | BUNDLE_STATUS_TIME;
 	spec.frag_off = 10;
 	spec.total_len = 100;
-	arrive(&s, &spec);
-	cr_assert(report_out(&s, &b, &r));
+	hand_in(&s, &spec);
+	cr_assert(hand_report(&s, &b, &r));
 	cr_expect(r.is_fragment && r.frag_off == 10 && r.frag_len == 4);
 	cr_expect_eq(r.at_ms[STATUS_RECEIVED], KIT_DTN + 7000);
 	side_fini(&s);
@@ -176,20 +85,20 @@ Test(conformance, report_about_a_fragment)
 /* Nothing is told of reports, nor to nobody. RFC 9171 4.2.3/1: and none asks for any */
 Test(conformance, no_reports_about_reports)
 {
-	struct bundle_spec spec = spec_for(3);
+	struct bundle_spec spec = hand_spec(3);
 	struct status_report r;
 	struct bundle b;
 	struct side s;
 
-	relay(&s);
+	hand_relay(&s);
 	spec.flags = BUNDLE_REPORT_RECEPTION;
 	spec.report_to = eid_null();
-	arrive(&s, &spec);
-	cr_expect_not(report_out(&s, &b, &r));
-	spec = spec_for(3);
+	hand_in(&s, &spec);
+	cr_expect_not(hand_report(&s, &b, &r));
+	spec = hand_spec(3);
 	spec.flags = BUNDLE_REPORT_RECEPTION;
-	arrive(&s, &spec);
-	cr_assert(report_out(&s, &b, &r));
+	hand_in(&s, &spec);
+	cr_assert(hand_report(&s, &b, &r));
 	cr_expect_eq(b.flags & BUNDLE_REPORTS, 0);
 	cr_expect(eid_is_null(&b.report_to));
 	side_fini(&s);
@@ -215,7 +124,7 @@ Test(conformance, transmission)
 	uint64_t seq = 0, number;
 	struct side s;
 
-	relay(&s);
+	hand_relay(&s);
 	s.now = 5 * SEC;
 	for (size_t i = 0; i < ROWS(t); i++) {
 		struct flight f;
@@ -226,7 +135,7 @@ Test(conformance, transmission)
 		if (t[i].err)
 			continue;
 		cr_assert(side_out(&s, 3, &f), "forwarded at once");
-		read_out(&f, &b);
+		hand_read(&f, &b);
 		cr_expect(eid_equal(&b.source, &a.source) && eid_equal(&b.dest, &a.dest));
 		cr_expect_eq(b.created_ms, KIT_DTN + 5000);
 		cr_expect_gt(b.seq, seq);
@@ -268,14 +177,14 @@ Test(conformance, no_timestamp_comes_twice)
 	struct bundle b;
 	struct side s;
 
-	side_init(&s, 2, n134, 3, NODE_NONE);
+	side_init(&s, 2, hand_neighbours, 3, NODE_NONE);
 	s.no_clock = true;
-	side_start(&s, n134, 3);
+	side_start(&s, hand_neighbours, 3);
 	for (unsigned i = 0; i < 6; i++) {
 		cr_assert_eq(side_send(&s, 3, 5, HOUR_MS, false), 0);
 		side_commit(&s, i == 3 ? -ENOSPC : 0);
 		while (side_out(&s, 3, &f)) {
-			read_out(&f, &b);
+			hand_read(&f, &b);
 			cr_expect_eq(b.created_ms, 0);
 			cr_expect(b.has_age);
 			for (size_t k = 0; k < n; k++)
@@ -284,7 +193,7 @@ Test(conformance, no_timestamp_comes_twice)
 		}
 		side_commit(&s, 0); /* what left stays gone */
 		if (i == 1 || i == 4)
-			side_crash(&s, i == 4, n134, 3);
+			side_crash(&s, i == 4, hand_neighbours, 3);
 	}
 	cr_expect_geq(n, 4);
 	side_fini(&s);
@@ -295,18 +204,19 @@ Test(conformance, no_timestamp_comes_twice)
 Test(conformance, dispatch)
 {
 	for (node_id to = 2; to <= 3; to++) {
-		struct bundle_spec spec = spec_for(to);
+		struct bundle_spec spec = hand_spec(to);
 		struct flight f;
 		struct side s;
 
-		relay(&s);
+		hand_relay(&s);
 		(void)side_register(&s, 5, 1);
-		arrive(&s, &spec);
+		hand_in(&s, &spec);
 		side_commit(&s, 0);
 		side_listen(&s);
 		cr_expect_eq(heard(&s, AGENT_DELIVERY), to == 2);
 		for (size_t i = 0; i < 3; i++)
-			cr_expect_eq(side_out(&s, n134[i], &f), to == 3 && n134[i] == 3);
+			cr_expect_eq(side_out(&s, hand_neighbours[i], &f),
+				to == 3 && hand_neighbours[i] == 3);
 		cr_expect_eq(stats(&s).n_queued, 0);
 		side_fini(&s);
 	}
@@ -316,19 +226,19 @@ Test(conformance, dispatch)
  * way it waits, and goes when there is one */
 Test(conformance, contraindicated)
 {
-	struct bundle_spec spec = spec_for(9);
+	struct bundle_spec spec = hand_spec(9);
 	uint64_t a[TRACE_ARGS];
 	struct flight f;
 	struct side s;
 
-	relay(&s);
-	arrive(&s, &spec);
+	hand_relay(&s);
+	hand_in(&s, &spec);
 	side_commit(&s, 0);
-	cr_assert(last(&s, EV_bundle_waiting, a));
+	cr_assert(hand_last(&s, EV_bundle_waiting, a));
 	cr_expect_eq(a[1], WHY_NO_ROUTE);
 	cr_expect_eq(stats(&s).n_waiting, 1);
 	for (size_t i = 0; i < 3; i++)
-		cr_expect_not(side_out(&s, n134[i], &f));
+		cr_expect_not(side_out(&s, hand_neighbours[i], &f));
 	cr_expect_geq(agent_neighbour(s.agent, 9), 0);
 	s.route->ops->free(s.route);
 	s.route = route_static_new((struct static_row[]){{9, 9}}, 1);
@@ -342,19 +252,19 @@ Test(conformance, previous_node_on_the_way)
 {
 	for (unsigned configured = 0; configured < 2; configured++)
 		for (unsigned had = 0; had < 2; had++) {
-			struct bundle_spec spec = spec_for(3);
+			struct bundle_spec spec = hand_spec(3);
 			struct flight f;
 			struct bundle b;
 			struct side s;
 
-			side_init(&s, 2, n134, 3, NODE_NONE);
+			side_init(&s, 2, hand_neighbours, 3, NODE_NONE);
 			s.cfg.add_previous_node = configured;
-			side_start(&s, n134, 3);
+			side_start(&s, hand_neighbours, 3);
 			spec.has_prev = had;
 			spec.prev = eid_ipn(1, 0);
-			arrive(&s, &spec);
+			hand_in(&s, &spec);
 			cr_assert(side_out(&s, 3, &f));
-			read_out(&f, &b);
+			hand_read(&f, &b);
 			cr_expect_eq(b.has_prev, configured);
 			cr_expect(!configured || b.prev.node == 2);
 			side_fini(&s);
@@ -364,20 +274,20 @@ Test(conformance, previous_node_on_the_way)
 /* RFC 9171 5.4-4/4, 4.4.2/d2, 4.4.3/2, 4.4.3/2c: at the last moment, not when it is queued */
 Test(conformance, age_and_hops_on_the_way)
 {
-	struct bundle_spec spec = spec_for(3);
+	struct bundle_spec spec = hand_spec(3);
 	struct flight f;
 	struct bundle b;
 	struct side s;
 
-	relay(&s);
+	hand_relay(&s);
 	spec.has_age = spec.has_hop = true;
 	spec.age_ms = 1000;
 	spec.hop_limit = 30;
 	spec.hop_count = 4;
-	arrive(&s, &spec);
+	hand_in(&s, &spec);
 	s.now += 250 * US_PER_MS;
 	cr_assert(side_out(&s, 3, &f));
-	read_out(&f, &b);
+	hand_read(&f, &b);
 	cr_expect_eq(b.age_ms, 1250);
 	cr_expect(b.hop_limit == 30 && b.hop_count == 5);
 	side_fini(&s);
@@ -394,16 +304,16 @@ Test(conformance, hop_limit)
 	} t[] = {{3, 5, 4, false}, {3, 5, 5, true}, {2, 5, 5, false}, {3, 255, 254, false}};
 
 	for (size_t i = 0; i < ROWS(t); i++) {
-		struct bundle_spec spec = spec_for(t[i].to);
+		struct bundle_spec spec = hand_spec(t[i].to);
 		uint64_t a[TRACE_ARGS];
 		struct side s;
 
-		relay(&s);
+		hand_relay(&s);
 		spec.has_hop = true;
 		spec.hop_limit = t[i].limit;
 		spec.hop_count = t[i].count;
-		arrive(&s, &spec);
-		cr_expect_eq(last(&s, EV_bundle_deleted, a), t[i].dies, "row %zu", i);
+		hand_in(&s, &spec);
+		cr_expect_eq(hand_last(&s, EV_bundle_deleted, a), t[i].dies, "row %zu", i);
 		cr_expect(!t[i].dies || a[1] == REASON_HOP_LIMIT);
 		side_fini(&s);
 	}
@@ -414,17 +324,17 @@ Test(conformance, hop_limit)
 Test(conformance, failed_sending)
 {
 	for (unsigned tries = 0; tries < 4; tries++) {
-		struct bundle_spec spec = spec_for(3);
+		struct bundle_spec spec = hand_spec(3);
 		uint64_t a[TRACE_ARGS];
 		struct side s;
 		unsigned n = 0;
 
-		side_init(&s, 2, n134, 3, NODE_NONE);
+		side_init(&s, 2, hand_neighbours, 3, NODE_NONE);
 		trace_fini(&s.trace);
 		cr_assert_eq(trace_init(&s.trace, 256), 0);
 		s.cfg.max_tries = tries;
-		side_start(&s, n134, 3);
-		arrive(&s, &spec);
+		side_start(&s, hand_neighbours, 3);
+		hand_in(&s, &spec);
 		for (; n < 10 && stats(&s).n_bundles > 0; n++) {
 			uint8_t room[1024];
 			struct buf b = buf_of(room, sizeof room);
@@ -439,24 +349,24 @@ Test(conformance, failed_sending)
 			side_at(&s, s.now + SEC);
 		}
 		cr_expect_eq(n, tries ? tries : 10);
-		cr_expect_eq(last(&s, EV_bundle_deleted, a), tries > 0);
+		cr_expect_eq(hand_last(&s, EV_bundle_deleted, a), tries > 0);
 		cr_expect(tries == 0 || a[1] == REASON_NO_CONTACT);
 		cr_expect_eq(count(&s, EV_bundle_forwarded), 0);
 		side_fini(&s);
 	}
 }
 
-/* RFC 9171 5.4-5/5, 5.10-2, 5.11/1: sent, it is gone from the store */
+/* RFC 9171 5.6-1, 5.4-5/5, 5.10-2, 5.11/1: kept until it is sent, then it is gone from the store */
 Test(conformance, sent_and_discarded)
 {
-	struct bundle_spec spec = spec_for(3);
+	struct bundle_spec spec = hand_spec(3);
 	struct store_stats st;
 	struct flight f;
 	struct side s;
 
-	side_init(&s, 2, n134, 3, NODE_NONE);
-	side_start(&s, n134, 3);
-	arrive(&s, &spec);
+	side_init(&s, 2, hand_neighbours, 3, NODE_NONE);
+	side_start(&s, hand_neighbours, 3);
+	hand_in(&s, &spec);
 	side_commit(&s, 0);
 	store_stats(s.store, &st);
 	cr_assert_eq(st.n_bundles, 1);
@@ -473,15 +383,15 @@ Test(conformance, back_to_the_previous_node)
 {
 	for (unsigned other = 0; other < 2; other++) {
 		struct static_row row[] = {{1, 1}, {3, 3}, {9, 1}, {NODE_NONE, 3}};
-		struct bundle_spec spec = spec_for(9);
+		struct bundle_spec spec = hand_spec(9);
 		struct flight f;
 		struct side s;
 
-		side_init(&s, 2, n134, 3, NODE_NONE);
+		side_init(&s, 2, hand_neighbours, 3, NODE_NONE);
 		s.route->ops->free(s.route);
 		s.route = route_static_new(row, 3 + other);
-		side_start(&s, n134, 3);
-		arrive(&s, &spec);
+		side_start(&s, hand_neighbours, 3);
+		hand_in(&s, &spec);
 		cr_expect_eq(side_out(&s, 3, &f), other);
 		cr_expect_eq(side_out(&s, 1, &f), !other);
 		cr_expect_not(side_out(&s, 4, &f));
@@ -500,30 +410,30 @@ Test(conformance, expiration)
 	} t[] = {{100000, 5000, REASON_EXPIRED}, {2000, 2000, REASON_TRAFFIC_PARED}};
 
 	for (size_t i = 0; i < ROWS(t); i++) {
-		struct bundle_spec spec = spec_for(3);
+		struct bundle_spec spec = hand_spec(3);
 		uint64_t a[TRACE_ARGS];
 		struct flight f;
 		struct bundle b;
 		struct side s;
 
-		side_init(&s, 2, n134, 3, NODE_NONE);
+		side_init(&s, 2, hand_neighbours, 3, NODE_NONE);
 		trace_fini(&s.trace);
 		cr_assert_eq(trace_init(&s.trace, 256), 0);
 		s.cfg.max_lifetime_us = t[i].limit_ms * US_PER_MS;
-		side_start(&s, n134, 3);
+		side_start(&s, hand_neighbours, 3);
 		spec.lifetime_ms = 5000;
-		arrive(&s, &spec);
+		hand_in(&s, &spec);
 		side_at(&s, t[i].last_ms * US_PER_MS);
 		cr_assert_eq(stats(&s).n_bundles, 1, "row %zu", i);
 		side_at(&s, (t[i].last_ms + 1) * US_PER_MS);
 		cr_assert_eq(stats(&s).n_bundles, 0, "row %zu", i);
-		cr_assert(last(&s, EV_bundle_deleted, a));
+		cr_assert(hand_last(&s, EV_bundle_deleted, a));
 		cr_expect_eq(a[1], t[i].reason);
-		spec = spec_for(3);
+		spec = hand_spec(3);
 		spec.lifetime_ms = 50000;
-		arrive(&s, &spec);
+		hand_in(&s, &spec);
 		cr_assert(side_out(&s, 3, &f));
-		read_out(&f, &b);
+		hand_read(&f, &b);
 		cr_expect_eq(b.lifetime_ms, 50000);
 		side_fini(&s);
 	}
@@ -539,18 +449,18 @@ Test(conformance, age)
 		{true, false, true, 2000}, {false, false, true, 2000}, {false, true, false, 5000}};
 
 	for (size_t i = 0; i < ROWS(t); i++) {
-		struct bundle_spec spec = spec_for(3);
+		struct bundle_spec spec = hand_spec(3);
 		struct side s;
 
-		side_init(&s, 2, n134, 3, NODE_NONE);
+		side_init(&s, 2, hand_neighbours, 3, NODE_NONE);
 		s.no_clock = !t[i].clock;
 		s.now = SEC;
-		side_start(&s, n134, 3);
+		side_start(&s, hand_neighbours, 3);
 		spec.created_ms = t[i].created ? KIT_DTN : 0;
 		spec.has_age = t[i].aged;
 		spec.age_ms = 3000;
 		spec.lifetime_ms = 5000;
-		arrive(&s, &spec);
+		hand_in(&s, &spec);
 		side_at(&s, SEC + t[i].alive_ms * US_PER_MS);
 		cr_expect_eq(stats(&s).n_bundles, 1, "row %zu", i);
 		side_at(&s, SEC + (t[i].alive_ms + 1) * US_PER_MS);
@@ -563,20 +473,20 @@ Test(conformance, age)
 Test(conformance, unintelligible)
 {
 	for (unsigned where = 0; where < 2; where++) {
-		struct bundle_spec spec = spec_for(3);
+		struct bundle_spec spec = hand_spec(3);
 		struct status_report r;
 		struct flight f;
 		struct bundle b;
 		struct side s;
 
-		relay(&s);
+		hand_relay(&s);
 		spec.flags = BUNDLE_REPORT_DELETION;
-		make(&f, &spec, view_text("data"));
+		hand_make(&f, &spec, view_text("data"));
 		f.bytes[where ? f.n - 2 : 5] ^= 1; /* payload's CRC; destination */
 		side_in(&s, 1, &f);
 		cr_expect_eq(count(&s, EV_bundle_rejected), 1);
 		cr_expect_eq(count(&s, EV_bundle_received), 0);
-		cr_assert_eq(report_out(&s, &b, &r), where);
+		cr_assert_eq(hand_report(&s, &b, &r), where);
 		cr_expect(!where ||
 			  (r.asserted[STATUS_DELETED] && r.reason == REASON_UNINTELLIGIBLE));
 		cr_expect_not(side_out(&s, 3, &f));
@@ -595,26 +505,26 @@ Test(conformance, unprocessable_block)
 			.flags = (report ? BLOCK_REPORT : 0) | (deletes ? BLOCK_DELETE_BUNDLE : 0) |
 				 (discard ? BLOCK_DISCARD : 0),
 			.data = view_text("?")};
-		struct bundle_spec spec = spec_for(3);
+		struct bundle_spec spec = hand_spec(3);
 		uint64_t a[TRACE_ARGS];
 		struct status_report r;
 		struct flight f;
 		struct bundle b;
 		struct side s;
 
-		relay(&s);
+		hand_relay(&s);
 		spec.block = &block;
 		spec.n_blocks = 1;
-		arrive(&s, &spec);
-		cr_expect_eq(last(&s, EV_bundle_deleted, a), deletes);
+		hand_in(&s, &spec);
+		cr_expect_eq(hand_last(&s, EV_bundle_deleted, a), deletes);
 		cr_expect(!deletes || a[1] == REASON_BLOCK_UNSUPPORTED);
-		cr_assert_eq(report_out(&s, &b, &r), report, "%u", k);
+		cr_assert_eq(hand_report(&s, &b, &r), report, "%u", k);
 		cr_expect(!report ||
 			  (r.asserted[STATUS_RECEIVED] && r.reason == REASON_BLOCK_UNSUPPORTED));
-		cr_expect_not(report_out(&s, &b, &r), "%u: no deletion report was asked for", k);
+		cr_expect_not(hand_report(&s, &b, &r), "%u: no deletion report was asked for", k);
 		cr_assert_eq(side_out(&s, 3, &f), !deletes);
 		if (!deletes) {
-			read_out(&f, &b);
+			hand_read(&f, &b);
 			cr_expect_eq(bundle_block(&b, 200) == NULL, discard);
 		}
 		side_fini(&s);
@@ -629,17 +539,17 @@ Test(conformance, delivery)
 	uint64_t id = 0;
 	uint32_t reg;
 
-	relay(&s);
+	hand_relay(&s);
 	reg = side_register(&s, 5, 0);
 	for (unsigned i = 0; i < 3; i++) {
-		struct bundle_spec spec = spec_for(2);
+		struct bundle_spec spec = hand_spec(2);
 
-		arrive(&s, &spec);
+		hand_in(&s, &spec);
 	}
 	side_commit(&s, 0);
 	side_listen(&s);
 	cr_assert_eq(heard(&s, AGENT_DELIVERY), 0);
-	cr_assert_eq(stats(&s).n_for_apps, 4, "one of relay()");
+	cr_assert_eq(stats(&s).n_for_apps, 4, "one of hand_relay()");
 	for (unsigned i = 1; i <= 3; i++) {
 		agent_credit(s.agent, s.now, reg, 1);
 		side_commit(&s, 0);
@@ -652,281 +562,5 @@ Test(conformance, delivery)
 		side_commit(&s, 0);
 		side_listen(&s);
 	}
-	side_fini(&s);
-}
-
-/* RFC 9171 4.2.5.2/d1, RFC 9171 4.2.5.2/1: the administrative endpoint is always there, and nobody else's */
-Test(conformance, administrative_endpoint)
-{
-	struct eid e = eid_ipn(2, 0);
-	struct bundle_spec spec = spec_for(2);
-	struct side s;
-	uint32_t reg;
-
-	relay(&s);
-	cr_assert_eq(agent_register(s.agent, s.now, &e, &reg), 0);
-	cr_expect_neq(e.service, 0, "an application gets another one");
-	spec.dest = eid_ipn(2, 0);
-	spec.flags = BUNDLE_ADMIN;
-	arrive(&s, &spec);
-	side_commit(&s, 0);
-	side_listen(&s);
-	cr_expect_eq(heard(&s, AGENT_DELIVERY), 0);
-	cr_expect_eq(count(&s, EV_bundle_released), 1);
-	side_fini(&s);
-}
-
-/* RFC 9713 2/1, 2/2, 2/d1, 4.1/d1: unknown and malformed records are ignored; the bundle was delivered */
-Test(conformance, records_that_are_ignored)
-{
-	static const struct {
-		uint8_t record[8];
-		size_t n;
-	} t[] = {{{0x82, 0x00, 0x80}, 3}, {{0x82, 0x02, 0x80}, 3}, {{0x82, 0x03, 0x80}, 3},
-		{{0x82, 0x04, 0x80}, 3}, {{0x82, 0x0f, 0x80}, 3},
-		{{0x82, 0x19, 0xfb, 0xc0, 0x80}, 5}, {{0x82, 0x19, 0xff, 0xff, 0x80}, 5},
-		{{0x82, 0x01, 0x80}, 3}, {{0x82, 0x01}, 2}, {{0xff}, 1}, {{0}, 0}};
-
-	for (size_t i = 0; i < ROWS(t); i++) {
-		struct bundle_spec spec = spec_for(2);
-		uint64_t a[TRACE_ARGS];
-		struct flight f;
-		struct side s;
-
-		relay(&s);
-		spec.dest = eid_ipn(2, 0);
-		spec.flags = BUNDLE_ADMIN;
-		make(&f, &spec, view_of(t[i].record, t[i].n));
-		side_in(&s, 1, &f);
-		cr_expect_eq(count(&s, EV_report_rx) + count(&s, EV_custody_signal_rx), 0);
-		cr_expect_eq(count(&s, EV_bundle_refused), 1, "row %zu is counted", i);
-		cr_assert(last(&s, EV_bundle_released, a), "row %zu", i);
-		cr_expect_eq(a[1], WHY_ADMIN_DONE);
-		side_fini(&s);
-	}
-}
-
-/* RFC 9171 5.12/1, 5.12/2 */
-Test(conformance, cancel)
-{
-	struct status_report r;
-	struct view p = view_text("x");
-	struct agent_send a = {.source = eid_ipn(2, 9),
-		.dest = eid_ipn(9, 5),
-		.report_to = REPORTS_TO,
-		.lifetime_ms = HOUR_MS,
-		.priority = 1,
-		.crc_type = CRC_16,
-		.payload = &p,
-		.n_payload = 1,
-		.flags = BUNDLE_REPORT_DELETION};
-	struct eid other = eid_ipn(1, 9);
-	struct agent_event ev;
-	uint64_t number, t[TRACE_ARGS];
-	struct bundle b;
-	struct side s;
-
-	relay(&s);
-	cr_assert_eq(agent_send(s.agent, s.now, &a, &number), 0);
-	side_commit(&s, 0);
-	cr_assert(agent_event(s.agent, s.now, &ev));
-	cr_assert_eq(ev.type, AGENT_ACCEPTED);
-	cr_expect_eq(agent_cancel(s.agent, s.now, &other, ev.created_ms, ev.seq), -E_REFUSED);
-	cr_expect_eq(
-		agent_cancel(s.agent, s.now, &a.source, ev.created_ms, ev.seq + 1), -E_UNKNOWN);
-	cr_assert_eq(agent_cancel(s.agent, s.now, &a.source, ev.created_ms, ev.seq), 0);
-	cr_assert(last(&s, EV_bundle_deleted, t));
-	cr_expect_eq(t[1], REASON_CANCELLED);
-	cr_assert(report_out(&s, &b, &r));
-	cr_expect(r.asserted[STATUS_DELETED] && r.reason == REASON_CANCELLED && r.seq == ev.seq);
-	cr_expect_eq(agent_cancel(s.agent, s.now, &a.source, ev.created_ms, ev.seq), -E_UNKNOWN);
-	side_fini(&s);
-}
-
-/* RFC 9758 5.4/1, 5.4/2, 5.4/3, 5.4/4: LocalNode stays within; from outside it is discarded without a word */
-Test(conformance, local_node)
-{
-	const struct eid local = eid_ipn(NODE_LOCAL, 5);
-	struct view p = view_text("x");
-	struct agent_send a = {.source = eid_ipn(NODE_LOCAL, 9),
-		.dest = eid_ipn(3, 5),
-		.report_to = eid_ipn(NODE_LOCAL, 9),
-		.lifetime_ms = HOUR_MS,
-		.priority = 1,
-		.crc_type = CRC_16,
-		.payload = &p,
-		.n_payload = 1};
-	struct flight f;
-	struct bundle b;
-	uint64_t number;
-	struct side s;
-
-	relay(&s);
-	for (unsigned i = 0; i < 4; i++) {
-		struct bundle_spec spec = spec_for(3);
-		struct status_report r;
-
-		spec.flags = BUNDLE_REPORT_DELETION | BUNDLE_REPORT_RECEPTION;
-		if (i == 0)
-			spec.dest = local;
-		else if (i == 1)
-			spec.source = local;
-		else if (i == 2)
-			spec.report_to = local;
-		else
-			spec = (struct bundle_spec){.flags = BUNDLE_NO_FRAGMENT,
-				.crc_type = CRC_16,
-				.dest = spec.dest,
-				.source = spec.source,
-				.report_to = spec.report_to,
-				.created_ms = KIT_DTN,
-				.lifetime_ms = HOUR_MS,
-				.has_cteb = true,
-				.cteb = {.seq_no = 1, .seq_id = 1, .custodian = local},
-				.custody = spec.custody};
-		arrive(&s, &spec);
-		cr_expect_eq(count(&s, EV_bundle_rejected) + count(&s, EV_bundle_refused), i + 1);
-		cr_expect_not(report_out(&s, &b, &r), "%u", i);
-		cr_expect_not(side_out(&s, 3, &f), "%u", i);
-	}
-	/* an application may say it; what leaves names the node */
-	cr_assert_eq(agent_send(s.agent, s.now, &a, &number), 0);
-	cr_assert(side_out(&s, 3, &f));
-	read_out(&f, &b);
-	cr_expect(b.source.node == 2 && b.report_to.node == 2);
-	a.dest = local;
-	(void)side_register(&s, 5, 1);
-	cr_assert_eq(agent_send(s.agent, s.now, &a, &number), 0);
-	side_commit(&s, 0);
-	side_commit(&s, 0);
-	side_listen(&s);
-	cr_expect_eq(heard(&s, AGENT_DELIVERY), 1);
-	side_fini(&s);
-}
-
-/* RFC 9758 3.4.3/1, 5.5/1, 5.5/2, 5.5/3, 9.2/d1: a border, both ways; numbers just beside the private range pass */
-Test(conformance, domain_border)
-{
-	static const struct {
-		node_id source, dest, report_to;
-		bool crosses;
-	} t[] = {{0x4000, 0x5000, 0, true}, {0x3fff, 0x5000, 0, false}, {0x4000, 3, 0, false},
-		{0x4000, 0x5000, 1, false}, {UINT64_C(7) << 32 | 1, 0x5000, 0x4000, true}};
-	static const node_id near[] = {0x4001, 0x4002};
-
-	for (unsigned outwards = 0; outwards < 2; outwards++)
-		for (size_t i = 0; i < ROWS(t); i++) {
-			struct bundle_spec spec = spec_for(3);
-			struct flight f;
-			struct side s;
-
-			side_init(&s, 2, near, 2, near[1]);
-			side_start(&s, near, 2);
-			agent_border(s.agent, outwards,
-				true); /* the neighbour it comes from, or goes to */
-			spec.source = eid_ipn(t[i].source, 1);
-			spec.dest = eid_ipn(t[i].dest, 5);
-			spec.report_to = t[i].report_to ? eid_ipn(t[i].report_to, 0) : eid_null();
-			make(&f, &spec, view_text("data"));
-			side_in(&s, near[0], &f);
-			cr_expect_eq(count(&s, EV_bundle_refused), !outwards && !t[i].crosses);
-			cr_expect_eq(side_out(&s, near[1], &f), t[i].crosses, "row %zu", i);
-			if (t[i].crosses) {
-				struct bundle b;
-
-				read_out(&f, &b);
-				cr_expect_eq(b.has_prev, !outwards, "node 2 does not name itself");
-			}
-			side_fini(&s);
-		}
-}
-
-/* RFC 9758 9.3/d1: a free service is one for private use */
-Test(conformance, free_services)
-{
-	struct eid e = eid_ipn(2, 0);
-	struct side s;
-	uint32_t reg;
-
-	relay(&s);
-	cr_assert_eq(agent_register(s.agent, s.now, &e, &reg), 0);
-	cr_expect(e.service >= 0x10000 && e.service <= 0xffffffff);
-	side_fini(&s);
-}
-
-/* RFC 9171 4.3.1/2, 4.3.1/3; RFC 9758 7.2/d1: through a relay the primary block and all blocks that
- * are not changed are the same bytes: indefinite inner arrays, chunked text, three-element ipn, unknown
- * schemes and flags, payload without CRC */
-Test(conformance, nothing_is_encoded_again)
-{
-	static const uint8_t primary[] = {0x9f, 0x07, 0x19, 0x01, 0x88, 0x02, 0x9f, 0x02, 0x9f,
-		0x00, 0x03, 0x05, 0xff, 0xff, 0x82, 0x01, 0x7f, 0x63, '/', '/', 'n', 0x60, 0x62,
-		'/', 'a', 0xff, 0x82, 0x18, 0x63, 0x81, 0x61, 'x', 0x9f, 0x1b, 0, 0, 0, 0xbe, 0xeb,
-		0xcf, 0x08, 0x00, 0x00, 0xff, 0x1a, 0x00, 0x36, 0xee, 0x80, 0x44, 0, 0, 0, 0, 0xff};
-	static const uint8_t rest[] = {0x9f, 0x18, 0xc8, 0x09, 0x18, 0x80, 0x00, 0x43, 1, 2, 3,
-		0xff, 0x9f, 0x01, 0x01, 0x00, 0x00, 0x44, 'd', 'a', 't', 'a', 0xff, 0xff};
-	struct flight f = {.bytes = {0x9f}};
-	uint8_t *p = f.bytes + 1;
-	uint32_t crc;
-	struct side s;
-	struct bundle b;
-	const size_t n = sizeof primary;
-
-	memcpy(p, primary, n);
-	crc = crc_update(CRC_32C, 0, view_of(p, n));
-	for (unsigned i = 0; i < 4; i++)
-		p[n - 5 + i] = (uint8_t)(crc >> (24 - 8 * i));
-	memcpy(p + n, rest, sizeof rest);
-	f.n = 1 + n + sizeof rest;
-	relay(&s);
-	for (unsigned restart = 0; restart < 2; restart++) {
-		struct flight in = f, out;
-
-		in.bytes[1 + 42] = (uint8_t)restart; /* another sequence number */
-		memset(in.bytes + 1 + n - 5, 0, 4);
-		crc = crc_update(CRC_32C, 0, view_of(in.bytes + 1, n));
-		for (unsigned i = 0; i < 4; i++)
-			in.bytes[1 + n - 5 + i] = (uint8_t)(crc >> (24 - 8 * i));
-		side_in(&s, 1, &in);
-		cr_assert_eq(count(&s, EV_bundle_rejected) + count(&s, EV_bundle_refused), 0);
-		side_commit(&s, 0);
-		if (restart)
-			side_crash(&s, true, n134, 3);
-		cr_assert(side_out(&s, 3, &out));
-		read_out(&out, &b);
-		cr_assert_eq(b.primary.n, n);
-		cr_expect_arr_eq(b.primary.p, in.bytes + 1, n);
-		const struct block *k = bundle_block(&b, 200);
-		cr_assert(k && k->whole.n == 12);
-		cr_expect_arr_eq(k->whole.p, rest, 12);
-		cr_expect_arr_eq(out.bytes + out.n - 12, rest + 12, 12, "payload block and break");
-		cr_expect(b.has_prev && b.prev.node == 2);
-	}
-	side_fini(&s);
-}
-
-/* An EID of an unknown scheme is kept where it is no destination (RFC 9171 4.2.5.1/5): above as report-to,
- * here as source and previous node; as source of two bundles it tells them apart. */
-Test(conformance, unknown_scheme_is_kept)
-{
-	static const uint8_t one[] = {0x61, 'x'}, two[] = {0x61, 'y'};
-	struct bundle_spec spec = spec_for(3);
-	struct flight f;
-	struct bundle b;
-	struct side s;
-
-	relay(&s);
-	spec.source = (struct eid){.scheme = 99, .ssp = view_of(one, 2)};
-	spec.has_prev = true;
-	spec.prev = (struct eid){.scheme = 99, .ssp = view_of(two, 2)};
-	arrive(&s, &spec);
-	cr_assert(side_out(&s, 3, &f));
-	read_out(&f, &b);
-	cr_expect(b.source.scheme == 99 && view_equal(b.source.ssp, view_of(one, 2)));
-	spec.source.ssp = view_of(two, 2);
-	arrive(&s, &spec);
-	cr_expect_eq(count(&s, EV_bundle_duplicate), 0);
-	arrive(&s, &spec);
-	cr_expect_eq(count(&s, EV_bundle_duplicate), 1);
 	side_fini(&s);
 }

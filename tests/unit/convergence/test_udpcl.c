@@ -81,6 +81,7 @@ Test(udpcl, knows_datagrams_by_their_first_octet)
 	}
 }
 
+/* RFC 9171 7.2/d1 */
 Test(udpcl, gives_what_arrived)
 {
 	struct cl *c = make((struct cl_cfg){0});
@@ -99,6 +100,7 @@ Test(udpcl, gives_what_arrived)
 	c->ops->free(c);
 }
 
+/* RFC 9171 7.2/1 */
 Test(udpcl, sends_at_the_rate_of_frames_as_captured)
 {
 	struct cl *c = make((struct cl_cfg){.burst_us = 1000});
@@ -158,6 +160,7 @@ Test(udpcl, refuses_what_is_larger_than_a_datagram)
 	c->ops->free(c);
 }
 
+/* RFC 9171 7.2/d1 */
 Test(udpcl, tells_of_what_failed)
 {
 	struct cl *c = make((struct cl_cfg){0});

@@ -415,12 +415,14 @@ Test(node, listing_and_drain)
 	world_fini(&w);
 }
 
+/* RFC 9758 5.4/6, 5.4/7: LocalNode is no name for others */
 Test(node, configuration_is_checked)
 {
 	static const struct {
 		const char *id, *cl, *peer;
 	} t[] = {{"ipn:0.0", "udp", "ipn:2.0"}, {"nonsense", "udp", "ipn:2.0"},
-		{"ipn:1.0", "pigeon", "ipn:2.0"}, {"ipn:1.0", "udp", "dtn:none"}};
+		{"ipn:1.0", "pigeon", "ipn:2.0"}, {"ipn:1.0", "udp", "dtn:none"},
+		{"ipn:!.0", "udp", "ipn:2.0"}, {"ipn:1.0", "udp", "ipn:!.0"}};
 
 	for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
 		struct world w;
