@@ -86,6 +86,7 @@ struct job {
 	uint8_t *room;       /* one chunk, or one piece */
 	int refused;         /* the first refusal, or 0 */
 	int64_t begun, told; /* real time, us: for the progress on a terminal */
+	bool is_terminal;
 };
 
 static int read_words(const struct args *a, struct owlt_send *s);
@@ -323,19 +324,19 @@ static int64_t real_us(void)
 static void progress(struct job *j, uint64_t done)
 {
 	int64_t now = real_us();
+	bool is_end = done == j->size;
 
 	if (j->begun == 0) {
-		j->begun = now;
-		j->told = isatty(2) ? now + PROGRESS_US : INT64_MAX;
+		j->begun = j->told = now;
+		j->is_terminal = isatty(2);
 	}
-	if (now < j->told + PROGRESS_US && !(done == j->size && j->told > j->begun + PROGRESS_US))
+	if (!j->is_terminal || now - j->begun < 2 * PROGRESS_US)
 		return;
-	if (j->told == INT64_MAX)
+	if (now - j->told < PROGRESS_US && !is_end)
 		return;
 	j->told = now;
 	fprintf(stderr, "\rowlt: send: %3.0f %% of %.1f MB%s",
-		100.0 * (double)done / (double)j->size, (double)j->size / 1e6,
-		done == j->size ? "\n" : "");
+		100.0 * (double)done / (double)j->size, (double)j->size / 1e6, is_end ? "\n" : "");
 }
 
 /* A place for one more bundle, when fewer than WINDOW wait for the disk. */

@@ -6,10 +6,11 @@
 
 Test(labs, are_read_without_a_note)
 {
-	static const char *const names[] = {"two-nodes", "earth-relay-mars", "leo-pass", "moon"};
+	static const char *const names[] = {
+		"two-nodes", "earth-relay-mars", "leo-pass", "moon", "two-paths"};
 	static char text[65536];
 
-	for (size_t i = 0; i < 4; i++) {
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
 		struct plan_note note[4];
 		struct plan_notes notes = {note, 0, 4};
 		struct topo *t;
