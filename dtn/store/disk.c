@@ -8,7 +8,7 @@
  * compact.c, the layout of the files in owlt-store(5).
  *
  * Between store_commit_begin() and store_commit_end() struct log, kv, kept, is_indexed and index_err
- * belong to the thread in store_commit_run(); the loop only reads live records (disk_load).
+ * belong to the thread in store_commit_run(); the loop only reads live records (load.c).
  * Start reading at disk_run().
  */
 #include "dtn/store/disk.h"
@@ -35,14 +35,14 @@ static void disk_begin(struct store *st, struct store_batch *b);
 static int disk_run(struct store *st, struct store_batch *b);
 static int checkpoint(struct disk *d, struct store_batch *b);
 static bool disk_applied(struct store *st, struct op *op);
-static int disk_load(struct store *st, struct entry *e);
 static void disk_close(struct store *st);
 
 static const struct store_ops disk_ops = {
 	.begin = disk_begin,
 	.run = disk_run,
 	.applied = disk_applied,
-	.load = disk_load,
+	.load_head = disk_load_head,
+	.load_payload = disk_load_payload,
 	.close = disk_close,
 };
 
@@ -60,6 +60,9 @@ int store_disk_open(const char *path, const struct store_limits *limits, struct 
 	d->dir = d->lock = -1;
 	list_init(&d->kept);
 	int err = store_init(&d->base, &disk_ops, limits);
+	d->scratch = malloc(LOAD_BYTES);
+	if (!err && !d->scratch)
+		err = -ENOMEM;
 	if (!err)
 		err = disk_lock(d, path);
 	if (!err)
@@ -186,33 +189,6 @@ static bool disk_applied(struct store *st, struct op *op)
 	return true;
 }
 
-/* The whole record is read and checked, whatever part was asked for. */
-static int disk_load(struct store *st, struct entry *e)
-{
-	struct cell *c = store_cell_new(st, e->place.len);
-	struct record r;
-	uint64_t size;
-
-	if (!c)
-		return -ENOMEM;
-	int err = segment_read(e->place.segment, e->place.off, c->bytes, c->n);
-	if (!err && record_read(view_of(c->bytes, c->n), &r, &size))
-		err = -E_CORRUPT;
-	if (!err && (r.id != e->id || r.type != RECORD_PUT ||
-			    r.generation != e->place.segment->generation || r.head.n != e->head.n ||
-			    r.payload.n != e->payload.n))
-		err = -E_CORRUPT;
-	if (err) {
-		store_cell_unref(st, c);
-		return err;
-	}
-	e->head_cell = c;
-	e->payload_cell = store_cell_ref(c);
-	e->head = r.head;
-	e->payload = r.payload;
-	return 0;
-}
-
 static void disk_close(struct store *st)
 {
 	struct disk *d = disk_of(st);
@@ -226,5 +202,6 @@ static void disk_close(struct store *st)
 		close(d->lock);
 	if (d->dir >= 0)
 		close(d->dir);
+	free(d->scratch);
 	free(d);
 }

@@ -14,6 +14,7 @@
 struct disk {
 	struct store base;
 	int dir, lock;
+	uint8_t *scratch; /* LOAD_BYTES */
 	struct log log;
 	struct kv *kv;
 	struct link_node kept; /* durable operations that the index does not have yet */
@@ -40,6 +41,11 @@ int index_load(struct disk *d) MUST_USE;
 /* recover.c */
 /* Entries, counters, log position and index as after a clean start; makes the new boot durable. */
 int disk_recover(struct disk *d) MUST_USE;
+
+/* load.c */
+#define LOAD_BYTES 65536u
+int disk_load_head(struct store *st, struct entry *e) MUST_USE;
+int disk_load_payload(struct store *st, struct entry *e, uint64_t off, uint64_t n) MUST_USE;
 
 /* compact.c */
 /* If free segments run short: adds operations that move live records out of the emptiest one. */

@@ -52,14 +52,17 @@ struct entry {
 	bool is_durable; /* a version of it is durable (a staged deletion does not change that) */
 	bool is_open;    /* between store_begin and store_seal */
 	bool is_running; /* has an operation in the running batch */
+	bool is_checked; /* the record's checksum was right since the store was opened */
 	uint8_t flags;
 	struct cell *value;                    /* as readers see it */
 	struct cell *saved;                    /* as it is durable; NULL if not */
 	struct cell *head_cell, *payload_cell; /* NULL: on disk only */
 	struct view head, payload;             /* p is NULL when on disk only, n always holds */
-	struct op *op;                         /* its staged change, not yet in a batch */
-	struct counter *counter;               /* kind STORE_RESERVED */
-	struct place place;                    /* of the durable record of a bundle */
+	uint64_t
+		window; /* payload.p NULL: where in the payload payload_cell begins, if it is there */
+	struct op *op;           /* its staged change, not yet in a batch */
+	struct counter *counter; /* kind STORE_RESERVED */
+	struct place place;      /* of the durable record of a bundle */
 	struct link_node in_segment;
 	struct link_node
 		cached; /* bundles whose bytes are durable and in memory, least recently read first */
@@ -97,8 +100,10 @@ struct store_ops {
 	int (*run)(struct store *st, struct store_batch *b);
 	/* Loop: this operation is durable; the entry's place is still the old one. True: keeps the operation. */
 	bool (*applied)(struct store *st, struct op *op);
-	/* Loop: brings head and payload of a durable bundle into one cell each. */
-	int (*load)(struct store *st, struct entry *e);
+	/* Loop: bring bytes of a durable bundle into cells: the head (and more, as it sees fit); n bytes of the
+	 * payload from `off` on (all of it, or a window with more). */
+	int (*load_head)(struct store *st, struct entry *e);
+	int (*load_payload)(struct store *st, struct entry *e, uint64_t off, uint64_t n);
 	void (*close)(struct store *st);
 };
 
@@ -116,6 +121,7 @@ struct store {
 	struct cell *dead;       /* to be freed at the turn */
 	struct link_node cached; /* entries */
 	uint64_t cached_bytes, cache_max;
+	uint64_t loaded_bytes; /* in this turn */
 	uint64_t seq;
 	struct store_stats stats;
 	struct store_event event[STORE_EVENTS];

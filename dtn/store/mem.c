@@ -8,13 +8,17 @@
 #include <stdlib.h>
 
 static int mem_run(struct store *st, struct store_batch *b);
-static int mem_load(struct store *st, struct entry *e);
+static int mem_load_head(struct store *st, struct entry *e);
+static int mem_load_payload(struct store *st, struct entry *e, uint64_t off, uint64_t n);
 static void mem_close(struct store *st);
 static void drop_batch(struct store *st);
 static void revert(struct store *st, struct entry *e);
 static void revert_kind(struct store *st, enum store_kind kind);
 
-static const struct store_ops mem_ops = {.run = mem_run, .load = mem_load, .close = mem_close};
+static const struct store_ops mem_ops = {.run = mem_run,
+	.load_head = mem_load_head,
+	.load_payload = mem_load_payload,
+	.close = mem_close};
 
 int store_mem_open(const struct store_limits *limits, struct store **out)
 {
@@ -58,9 +62,15 @@ static int mem_run(struct store *st, struct store_batch *b)
 }
 
 /* Bytes never leave memory. */
-static int mem_load(struct store *st, struct entry *e)
+static int mem_load_head(struct store *st, struct entry *e)
 {
 	(void)st, (void)e;
+	return -E_CORRUPT;
+}
+
+static int mem_load_payload(struct store *st, struct entry *e, uint64_t off, uint64_t n)
+{
+	(void)st, (void)e, (void)off, (void)n;
 	return -E_CORRUPT;
 }
 

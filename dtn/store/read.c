@@ -4,7 +4,7 @@
  */
 #include "dtn/store/impl.h"
 
-static int find_bytes(struct store *st, uint64_t id, struct entry **out);
+static int find_bundle(struct store *st, uint64_t id, struct entry **out);
 
 int store_value(struct store *st, enum store_kind kind, uint64_t id, struct view *value)
 {
@@ -19,24 +19,48 @@ int store_value(struct store *st, enum store_kind kind, uint64_t id, struct view
 int store_head(struct store *st, uint64_t id, struct view *head)
 {
 	struct entry *e;
-	int err = find_bytes(st, id, &e);
+	int err = find_bundle(st, id, &e);
 
+	if (!err && !e->head_cell) {
+		stage_uncache(st, e);
+		err = st->ops->load_head(st, e);
+		stage_cache(st, e);
+	}
 	if (err)
 		return err;
 	*head = e->head;
 	return 0;
 }
 
+/* Is the slice in memory? */
+static bool has_slice(const struct entry *e, const struct slice *s)
+{
+	if (e->payload.p || s->len == 0)
+		return true;
+	return e->payload_cell && s->off >= e->window && s->off - e->window <= e->payload_cell->n &&
+	       s->len <= e->payload_cell->n - (s->off - e->window);
+}
+
 int store_payload(struct store *st, struct slice s, struct view *bytes)
 {
 	struct entry *e;
-	int err = find_bytes(st, s.handle, &e);
+	int err = find_bundle(st, s.handle, &e);
 
+	if (!err && (s.off > e->payload.n || s.len > e->payload.n - s.off))
+		err = -E_RANGE;
+	if (!err && !has_slice(e, &s)) {
+		stage_uncache(st, e);
+		err = st->ops->load_payload(st, e, s.off, s.len);
+		stage_cache(st, e);
+	}
 	if (err)
 		return err;
-	if (s.off > e->payload.n || s.len > e->payload.n - s.off)
-		return -E_RANGE;
-	*bytes = view_sub(e->payload, s.off, s.len);
+	if (e->payload.p)
+		*bytes = view_sub(e->payload, s.off, s.len);
+	else if (s.len == 0)
+		*bytes = (struct view){0};
+	else
+		*bytes = view_of(e->payload_cell->bytes + (s.off - e->window), s.len);
 	return 0;
 }
 
@@ -60,21 +84,17 @@ bool store_next(struct store *st, enum store_kind kind, uint64_t *id, struct vie
 	return true;
 }
 
-/* The bundle with head and payload in memory. */
-static int find_bytes(struct store *st, uint64_t id, struct entry **out)
+/* A bundle that is to be read; if it is cached it was read last. */
+static int find_bundle(struct store *st, uint64_t id, struct entry **out)
 {
 	struct entry *e = table_find(st, STORE_BUNDLE, id);
 
 	if (!e || !e->is_here || e->is_open)
 		return -E_UNKNOWN;
-	*out = e;
-	if (e->head_cell) {
-		if (!list_empty(&e->cached))
-			stage_cache(st, e);
-		return 0;
+	if (!list_empty(&e->cached)) {
+		list_remove(&e->cached);
+		list_push_back(&st->cached, &e->cached);
 	}
-	int err = st->ops->load(st, e);
-	if (!err)
-		stage_cache(st, e);
-	return err;
+	*out = e;
+	return 0;
 }

@@ -37,32 +37,52 @@ void record_write(const struct record *r, uint8_t out[RECORD_HEADER])
 	be32_put(out + 4, record_crc(out, r));
 }
 
+int record_start(
+	const uint8_t header[RECORD_HEADER], struct record *r, uint32_t *crc, uint32_t *sum)
+{
+	uint64_t payload = be64_get(header + 32);
+
+	if (be32_get(header) != MAGIC || payload > SIZE_MAX)
+		return -E_FORM;
+	*r = (struct record){.type = header[24],
+		.kind = header[25],
+		.generation = be64_get(header + 8),
+		.batch = be64_get(header + 16),
+		.id = be64_get(header + 40),
+		.value.n = be16_get(header + 26),
+		.head.n = be32_get(header + 28),
+		.payload.n = (size_t)payload};
+	*sum = be32_get(header + 4);
+	*crc = crc32c(0, view_of(header + 8, RECORD_HEADER - 8));
+	return 0;
+}
+
+uint32_t record_check(uint32_t crc, struct view bytes)
+{
+	return crc32c(crc, bytes);
+}
+
 int record_read(struct view bytes, struct record *r, uint64_t *size)
 {
 	const uint8_t *p = bytes.p;
+	uint32_t crc, sum;
 
 	if (bytes.n < RECORD_HEADER)
 		return -E_TRUNCATED;
-	if (be32_get(p) != MAGIC)
+	if (record_start(p, r, &crc, &sum))
 		return -E_FORM;
-	*r = (struct record){.type = p[24],
-		.kind = p[25],
-		.generation = be64_get(p + 8),
-		.batch = be64_get(p + 16),
-		.id = be64_get(p + 40)};
 	size_t left = bytes.n - RECORD_HEADER;
-	size_t value = be16_get(p + 26), head = be32_get(p + 28);
-	uint64_t payload = be64_get(p + 32);
-	if (value > left || head > left - value || payload > left - value - head)
+	if (r->value.n > left || r->head.n > left - r->value.n ||
+		r->payload.n > left - r->value.n - r->head.n)
 		return -E_TRUNCATED;
-	r->value = view_of(p + RECORD_HEADER, value);
-	r->head = view_of(r->value.p + value, head);
-	r->payload = view_of(r->head.p + head, (size_t)payload);
-	if (record_crc(p, r) != be32_get(p + 4))
+	r->value.p = p + RECORD_HEADER;
+	r->head.p = r->value.p + r->value.n;
+	r->payload.p = r->head.p + r->head.n;
+	if (record_crc(p, r) != sum)
 		return -E_CRC;
-	if (r->type < RECORD_SEGMENT || r->type > RECORD_END || value > STORE_VALUE_MAX)
+	if (r->type < RECORD_SEGMENT || r->type > RECORD_END || r->value.n > STORE_VALUE_MAX)
 		return -E_FORM;
-	*size = record_size(value, head, payload);
+	*size = record_size(r->value.n, r->head.n, r->payload.n);
 	return *size <= bytes.n ? 0 : -E_TRUNCATED;
 }
 

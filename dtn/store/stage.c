@@ -206,12 +206,21 @@ void stage_settle(struct store *st, struct entry *e)
 		table_drop(st, e);
 }
 
+/* Bytes of durable cells; head and payload may share one. */
+static uint64_t cached_size(const struct entry *e)
+{
+	uint64_t n = e->head_cell ? e->head_cell->n : 0;
+
+	return n + (e->payload_cell && e->payload_cell != e->head_cell ? e->payload_cell->n : 0);
+}
+
 void stage_cache(struct store *st, struct entry *e)
 {
-	if (list_empty(&e->cached))
-		st->cached_bytes += e->head.n + e->payload.n;
-	else
-		list_remove(&e->cached);
+	uint64_t n = cached_size(e);
+
+	if (n == 0 || !list_empty(&e->cached))
+		return;
+	st->cached_bytes += n;
 	list_push_back(&st->cached, &e->cached);
 }
 
@@ -219,7 +228,7 @@ void stage_uncache(struct store *st, struct entry *e)
 {
 	if (list_empty(&e->cached))
 		return;
-	st->cached_bytes -= e->head.n + e->payload.n;
+	st->cached_bytes -= cached_size(e);
 	list_remove(&e->cached);
 }
 

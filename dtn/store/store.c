@@ -107,6 +107,7 @@ void store_turn(struct store *st)
 {
 	trim_cache(st);
 	free_dead(st);
+	st->loaded_bytes = 0;
 }
 
 struct cell *store_cell_new(struct store *st, size_t n)
@@ -158,7 +159,7 @@ static void free_dead(struct store *st)
 	}
 }
 
-/* The bundle read last stays whatever its size: it is probably being sent in pieces. */
+/* The bundle read last stays: it is probably being sent in pieces. */
 static void trim_cache(struct store *st)
 {
 	while (st->cached_bytes > st->cache_max && st->cached.next != st->cached.prev) {
@@ -169,5 +170,6 @@ static void trim_cache(struct store *st)
 		store_cell_unref(st, e->payload_cell);
 		e->head_cell = e->payload_cell = NULL;
 		e->head.p = e->payload.p = NULL;
+		e->window = 0;
 	}
 }

@@ -100,7 +100,7 @@ void store_row_delete(struct store *st, enum store_kind kind, uint64_t id);
 /* 0, -E_UNKNOWN, -E_CORRUPT (checksum) or -errno. */
 int store_value(struct store *st, enum store_kind kind, uint64_t id, struct view *value) MUST_USE;
 int store_head(struct store *st, uint64_t id, struct view *head) MUST_USE;
-/* Bytes of a payload; s.handle is the bundle's id. */
+/* Bytes of a payload; s.handle is the bundle's id. Only they, and some around them, come to memory. */
 int store_payload(struct store *st, struct slice s, struct view *bytes) MUST_USE;
 bool store_is_committed(const struct store *st, uint64_t id);
 /* All rows of a kind in order of id: start with *id = 0 (so no row has id 0); false at the end. */

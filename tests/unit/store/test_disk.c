@@ -240,6 +240,109 @@ Test(disk, damaged_bytes_are_not_given_out)
 	kit_close(&k);
 }
 
+/* Bytes [off, off + n) of the payload that kit_put(k, seed, ...) makes. */
+static void expect_slice(struct kit *k, uint64_t id, unsigned seed, size_t off, size_t n)
+{
+	struct view v;
+
+	cr_assert_eq(store_payload(k->st, (struct slice){id, off, n}, &v), 0, "at %zu", off);
+	cr_assert_eq(v.n, n);
+	for (size_t i = off; i < off + n; i++)
+		cr_assert_eq(v.p[i - off], (uint8_t)(seed * 31 + i + (i >> 8)), "byte %zu", i);
+}
+
+/* Of a long record only what is asked for comes to memory: in order, back and forth, over a window's
+ * end, all of it; what was given before lives until the turn. */
+Test(disk, slices_of_a_long_payload)
+{
+	static const size_t at[][2] = {{0, 1}, {0, 1400}, {1400, 1400}, {299999, 1},
+		{150000, 70000}, {65000, 1000}, {65535, 2}, {10, 0}, {300000, 0}, {0, 300000},
+		{1, 299999}};
+	struct store_limits l = small;
+	struct view first, again, v;
+	struct kit k;
+
+	l.max_bytes = l.stage_bytes = 4 << 20;
+	kit_open(&k, KIT_DISK, &l);
+	uint64_t id = kit_put(&k, 7, 300000);
+	kit_commit(&k);
+	kit_update(&k, id, 9); /* the record's own value is an older one */
+	kit_commit(&k);
+	kit_crash(&k);
+	cr_assert_eq(store_payload(k.st, (struct slice){id, 1000, 500}, &first), 0);
+	for (size_t i = 0; i < sizeof at / sizeof at[0]; i++)
+		expect_slice(&k, id, 7, at[i][0], at[i][1]);
+	cr_assert_eq(first.p[0], (uint8_t)(7 * 31 + 1000 + 3), "until the turn");
+	for (size_t off = 0; off < 300000; off += 1500) {
+		expect_slice(&k, id, 7, off, 1500);
+		store_turn(k.st);
+	}
+	cr_assert_eq(store_payload(k.st, (struct slice){id, 5, 10}, &first), 0);
+	cr_assert_eq(store_payload(k.st, (struct slice){id, 20, 10}, &again), 0);
+	cr_assert_eq(again.p, first.p + 15, "one window serves both");
+	cr_assert_eq(store_payload(k.st, (struct slice){id, 300000, 1}, &v), -E_RANGE);
+	cr_assert_eq(store_payload(k.st, (struct slice){id, 1, 300000}, &v), -E_RANGE);
+	kit_expect(&k, id, 7, 300000, 9);
+	kit_close(&k);
+}
+
+/* Whatever part is asked for first, all of the record is verified before it is given. */
+Test(disk, damage_in_a_long_payload_is_noticed_from_any_slice)
+{
+	struct store_limits l = small;
+	char path[600];
+	struct kit k;
+	struct view v;
+	size_t end;
+
+	l.max_bytes = l.stage_bytes = 4 << 20;
+	kit_open(&k, KIT_DISK, &l);
+	uint64_t id = kit_put(&k, 1, 300000);
+	kit_commit(&k);
+	kit_crash(&k);
+	store_close(k.st);
+	written(&k, path, sizeof path, &end);
+	struct bytes b = file_read(path);
+	b.p[250000] ^= 1;
+	file_write(path, b);
+	cr_assert_eq(store_disk_open(k.dir, &l, &k.st), 0);
+	cr_assert_eq(store_payload(k.st, (struct slice){id, 0, 10}, &v), -E_CORRUPT);
+	cr_assert_eq(store_payload(k.st, (struct slice){id, 299000, 10}, &v), -E_CORRUPT);
+	cr_assert_eq(store_head(k.st, id, &v), -E_CORRUPT);
+	store_close(k.st);
+	b.p[250000] ^= 1;
+	file_write(path, b);
+	free(b.p);
+	cr_assert_eq(store_disk_open(k.dir, &l, &k.st), 0);
+	kit_expect(&k, id, 1, 300000, 1);
+	kit_close(&k);
+}
+
+/* A walk over more than the cache holds: heads come alone then, are right, and live until the turn. */
+Test(disk, many_heads_in_one_turn)
+{
+	struct kit k;
+	struct view head[200];
+	uint64_t id[200];
+
+	kit_open(&k, KIT_DISK, NULL);
+	for (unsigned i = 0; i < 200; i++)
+		id[i] = kit_put(&k, i, 60000);
+	kit_commit(&k);
+	kit_crash(&k);
+	for (unsigned i = 0; i < 200; i++)
+		cr_assert_eq(store_head(k.st, id[i], &head[i]), 0);
+	for (unsigned i = 0; i < 200; i++)
+		for (size_t at = 0; at < head[i].n; at++)
+			cr_assert_eq(head[i].p[at], (uint8_t)((i + 2000) * 31 + at));
+	for (unsigned i = 0; i < 200; i++)
+		kit_expect(&k, id[i], i, 60000, i);
+	store_turn(k.st);
+	for (unsigned i = 200; i-- > 0;)
+		kit_expect(&k, id[i], i, 60000, i);
+	kit_close(&k);
+}
+
 Test(disk, larger_than_a_segment)
 {
 	struct store_limits l = small;
