@@ -131,7 +131,7 @@ if ! can_userns "" && [ "$(id -u)" -ne 0 ]; then
 fi
 unset OWLT_SOCKET
 head -c "$bytes" /dev/urandom >"$work"/file
-want=${*:-fragments mtu chunks}
+want=${*:-chunks}
 case " $want " in *" fragments "*) crossing fragments 0 ;; esac
 case " $want " in *" chunks "*) crossing chunks 0 --custody --chunk 60000 ;; esac
 case " $want " in *" mtu "*)
