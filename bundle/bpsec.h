@@ -19,8 +19,9 @@
  *	err = err ? err : bpsec_end(x);
  *
  * Errors: 0; -E_AUTH it failed (reason 15); -E_UNKNOWN context, parameter or algorithm (13); -ENOKEY no
- * key or one that may not do this; -E_RULE RFC 9172's rules are broken (16); -E_STATE the target, or the
+ * key or one that may not do this; -E_TOO_BIG for Ed25519; -E_RULE RFC 9172's rules are broken (16); -E_STATE the target, or the
  * BIB, is encrypted still; others: the block can't be read (8). bpsec_reason() gives the number.
+ * b, and what it was read from, live until bpsec_end() or bpsec_make_end().
  */
 #ifndef OWLT_BUNDLE_BPSEC_H
 #define OWLT_BUNDLE_BPSEC_H
@@ -87,7 +88,7 @@ uint64_t bpsec_gives(const struct bpsec *x);
 /* The next bytes of the target's data (any size; 256 KiB is a good one). BCB: *made bytes come out, at
  * most v.n; out may be v.p. BIB: out and made are NULL. -E_OVERFLOW: more than it wants. */
 int bpsec_feed(struct bpsec *x, struct view v, uint8_t *out, size_t *made) MUST_USE;
-/* 0: the target is what was signed, or encrypted. -E_AUTH; -E_TRUNCATED: it was not fed whole. */
+/* 0: the target is what was signed, or encrypted. -E_AUTH; -EINVAL: it was not fed whole. */
 int bpsec_end(struct bpsec *x) MUST_USE;
 
 /* An operation to be added. */
@@ -141,7 +142,8 @@ void bpsec_edit_add(struct bpsec_edit *e, const struct bundle *b, const struct b
 	struct block_spec add);
 
 /* At once: verify without change; write the bundle without the operation (verified, or decrypted; on
- * error nothing stays in out); write the bundle with one more. b is whole; out is not its memory. */
+ * error nothing stays in out); write the bundle with one more. b is whole; out is not its memory, and has
+ * room for the new bundle, the target's data once more and BPSEC_ROOM. */
 int bpsec_verify(struct bpsec *x, const struct bundle *b, const struct bpsec_op *op,
 	const struct key *key) MUST_USE;
 struct bpsec_accept {

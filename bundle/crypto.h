@@ -57,6 +57,7 @@ enum crypto_use { CRYPTO_MAKE, CRYPTO_CHECK }; /* sign, encrypt; verify, decrypt
 #define CRYPTO_TAG 16     /* of AES-GCM */
 #define CRYPTO_IV_MIN 8   /* RFC 9173 4.3.1 */
 #define CRYPTO_IV_MAX 16
+#define CRYPTO_WRAP_MAX 128 /* the longest key that is wrapped */
 /* Ed25519 hashes the message twice, so it is gathered first: what is larger needs ES256. */
 #define CRYPTO_ED25519_MAX ((size_t)1 << 20)
 

@@ -39,6 +39,9 @@ int bundle_rewrite_tail(struct buf *tail, const struct bundle *b, const struct b
 /* Both with the payload between. */
 int bundle_rewrite(struct buf *out, const struct bundle *b, const struct bundle_rewrite *w,
 	struct view payload) MUST_USE;
+/* A primary block without its CRC, as its own source may write it before it is signed. -E_RULE: not
+ * in definite form. */
+int bundle_primary_bare(struct buf *out, struct view primary) MUST_USE;
 /* The smallest block number from 2 that the bundle does not have. */
 uint64_t bundle_free_number(const struct bundle *b);
 
