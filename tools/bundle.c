@@ -1,7 +1,7 @@
 /*
- * owlt bundle check | show | make: judging, showing and making bundles. check judges the form, not
+ * owlt bundle check | show | make | cancel: judging, showing and making bundles. check judges the form, not
  * the expiry; its lines are a contract ("valid", "invalid: RULE at byte N: text"; rules:
- * bundle/rule.def). Start reading at the tables at the end; making is in bundle_make.c, printing
+ * bundle/rule.def). Start reading at the tables at the end; making is in bundle_make.c, cancelling in bundle_cancel.c, printing
  * one in bundle_show.c.
  */
 #include "tools/commands.h"
@@ -200,6 +200,7 @@ int cmd_bundle(int argc, char **argv)
 		{"make", bundle_make, "make a bundle from options"},
 		{"check", run_check, "judge a bundle's form"},
 		{"show", run_show, "show every block of a bundle"},
+		{"cancel", bundle_cancel, "give up a bundle that was sent from here"},
 		{"rules", run_rules, "list the rules of check"}, {0}};
 
 	return opt_dispatch("owlt bundle", table, argc, argv);

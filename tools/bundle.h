@@ -21,5 +21,6 @@ int input_read(const char *path, uint8_t **bytes, size_t *n) MUST_USE;
 int input_hex(const char *hex, uint8_t **bytes, size_t *n) MUST_USE;
 
 int bundle_make(int argc, char **argv);
+int bundle_cancel(int argc, char **argv);
 
 #endif

@@ -31,6 +31,10 @@ int agent_new(
 	if (!a)
 		return -ENOMEM;
 	a->cfg = *cfg;
+	if (cfg->reports_per_node_s == 0)
+		a->cfg.reports_per_node_s = (cfg->reports_per_s + 1) / 2;
+	if (cfg->echo_per_node_s == 0)
+		a->cfg.echo_per_node_s = (cfg->echo_per_s + 1) / 2;
 	a->deps = *deps;
 	a->store = deps->store;
 	a->trace = deps->trace;

@@ -213,6 +213,20 @@ int owlt_unregister(struct owlt *o, uint32_t registration)
 	return err;
 }
 
+int owlt_cancel(struct owlt *o, const char *source, uint64_t created_ms, uint64_t seq)
+{
+	struct proto_msg m = {.type = PROTO_GIVE_UP,
+		.source = view_text(source),
+		.created_ms = created_ms,
+		.seq = seq};
+	struct arrival *a;
+	int err = ask(o, &m, &a);
+
+	if (!err)
+		hold(o, a);
+	return err;
+}
+
 int owlt_ack(struct owlt *o, uint32_t registration, uint64_t id)
 {
 	struct proto_msg m = {.type = PROTO_ACK, .registration = registration, .id = id};

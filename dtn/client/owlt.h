@@ -77,6 +77,10 @@ int owlt_send_part(struct owlt *o, uint64_t tag, const void *bytes, size_t size)
 /* The rest will not come; the answer is OWLT_REFUSED. */
 int owlt_send_cancel(struct owlt *o, uint64_t tag);
 
+/* Gives up a bundle that was sent from this node: what is still here of it is deleted. source, created_ms and
+ * seq name it, as owlt_send() gave them. -E_UNKNOWN: nothing of it is here any more. */
+int owlt_cancel(struct owlt *o, const char *source, uint64_t created_ms, uint64_t seq);
+
 /* Registers an endpoint; eid "" chooses a free service. The text of the one given goes to `endpoint` (OWLT_EID_MAX
  * bytes, may be NULL). At most `credit` (1 to 64) deliveries are unacknowledged at any time.
  * keep: bundles go on being kept for it when the connection has ended. */

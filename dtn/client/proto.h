@@ -28,6 +28,7 @@ enum proto_type {
 	PROTO_PART,       /* payload: the next bytes of a SEND with size; its tag is the SEND's */
 	PROTO_CANCEL,     /* the rest of a SEND will not come; its tag is the SEND's */
 	PROTO_READ,       /* registration, id, offset, size: bytes of a delivery */
+	PROTO_GIVE_UP, /* source, created_ms, seq: a bundle sent from here, as far as it is still here */
 	/* node to application */
 	PROTO_WELCOME = 64, /* version, node, mono0_ns, dtn0_ms, speed_ppm */
 	PROTO_ACCEPTED,     /* of SEND: source, created_ms, seq; the bundle is durable */
@@ -36,7 +37,7 @@ enum proto_type {
 	PROTO_DELIVERY,     /* registration, id, the bundle: payload, or size to READ */
 	PROTO_ACKED,        /* registration, id; delivered for good */
 	PROTO_REPORT, /* of STATUS: payload is a JSON document; a long one comes as a sealed memfd */
-	PROTO_DONE,   /* of UNREGISTER, CREDIT */
+	PROTO_DONE,   /* of UNREGISTER, CREDIT, GIVE_UP */
 	PROTO_PIECE   /* of READ: payload, perhaps less than was asked for; empty: the end */
 };
 

@@ -26,6 +26,7 @@ static int serve_status(struct daemon *d, struct client *c, const struct proto_m
 static int serve_part(struct daemon *d, struct client *c, const struct proto_msg *m);
 static int serve_cancel(struct daemon *d, struct client *c, const struct proto_msg *m);
 static int serve_read(struct daemon *d, struct client *c, const struct proto_msg *m);
+static int serve_give_up(struct daemon *d, struct client *c, const struct proto_msg *m);
 
 static const struct row {
 	uint64_t type;
@@ -42,6 +43,7 @@ static const struct row {
 	{PROTO_PART, RIGHT_SEND, serve_part},
 	{PROTO_CANCEL, RIGHT_SEND, serve_cancel},
 	{PROTO_READ, RIGHT_REGISTER, serve_read},
+	{PROTO_GIVE_UP, RIGHT_SEND, serve_give_up},
 };
 
 static bool has_right(const struct client *c, enum right right);
@@ -259,6 +261,22 @@ static int serve_part(struct daemon *d, struct client *c, const struct proto_msg
 	if (!s)
 		return m->tag <= c->last_send ? 0 : -E_STATE;
 	return feed(d, c, s, m->payload);
+}
+
+/* RFC 9171 5.12/1: for whoever may send from that source. */
+static int serve_give_up(struct daemon *d, struct client *c, const struct proto_msg *m)
+{
+	char room[EID_TEXT_MAX];
+	struct eid source;
+	int err = take_eid(m->source, room, &source);
+
+	if (!err && !may_use(c, &source))
+		err = -EACCES;
+	if (!err)
+		err = node_cancel(d->node, d->now, &source, m->created_ms, m->seq);
+	if (!err)
+		app_send(d, c, &(struct proto_msg){.type = PROTO_DONE, .tag = m->tag}, -1);
+	return err;
 }
 
 static int serve_cancel(struct daemon *d, struct client *c, const struct proto_msg *m)

@@ -154,6 +154,13 @@ void node_send_cancel(struct node *n, mono now, uint64_t request)
 	agent_send_cancel(n->agent, now, request);
 }
 
+int node_cancel(
+	struct node *n, mono now, const struct eid *source, dtntime created_ms, uint64_t seq)
+{
+	n->last_now = now;
+	return agent_cancel(n->agent, now, source, created_ms, seq);
+}
+
 int node_register(struct node *n, mono now, struct eid *endpoint, uint32_t *registration)
 {
 	n->last_now = now;

@@ -88,6 +88,14 @@ kill -9 $receiver 2>/dev/null; wait $receiver 2>/dev/null
 [ -e "$T/chunks/file" ] || rc recv_chunks 0 timeout 30 owlt recv "${B[@]}" ipn:2.8 -n 1 -o "$T/chunks" --timeout 25
 check chunks_joined cmp "$T/file" "$T/chunks/file"
 
+# -- a bundle that has no way is given up (RFC 9171 5.12/1)
+rc send_nowhere 0 owlt send "${A[@]}" ipn:77.5 "$T/hello"
+read -r -a sent <"$T/rc.out"
+rc cancel 0 owlt bundle cancel "${A[@]}" "${sent[@]}"
+rc cancel_twice_is_1 1 owlt bundle cancel "${A[@]}" "${sent[@]}"
+rc cancel_foreign_is_2 2 owlt bundle cancel "${A[@]}" ipn:2.5 1 1
+check cancel_reason grep -q '"ev":"bundle_deleted".*"reason":"cancelled"' "$T/a.jsonl"
+
 # -- kill -9 of the receiver's node with bundles stored
 for i in 1 2 3 4 5 6 7 8 9 10; do echo "kept $i" | owlt send "${A[@]}" --custody ipn:2.9 >/dev/null || not_ok "send_kept_$i"; done
 kill -9 "${pid[b]}"; wait "${pid[b]}" 2>/dev/null

@@ -92,11 +92,21 @@ def attribute(path, text):
             if in_test and not (at and at[3]):
                 lost.append((path, first + 1, m.group()))
                 continue
-            name = at[2] if in_test else path.removeprefix("tests/") if path.startswith("tests/") else \
+            name = at[2] if in_test else shell_name(path, text, last) if path.startswith("tests/") else \
                 f"{path}:{at[2]}" if at else path
             for one in re.findall(ONE, m[2]):
                 tags.setdefault(f"RFC {m[1]} {one}", set()).add(name)
     return tags, lost
+
+
+def shell_name(path, text, line):
+    """The file, and the case that follows the comment."""
+    file = path.removeprefix("tests/")
+    for after in text.splitlines()[line + 1:line + 6]:
+        case = re.match(r"\s*(?:rc|check|case_is|code|same|made|wrong|ok)\s+(\w+)", after)
+        if case and path.endswith(".sh"):
+            return f"{file}:{case[1]}"
+    return file
 
 
 def join(files):
