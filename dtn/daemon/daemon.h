@@ -87,6 +87,9 @@ struct daemon {
 	struct reasons reasons;
 	uint8_t *packet, *input; /* scratch for a message out, and one in */
 	bool is_ending, is_stopped;
+	uint64_t budget;     /* bytes that may still be sent in this turn */
+	bool is_behind;      /* there was more to send than a turn may */
+	unsigned first_link; /* that sends first in the next turn */
 	int64_t stop_at_ns;
 };
 

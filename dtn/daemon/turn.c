@@ -10,7 +10,8 @@
 
 #include <stdlib.h>
 
-#define ROUNDS_MAX 4 /* receive calls per link and turn */
+#define ROUNDS_MAX 4          /* receive calls per link and turn */
+#define TURN_BYTES (8u << 20) /* sent in a turn: stored bytes are in memory until its end */
 #define RECORDS_PER_DATAGRAM                                                                       \
 	24 /* trace records one datagram may cause, for the promise to lose none */
 
@@ -18,6 +19,7 @@ static void take_inputs(struct daemon *d, const struct loop_event *ev, int n);
 static void receive(struct daemon *d, unsigned link);
 static void finish_batch(struct daemon *d, bool wait);
 static void take_signal(struct daemon *d);
+static void transmit_all(struct daemon *d);
 static void transmit(struct daemon *d, unsigned link);
 static void start_batch(struct daemon *d);
 static bool may_end(struct daemon *d);
@@ -38,8 +40,7 @@ int daemon_run(struct daemon *d)
 		app_turn(d);
 		clock_now(&d->clock, &d->now);
 		node_tick(d->node, d->now);
-		for (unsigned i = 0; i < d->cfg.node.n_links; i++)
-			transmit(d, i);
+		transmit_all(d);
 		while (node_event(d->node, &ne))
 			serve_event(d, &ne);
 		if (d->is_ending && may_end(d))
@@ -56,6 +57,8 @@ static int64_t wake_at(struct daemon *d)
 {
 	int64_t at = clock_ns_at(&d->clock, node_deadline(d->node));
 
+	if (d->is_behind)
+		return 0;
 	return d->is_ending && d->stop_at_ns < at ? d->stop_at_ns : at;
 }
 
@@ -134,6 +137,27 @@ static void take_signal(struct daemon *d)
 	}
 }
 
+/* All links, another one first in each turn: the budget is for all of them. */
+static void transmit_all(struct daemon *d)
+{
+	unsigned n = (unsigned)d->cfg.node.n_links;
+
+	d->budget = TURN_BYTES;
+	for (unsigned i = 0; i < n && d->budget > 0; i++)
+		transmit(d, (d->first_link + i) % n);
+	d->is_behind = d->budget == 0;
+	d->first_link = n ? (d->first_link + 1) % n : 0;
+}
+
+static uint64_t packet_bytes(const struct udp_packet *p)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < p->n_parts; i++)
+		n += p->part[i].n;
+	return n;
+}
+
 /* Packets of one link, 64 a call. What the socket does not take is told to the node as failed; it is
  * asked again when the socket can be written. */
 static void transmit(struct daemon *d, unsigned link)
@@ -143,10 +167,11 @@ static void transmit(struct daemon *d, unsigned link)
 	uint8_t room[UDP_BATCH][64];
 	struct udp_packet p[UDP_BATCH];
 	uint64_t cookie[UDP_BATCH];
+	uint64_t bytes;
 	int n, done, err;
 
-	while (!l->is_blocked) {
-		for (n = 0; n < UDP_BATCH; n++) {
+	while (!l->is_blocked && d->budget > 0) {
+		for (n = 0; n < UDP_BATCH && d->budget > 0; n++) {
 			struct pkt k = {.buf = room[n], .cap = sizeof room[n]};
 
 			if (!node_output(d->node, d->now, link, &k))
@@ -155,6 +180,8 @@ static void transmit(struct daemon *d, unsigned link)
 			p[n].n_parts = k.n_parts;
 			for (unsigned i = 0; i < k.n_parts; i++)
 				p[n].part[i] = k.part[i].bytes;
+			bytes = packet_bytes(&p[n]);
+			d->budget -= bytes < d->budget ? bytes : d->budget;
 		}
 		for (done = 0; done < n && !l->is_blocked;) {
 			int went = udp_send(&l->udp, p + done, n - done, &err);
