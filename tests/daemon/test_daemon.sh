@@ -105,7 +105,7 @@ check nothing_lost bash -c "cat $T/kept/*.bin | sort -k2n | diff - <(for i in 1 
 
 # -- a client in Python, written from the protocol's page
 if /usr/bin/python3 -c 'import cbor2' 2>/dev/null; then
-	timeout 60 /usr/bin/python3 tests/daemon/client.py "$T/a.sock" "$T/b.sock" ipn:2.20 || bad=1
+	PYTHONDONTWRITEBYTECODE=1 timeout 60 /usr/bin/python3 tests/daemon/client.py "$T/a.sock" "$T/b.sock" ipn:2.20 || bad=1
 else
 	echo "skip python_client: python3-cbor2 is not installed"
 fi

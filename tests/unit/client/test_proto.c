@@ -40,6 +40,65 @@ Test(proto, skips_unknown_keys_and_refuses_wrong_types)
 	cr_assert_lt(proto_read(view_of("\x83\x01\x02\xa0\x00", 5), &m), 0, "trailing");
 }
 
+Test(proto, every_kind_of_message_on_each_truncated_prefix)
+{
+	static uint8_t room[PROTO_MESSAGE_MAX], big[PROTO_INLINE_MAX];
+	const struct proto_msg all[] = {
+		{.type = PROTO_SEND, .tag = 3, .dest = view_text("ipn:2.1"), .size = 1u << 30},
+		{.type = PROTO_PART, .tag = 3, .payload = view_of(big, 300)},
+		{.type = PROTO_CANCEL, .tag = 3},
+		{.type = PROTO_READ,
+			.tag = 4,
+			.registration = 1,
+			.id = 9,
+			.offset = 70000,
+			.size = 5},
+		{.type = PROTO_PIECE, .tag = 4, .payload = view_text("12345")},
+		{.type = PROTO_DELIVERY, .registration = 1, .id = 9, .size = UINT64_MAX}};
+	struct proto_msg r;
+
+	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+		struct buf b = buf_of(room, sizeof room);
+
+		proto_write(&b, &all[i]);
+		cr_assert_eq(proto_read(buf_view(&b), &r), 0);
+		cr_assert(r.type == all[i].type && r.tag == all[i].tag && r.size == all[i].size &&
+			  r.offset == all[i].offset && view_equal(r.payload, all[i].payload));
+		for (size_t n = 0; n < b.len; n++)
+			cr_assert_lt(proto_read(view_of(room, n), &r), 0, "prefix of %zu", n);
+	}
+}
+
+Test(core, a_large_payload_follows_in_parts)
+{
+	static uint8_t room[PROTO_MESSAGE_MAX], big[PROTO_INLINE_MAX + 1];
+	struct owlt_send s = {.dest = "ipn:2.1", .payload = big, .size = sizeof big};
+	struct buf b = buf_of(room, sizeof room);
+	struct client_core c = {0};
+	struct proto_msg m;
+	uint64_t tag;
+
+	cr_assert_eq(client_send(&c, &s, &b, &tag), 0);
+	cr_assert_eq(proto_read(buf_view(&b), &m), 0);
+	cr_assert(m.size == sizeof big && m.payload.n == 0);
+	cr_assert(client_is_open(&c, tag));
+	b = buf_of(room, sizeof room);
+	cr_assert_eq(client_part(&c, tag, view_of(big, PROTO_INLINE_MAX), &b), 0);
+	cr_assert_eq(proto_read(buf_view(&b), &m), 0);
+	cr_assert(m.type == PROTO_PART && m.tag == tag && m.payload.n == PROTO_INLINE_MAX);
+	b = buf_of(room, sizeof room);
+	proto_write(&b, &(struct proto_msg){.type = PROTO_REFUSED, .tag = tag, .err = E_FULL});
+	cr_assert_eq(client_input(&c, buf_view(&b), &m), 1);
+	cr_assert_not(client_is_open(&c, tag));
+	b = buf_of(room, sizeof room);
+	cr_assert_eq(client_part(&c, tag, view_of(big, 1), &b), -E_STATE);
+	s = (struct owlt_send){.dest = "ipn:2.1", .size = 5}; /* any size may go in parts */
+	b = buf_of(room, sizeof room);
+	cr_assert_eq(client_send(&c, &s, &b, &tag), 0);
+	cr_assert_eq(proto_read(buf_view(&b), &m), 0);
+	cr_assert(m.size == 5 && m.payload.n == 0);
+}
+
 Test(core, limits_open_sends)
 {
 	struct client_core c = {0};
