@@ -158,8 +158,10 @@ dtntime agent_dtn(const struct agent *a, mono now)
 
 dtntime agent_clock(const struct agent *a, mono now)
 {
-	int64_t wrong =
-		a->deps.clock_offset_ms + (int64_t)((double)now / 1e9 * a->deps.clock_drift_ppm);
+	int64_t wrong = a->deps.clock_offset_ms;
+
+	if (a->deps.clock_drift_ppm != 0)
+		wrong += (int64_t)((double)now / 1e9 * a->deps.clock_drift_ppm);
 
 	return agent_dtn(a, now) + (uint64_t)wrong;
 }

@@ -40,8 +40,8 @@ void echo_answer(struct agent *a, mono now, uint64_t id, const struct bundle *b)
 	if (a->cfg.echo_max_bytes != 0 && b->payload.n > a->cfg.echo_max_bytes)
 		return;
 	party = &a->party[party_find(a, now, b->source.node)];
-	if (!party_rate(&party->echoed, now, a->cfg.echo_per_node_s) ||
-		!rate_take(&a->echo_rate, now) || send_own(a, now, &o, &answer) != 0)
+	if (!party_rate(&party->echoed, now, a->echo_each) || !rate_take(&a->echo_rate, now) ||
+		send_own(a, now, &o, &answer) != 0)
 		return;
 	trace_point(a->trace, now, echo_answered, answer, id, b->source.node);
 }

@@ -18,21 +18,29 @@
 
 #define WAYS 4u
 
+static int64_t interval(uint64_t per_s)
+{
+	return per_s == 0 ? 0 : per_s >= US_PER_S ? 1 : US_PER_S / (int64_t)per_s;
+}
+
 int party_init(struct agent *a)
 {
 	size_t sets = 1;
 
 	while (sets * WAYS < a->cfg.max_parties)
 		sets *= 2;
-	a->n_parties = 1 + sets * WAYS;
-	a->party = calloc(a->n_parties, sizeof *a->party);
+	a->party_mask = sets - 1;
+	a->party = calloc(1 + sets * WAYS, sizeof *a->party);
+	a->source_each = interval(a->cfg.source_per_s);
+	a->report_each = interval(a->cfg.reports_per_node_s);
+	a->echo_each = interval(a->cfg.echo_per_node_s);
 	return a->party ? 0 : -ENOMEM;
 }
 
 unsigned party_find(struct agent *a, mono now, node_id node)
 {
 	uint64_t key = hash_u64s(a->key, &node, 1) | 1;
-	size_t set = 1 + (key >> 32) % ((a->n_parties - 1) / WAYS) * WAYS, idle = 0;
+	size_t set = 1 + (key >> 32 & a->party_mask) * WAYS, idle = 0;
 
 	for (size_t i = set; i < set + WAYS; i++) {
 		struct party *p = &a->party[i];
@@ -72,13 +80,10 @@ bool party_has_room(const struct agent *a, unsigned party, uint64_t bytes)
 	       bytes <= a->most_bytes - p->bytes;
 }
 
-bool party_rate(mono *due, mono now, uint64_t per_s)
+bool party_rate(mono *due, mono now, int64_t each)
 {
-	int64_t each;
-
-	if (per_s == 0)
+	if (each == 0)
 		return true;
-	each = US_PER_S / (int64_t)per_s;
 	if (*due < now)
 		*due = now;
 	if (*due - now > US_PER_S - each)

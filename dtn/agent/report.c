@@ -38,8 +38,7 @@ void report_bundle(struct agent *a, mono now, uint64_t id, const struct bundle *
 		is_local_node(&b->report_to))
 		return;
 	party = &a->party[party_find(a, now, b->report_to.node)];
-	if (!party_rate(&party->reported, now, a->cfg.reports_per_node_s) ||
-		!rate_take(&a->report_rate, now))
+	if (!party_rate(&party->reported, now, a->report_each) || !rate_take(&a->report_rate, now))
 		return;
 	r.asserted[status] = true;
 	r.has_time[status] = (b->flags & BUNDLE_STATUS_TIME) != 0;

@@ -228,10 +228,11 @@ struct agent {
 	struct pending pending[PENDING_MAX];
 	struct pending_item *items;
 
-	struct outgoing *outgoing; /* max_open_sends of them */
-	struct party *party;       /* 0: shared by those who found no row */
-	size_t n_parties;
-	uint64_t most_bundles, most_bytes; /* of one source */
+	struct outgoing *outgoing;                   /* max_open_sends of them */
+	struct party *party;                         /* 0: shared by those who found no row */
+	size_t party_mask;                           /* sets - 1 */
+	int64_t source_each, report_each, echo_each; /* intervals of their rates; 0 = no limit */
+	uint64_t most_bundles, most_bytes;           /* of one source */
 
 	struct bucket echo_rate, report_rate;
 	uint64_t last_request, last_passing, boot;
@@ -270,8 +271,8 @@ unsigned party_find(struct agent *a, mono now, node_id node);
 void party_hold(struct agent *a, unsigned party, uint64_t bytes);
 void party_let_go(struct agent *a, unsigned party, uint64_t bytes);
 bool party_has_room(const struct agent *a, unsigned party, uint64_t bytes);
-/* One more now? At most one second's worth at once; per_s 0: always. */
-bool party_rate(mono *due, mono now, uint64_t per_s);
+/* One more now? At most one second's worth at once; each = the interval, 0: always. */
+bool party_rate(mono *due, mono now, int64_t each);
 
 /* -- commit.c */
 struct promise *promise_add(struct agent *a, enum promise_kind kind, uint64_t seq, uint64_t id);
