@@ -7,6 +7,7 @@
 
 #include "bundle/cbor.h"
 
+/* RFC 9171 6.1.1/d2 */
 const char *reason_name(unsigned reason)
 {
 	static const char *const name[] = {"none", "lifetime-expired", "unidirectional",
@@ -18,6 +19,7 @@ const char *reason_name(unsigned reason)
 	return reason < sizeof name / sizeof name[0] ? name[reason] : "unassigned";
 }
 
+/* RFC 9171 6.1/1, 6.1/2, 6.1/2b, 6.1/3 */
 int admin_open(struct view record, uint64_t *type, struct cursor *content)
 {
 	struct cursor c = cursor_of(record);
@@ -36,7 +38,7 @@ int admin_open(struct view record, uint64_t *type, struct cursor *content)
 	return 0;
 }
 
-/* [ bool, ?time ]: the time only with true, RFC 9171 6.1.1 */
+/* [ bool, ?time ]: the time only with true. RFC 9171 6.1.1/4, 6.1.1/5, 6.1.1/6 */
 static void assertion_read(struct cursor *c, struct status_report *r, unsigned k)
 {
 	size_t at = cursor_at(c);
@@ -53,6 +55,8 @@ static void assertion_read(struct cursor *c, struct status_report *r, unsigned k
 		cursor_fail_at(c, -E_FORM, at);
 }
 
+/* RFC 9171 6.1.1/1, 6.1.1/2, 6.1.1/3, 6.1.1/d1, 6.1.1/8, 6.1.1/9, 6.1.1/10, 6.1.1/11, 6.1.1/12,
+ * 6.1.1/13, 6.1.1/14 */
 void status_report_read(struct cursor *c, struct status_report *r)
 {
 	uint64_t n, kinds;
@@ -84,6 +88,7 @@ void status_report_read(struct cursor *c, struct status_report *r)
 	(void)cursor_finish(c);
 }
 
+/* RFC 9171 6.1.1/1, 6.1.1/2, 6.1.1/3, 6.1.1/d1, 6.1.1/5 */
 void status_report_write(struct buf *b, const struct status_report *r)
 {
 	cbor_put_array(b, 2);

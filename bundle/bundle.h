@@ -15,7 +15,7 @@
 #include "bundle/custody.h"
 #include "bundle/eid.h"
 
-/* Bundle processing control flags, RFC 9171 4.2.3 */
+/* Bundle processing control flags, RFC 9171 4.2.3/d1, 4.2.3/d2 */
 #define BUNDLE_FRAGMENT 0x000001u
 #define BUNDLE_ADMIN 0x000002u
 #define BUNDLE_NO_FRAGMENT 0x000004u
@@ -27,7 +27,7 @@
 #define BUNDLE_REPORT_DELETION 0x040000u
 #define BUNDLE_REPORTS 0x074000u
 
-/* Block processing control flags, RFC 9171 4.2.4 */
+/* Block processing control flags, RFC 9171 4.2.4/d1, 4.2.4/d2 */
 #define BLOCK_REPLICATE 0x01u
 #define BLOCK_REPORT 0x02u
 #define BLOCK_DELETE_BUNDLE 0x04u

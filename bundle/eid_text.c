@@ -17,6 +17,7 @@ static int dtn_parse(const char *text, struct eid *e);
 static int number_parse(const char **at, uint64_t max, uint64_t *out);
 static size_t text_copy(const char *text, size_t n, char *out, size_t cap);
 
+/* RFC 9171 4.2.5.1.1/d5, 4.2.5.1.2/d4 */
 int eid_parse(const char *text, struct eid *e)
 {
 	*e = (struct eid){0};
@@ -44,6 +45,7 @@ int eid_parse_node(const char *text, struct eid *e)
 	return err;
 }
 
+/* RFC 9171 4.2.5.1.2/d1; RFC 9758 3.2.2/1, 3.4.1/1, 4/2, 4.1/1 */
 static int ipn_parse(const char *text, struct eid *e)
 {
 	uint64_t v[3] = {0};
@@ -70,6 +72,7 @@ static int ipn_parse(const char *text, struct eid *e)
 	return e->node == NODE_NONE && e->service != 0 ? -E_RANGE : 0;
 }
 
+/* RFC 9171 4.2.5.1.1/d1 */
 static int dtn_parse(const char *text, struct eid *e)
 {
 	int err;
@@ -82,7 +85,7 @@ static int dtn_parse(const char *text, struct eid *e)
 	return err == -E_FORM ? -E_SYNTAX : err;
 }
 
-/* Decimal without leading zeros; *at moves behind it. */
+/* Decimal without leading zeros; *at moves behind it. RFC 9758 4/1 */
 static int number_parse(const char **at, uint64_t max, uint64_t *out)
 {
 	const char *p = *at;
@@ -127,6 +130,7 @@ static size_t unknown_print(const struct eid *e, char *out, size_t cap)
 	return n;
 }
 
+/* RFC 9758 4/3 */
 size_t eid_print(const struct eid *e, char *out, size_t cap)
 {
 	char text[EID_TEXT_MAX];

@@ -3,8 +3,8 @@
  *
  * mono     microseconds of lab time on a clock that never goes back; already scaled by the lab's
  *          speed. In a lab and in the simulator 0 is the reference time of the contact plan.
- * dtntime  milliseconds since 2000-01-01T00:00:00Z (RFC 9171 4.2.6); 0 = not known. What must
- *          survive a restart is kept as dtntime, never as mono.
+ * dtntime  milliseconds since 2000-01-01T00:00:00Z, 0 = not known (RFC 9171 4.2.6/d1, 4.2.6/d2,
+ *          4.2.6/d3). What must survive a restart is kept as dtntime, never as mono.
  */
 #ifndef OWLT_BASE_TIME_H
 #define OWLT_BASE_TIME_H

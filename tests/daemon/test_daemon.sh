@@ -88,9 +88,10 @@ kill -9 $receiver 2>/dev/null; wait $receiver 2>/dev/null
 [ -e "$T/chunks/file" ] || rc recv_chunks 0 timeout 30 owlt recv "${B[@]}" ipn:2.8 -n 1 -o "$T/chunks" --timeout 25
 check chunks_joined cmp "$T/file" "$T/chunks/file"
 
-# -- a bundle that has no way is given up (RFC 9171 5.12/1)
+# -- a bundle that has no way is given up
 rc send_nowhere 0 owlt send "${A[@]}" ipn:77.5 "$T/hello"
 read -r -a sent <"$T/rc.out"
+# RFC 9171 5.12/1
 rc cancel 0 owlt bundle cancel "${A[@]}" "${sent[@]}"
 rc cancel_twice_is_1 1 owlt bundle cancel "${A[@]}" "${sent[@]}"
 rc cancel_foreign_is_2 2 owlt bundle cancel "${A[@]}" ipn:2.5 1 1

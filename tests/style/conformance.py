@@ -7,6 +7,7 @@ code or no test. Writes docs/conformance.md; with --check it only tells what is 
 the page is not what the tree gives now, a rule lacks code or tests without a reason, a reason is not
 needed any more, a tag names no rule or stands at no test.
 """
+import functools
 import pathlib
 import re
 import sys
@@ -80,6 +81,7 @@ def places(text):
     return found
 
 
+@functools.lru_cache(maxsize=None)
 def attribute(path, text):
     """{rule id: set of names of what a tag belongs to}, and tags that stand nowhere."""
     tags, lost = {}, []
