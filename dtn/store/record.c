@@ -16,7 +16,7 @@
 
 #define MAGIC 0x4f574c52u
 
-static uint32_t record_crc(const uint8_t *header, const struct record *r);
+static uint32_t record_data(uint32_t crc, const struct record *r);
 
 uint64_t record_size(uint64_t value, uint64_t head, uint64_t payload)
 {
@@ -24,6 +24,11 @@ uint64_t record_size(uint64_t value, uint64_t head, uint64_t payload)
 }
 
 void record_write(const struct record *r, uint8_t out[RECORD_HEADER])
+{
+	record_seal(out, record_data(record_begin(r, out), r));
+}
+
+uint32_t record_begin(const struct record *r, uint8_t out[RECORD_HEADER])
 {
 	be32_put(out, MAGIC);
 	be64_put(out + 8, r->generation);
@@ -34,7 +39,12 @@ void record_write(const struct record *r, uint8_t out[RECORD_HEADER])
 	be32_put(out + 28, (uint32_t)r->head.n);
 	be64_put(out + 32, r->payload.n);
 	be64_put(out + 40, r->id);
-	be32_put(out + 4, record_crc(out, r));
+	return crc32c(0, view_of(out + 8, RECORD_HEADER - 8));
+}
+
+void record_seal(uint8_t header[RECORD_HEADER], uint32_t crc)
+{
+	be32_put(header + 4, crc);
 }
 
 int record_start(
@@ -78,7 +88,7 @@ int record_read(struct view bytes, struct record *r, uint64_t *size)
 	r->value.p = p + RECORD_HEADER;
 	r->head.p = r->value.p + r->value.n;
 	r->payload.p = r->head.p + r->head.n;
-	if (record_crc(p, r) != sum)
+	if (record_data(crc, r) != sum)
 		return -E_CRC;
 	if (r->type < RECORD_SEGMENT || r->type > RECORD_END || r->value.n > STORE_VALUE_MAX)
 		return -E_FORM;
@@ -86,10 +96,8 @@ int record_read(struct view bytes, struct record *r, uint64_t *size)
 	return *size <= bytes.n ? 0 : -E_TRUNCATED;
 }
 
-static uint32_t record_crc(const uint8_t *header, const struct record *r)
+static uint32_t record_data(uint32_t crc, const struct record *r)
 {
-	uint32_t crc = crc32c(0, view_of(header + 8, RECORD_HEADER - 8));
-
 	crc = crc32c(crc, r->value);
 	crc = crc32c(crc, r->head);
 	return crc32c(crc, r->payload);

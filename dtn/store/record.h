@@ -29,11 +29,14 @@ struct record {
 uint64_t record_size(uint64_t value, uint64_t head, uint64_t payload);
 /* The header with its checksum over header and data. */
 void record_write(const struct record *r, uint8_t out[RECORD_HEADER]);
-/* A record that is read in pieces: what its header says (views without pointers), and the checksum so far;
- * then come value, head and payload through record_check(), and *sum is what it must be. -E_FORM. */
+/* A record in pieces. Reading: what its header says (views without pointers), the checksum over the
+ * header, and *sum, which it must be after value, head and payload went through record_check(). -E_FORM. */
 int record_start(const uint8_t header[RECORD_HEADER], struct record *r, uint32_t *crc,
 	uint32_t *sum) MUST_USE;
 uint32_t record_check(uint32_t crc, struct view bytes);
+/* Writing: the header from the lengths of r's views, the checksum over it; and its last step. */
+uint32_t record_begin(const struct record *r, uint8_t out[RECORD_HEADER]);
+void record_seal(uint8_t header[RECORD_HEADER], uint32_t crc);
 /* The record at the start of `bytes`, checked; *size is its length with padding. -E_TRUNCATED, -E_FORM,
  * -E_CRC. Views go into `bytes`. */
 int record_read(struct view bytes, struct record *r, uint64_t *size) MUST_USE;

@@ -32,7 +32,11 @@ static void give_back(struct log *log, uint64_t generation);
 static int write_batch(struct log *log, struct link_node *ops, struct segment *last);
 static int write_op(struct log *log, struct op *op, uint64_t batch);
 static int write_moved(struct log *log, struct op *op, struct record r);
+static int moved_header(struct log *log, const struct op *op, const struct record *r,
+	uint8_t *header, uint64_t *at);
+static int moved_piece(struct log *log, const struct op *op, uint64_t at, uint64_t n);
 static int write_record(struct log *log, struct record *r);
+static int out_pad(struct log *log, const struct record *r);
 static int out_start(struct log *log, struct segment *s);
 static int out_put(struct log *log, const void *p, size_t n);
 static int out_flush(struct log *log);
@@ -47,9 +51,10 @@ int log_open(struct log *log, int dir, uint64_t segment_size, size_t max)
 		.next_generation = 1,
 		.next_batch = 1};
 	log->buf = malloc(LOG_BUFFER);
+	log->piece = malloc(LOG_PIECE);
 	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
-	int err = !log->buf ? -ENOMEM : !d ? -errno : 0;
+	int err = !log->buf || !log->piece ? -ENOMEM : !d ? -errno : 0;
 
 	for (struct dirent *e; !err && (e = readdir(d));) {
 		unsigned slot;
@@ -73,6 +78,7 @@ void log_close(struct log *log)
 	}
 	free(log->segment);
 	free(log->buf);
+	free(log->piece);
 }
 
 struct segment *log_find(const struct log *log, uint64_t generation)
@@ -407,53 +413,105 @@ static int write_op(struct log *log, struct op *op, uint64_t batch)
 	return write_record(log, &r);
 }
 
-/* Copies the bytes of a bundle from its old record. If that is damaged the bundle stays where it is and
- * its value is written again, so that the batch keeps its places: a padded SET of the same size. */
+/* Copies the bytes of a bundle from its old record, in two passes: checksums, then data. If it is damaged
+ * the bundle stays where it is and its value is written again, so that the batch keeps its places: a
+ * SET of the same size, with zeros. */
 static int write_moved(struct log *log, struct op *op, struct record r)
 {
-	uint8_t *old = malloc(op->from.len);
-	struct record from;
-	uint64_t size;
+	uint64_t n = op->head.n + op->payload.n, at = 0;
+	uint8_t header[RECORD_HEADER];
+	int err;
 
-	if (!old)
-		return -ENOMEM;
-	int err = segment_read(op->from.segment, op->from.off, old, op->from.len);
-	if (!err)
-		err = record_read(view_of(old, op->from.len), &from, &size);
-	if (!err &&
-		(from.id != op->id || from.payload.n != op->payload.n || from.head.n != op->head.n))
-		err = -E_CORRUPT;
+	r.head.n = op->head.n;
+	r.payload.n = op->payload.n;
+	err = moved_header(log, op, &r, header, &at);
 	if (err) {
 		op->from.segment->is_bad = true;
 		op->to.segment = NULL;
 		r.type = RECORD_SET;
-		memset(old, 0, op->from.len);
-		r.head = view_of(old, op->head.n);
-		r.payload = view_of(old, op->payload.n);
-	} else {
-		r.head = from.head;
-		r.payload = from.payload;
+		err = moved_header(log, op, &r, header, &at);
 	}
-	err = write_record(log, &r);
-	free(old);
-	return err;
+	if (!err)
+		err = out_put(log, header, sizeof header);
+	if (!err)
+		err = out_put(log, r.value.p, r.value.n);
+	for (uint64_t done = 0, step; done < n && !err; done += step) {
+		step = n - done < LOG_PIECE ? n - done : LOG_PIECE;
+		err = moved_piece(log, op, at + done, step);
+		if (!err)
+			err = out_put(log, log->piece, step);
+	}
+	return err ? err : out_pad(log, &r);
+}
+
+/* Part of the old record's data; zeros where it is not copied. */
+static int moved_piece(struct log *log, const struct op *op, uint64_t at, uint64_t n)
+{
+	if (op->to.segment)
+		return segment_read(op->from.segment, at, log->piece, n);
+	memset(log->piece, 0, n);
+	return 0;
+}
+
+/* The new record's header; *at: where the head is in the old one, whose checksum is verified. */
+static int moved_header(
+	struct log *log, const struct op *op, const struct record *r, uint8_t *header, uint64_t *at)
+{
+	uint64_t n = op->head.n + op->payload.n, start = op->from.off + RECORD_HEADER;
+	uint32_t crc = record_check(record_begin(r, header), r->value), old = 0, sum = 0;
+	struct record from = {0};
+	uint8_t before[RECORD_HEADER];
+	int err = 0;
+
+	if (op->to.segment) {
+		err = segment_read(op->from.segment, op->from.off, before, sizeof before);
+		if (!err)
+			err = record_start(before, &from, &old, &sum);
+		if (!err && (from.id != op->id || from.payload.n != op->payload.n ||
+				    from.head.n != op->head.n || from.value.n > LOG_PIECE))
+			err = -E_CORRUPT;
+		if (!err)
+			err = moved_piece(log, op, start, from.value.n);
+		if (err)
+			return err;
+		old = record_check(old, view_of(log->piece, from.value.n));
+	}
+	*at = start + from.value.n;
+	for (uint64_t done = 0, step; done < n; done += step) {
+		step = n - done < LOG_PIECE ? n - done : LOG_PIECE;
+		err = moved_piece(log, op, *at + done, step);
+		if (err)
+			return err;
+		old = record_check(old, view_of(log->piece, step));
+		crc = record_check(crc, view_of(log->piece, step));
+	}
+	record_seal(header, crc);
+	return op->to.segment && old != sum ? -E_CORRUPT : 0;
 }
 
 static int write_record(struct log *log, struct record *r)
 {
-	static const uint8_t zero[8];
 	uint8_t header[RECORD_HEADER];
-	uint64_t n = RECORD_HEADER + r->value.n + r->head.n + r->payload.n;
+	int err;
 
 	record_write(r, header);
-	int err = out_put(log, header, sizeof header);
+	err = out_put(log, header, sizeof header);
 	if (!err)
 		err = out_put(log, r->value.p, r->value.n);
 	if (!err)
 		err = out_put(log, r->head.p, r->head.n);
 	if (!err)
 		err = out_put(log, r->payload.p, r->payload.n);
-	return err ? err : out_put(log, zero, record_size(r->value.n, r->head.n, r->payload.n) - n);
+	return err ? err : out_pad(log, r);
+}
+
+/* Zeros up to where the next record begins. */
+static int out_pad(struct log *log, const struct record *r)
+{
+	static const uint8_t zero[8];
+	uint64_t n = RECORD_HEADER + r->value.n + r->head.n + r->payload.n;
+
+	return out_put(log, zero, record_size(r->value.n, r->head.n, r->payload.n) - n);
 }
 
 /* The batch goes on in a new segment: what is in the old one is flushed first. */

@@ -14,6 +14,7 @@
 
 #define SEGMENT_HEAD 56u /* the record that begins a segment: header and version */
 #define LOG_BUFFER (1u << 20)
+#define LOG_PIECE (64u << 10)
 
 struct segment {
 	int fd;
@@ -34,6 +35,7 @@ struct log {
 	uint64_t next_generation, next_batch, last_batch;
 	uint64_t kept_generation; /* from here on segments are needed by recovery */
 	uint8_t *buf;             /* what goes to `out` at `out_at` next */
+	uint8_t *piece;           /* LOG_PIECE bytes of a record that is moved */
 	size_t n_buf;
 	struct segment *out;
 	uint64_t out_at;

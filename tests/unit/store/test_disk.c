@@ -414,6 +414,60 @@ Test(disk, segments_are_recycled_and_compacted)
 	kit_close(&k);
 }
 
+/* One round of what makes segments fill and empty again. */
+static void churn(struct kit *k)
+{
+	uint64_t id[20];
+
+	for (unsigned i = 0; i < 20; i++)
+		id[i] = kit_put(k, i, 4000);
+	kit_commit(k);
+	store_turn(k->st);
+	for (unsigned i = 0; i < 20; i++)
+		store_delete(k->st, id[i]);
+	kit_commit(k);
+	store_turn(k->st);
+}
+
+/* Records longer than the buffer they are moved through; one of them is damaged and stays. */
+Test(disk, long_records_are_moved_and_damaged_ones_stay)
+{
+	struct kit k;
+	uint64_t kept[4];
+	char path[600];
+	struct view v;
+	size_t end;
+
+	kit_open(&k, KIT_DISK, &small);
+	for (unsigned i = 0; i < 4; i++) {
+		kept[i] = kit_put(&k, i, 100000 + i);
+		kit_commit(&k);
+		kit_update(&k, kept[i], i + 50); /* the moved record has the newer value */
+		kit_commit(&k);
+		if (i == 0) {
+			kit_crash(&k); /* now the index knows it */
+			written(&k, path, sizeof path, &end);
+			struct bytes b = file_read(path);
+			b.p[90000] ^= 1;
+			file_write(path, b);
+			free(b.p);
+		}
+		for (unsigned round = 0; round < 10; round++)
+			churn(&k);
+	}
+	for (unsigned round = 0; round < 100; round++) {
+		churn(&k);
+		if (round % 30 == 29)
+			kit_crash(&k);
+	}
+	cr_assert_eq(kit_count(&k, STORE_BUNDLE), 4);
+	cr_assert_eq(store_payload(k.st, (struct slice){kept[0], 0, 10}, &v), -E_CORRUPT);
+	for (unsigned i = 1; i < 4; i++)
+		kit_expect(&k, kept[i], i, 100000 + i, i + 50);
+	cr_assert_lt(folder_size(&k), 5 << 20, "%lu", (unsigned long)folder_size(&k));
+	kit_close(&k);
+}
+
 /* No room for another segment: the batch fails, what was not spoken is deleted, and the store goes on. */
 Test(disk, no_space_fails_the_batch_and_not_the_store)
 {
