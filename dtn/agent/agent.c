@@ -93,6 +93,7 @@ void agent_free(struct agent *a)
 	pool_fini(&a->promises);
 	pool_fini(&a->knowns);
 	outgoing_fini(a);
+	reassemble_fini(a);
 	free(a->party);
 	free(a->scratch);
 	free(a->neighbour);
@@ -122,7 +123,7 @@ void agent_stats(const struct agent *a, struct agent_stats *out)
 bool agent_next_bundle(const struct agent *a, uint64_t *id, struct agent_bundle *out)
 {
 	static const char *const name[ENTRY_STATES] = {"new", "staged", "queued", "sending", "sent",
-		"waiting", "app", "app", "app", "handed", "acked"};
+		"waiting", "app", "app", "app", "handed", "acked", "fragment"};
 	const struct bundle_entry *e;
 	struct record r;
 	struct bundle b;
@@ -367,6 +368,7 @@ static int agent_tables(struct agent *a)
 	err = err ? err : hash_reserve(&a->pairs, k);
 	err = err ? err : heap_reserve(&a->timers, n);
 	err = err ? err : party_init(a);
+	err = err ? err : reassemble_init(a);
 	if (err == 0 && a->cfg.allow_definite)
 		a->scratch = malloc(SCRATCH);
 	if (a->cfg.allow_definite && !a->scratch)

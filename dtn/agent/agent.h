@@ -98,7 +98,8 @@ struct agent_event {
 	bool redelivered;
 	struct view head;    /* until store_turn() */
 	uint64_t size_bytes; /* DELIVERY: of the payload */
-	struct slice payload;
+	struct slice
+		payload; /* DELIVERY: of a bundle that came whole; else empty, see agent_read() */
 	struct eid source;
 	dtntime created_ms;
 	uint64_t seq;

@@ -169,9 +169,12 @@ static void dispatch(struct agent *a, mono now, struct bundle_entry *e)
 {
 	if (e->state != ENTRY_STAGED || !entry_is_durable(a, e))
 		return;
-	if (e->flags & E_LOCAL)
+	if (reassemble_is_part(e)) {
+		reassemble_committed(a, now, e); /* RFC 9171 5.7-1 */
+	} else if (e->flags & E_LOCAL) {
+		reassemble_replaced(a, now, e);
 		deliver_arrived(a, now, e);
-	else
+	} else
 		forward_entry(a, now, e, NODE_NONE);
 }
 
@@ -215,7 +218,7 @@ static void broken_new(struct agent *a, mono now, struct promise *p, int err)
 	if (!e)
 		return;
 	trace_point(a->trace, now, bundle_deleted, p->id, REASON_DEPLETED_STORAGE);
-	deliver_forget(a, e);
+	entry_forget(a, now, e);
 	store_delete(a->store, p->id);
 	entry_free(a, e);
 }

@@ -19,7 +19,11 @@ struct agent_cfg {
 	/* sending, outgoing.c */
 	uint64_t source_bytes; /* payload of a fragment made at the source; 0: none are made */
 	uint64_t max_send_bytes, max_whole_bytes, max_open_sends;
-	bool reports; /* status reports are generated at all */
+	/* fragments, fragment.c and reassemble.c */
+	uint64_t min_bytes; /* least payload of a piece that is cut here */
+	uint64_t max_adus, max_adu_bytes, max_adu_fragments;
+	int64_t max_adu_us; /* an ADU in the making is given up after this */
+	bool reports;       /* status reports are generated at all */
 	uint64_t reports_per_s, reports_per_node_s;
 	/* what bundles from outside may be: limits of abuse */
 	int64_t max_future_us;   /* creation times this far ahead of our clock */

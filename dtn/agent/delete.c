@@ -60,13 +60,28 @@ void drop_passing(
 	trace_point(a->trace, now, bundle_deleted, id, reason);
 }
 
+/* What belongs to an entry beside it; its record can still be read. */
+void entry_forget(struct agent *a, mono now, struct bundle_entry *e)
+{
+	deliver_forget(a, e);
+	if (!(e->flags & E_SPLIT))
+		return;
+	if (e->flags & E_LOCAL)
+		reassemble_forget(a, now, e);
+	else
+		fragment_forget(a, e);
+}
+
 /* RFC 9171 5.11/1 */
 static void bury(struct agent *a, mono now, struct bundle_entry *e)
 {
 	struct record r = entry_record(a, e);
 	bool was_written = store_is_committed(a->store, entry_id(e));
 
-	if (e->expiry > now) {
+	/* One tombstone for all of an ADU, none for fragments that wait for others. */
+	bool is_known = reassemble_is_part(e) ? reassemble_uid(e, r.uid) : true;
+
+	if (e->expiry > now && is_known) {
 		struct known *k = known_add(
 			a, KNOWN_GONE, (const uint64_t[4]){r.uid[0], r.uid[1], 0, 0}, e->expiry);
 
@@ -74,7 +89,7 @@ static void bury(struct agent *a, mono now, struct bundle_entry *e)
 		if (was_written)
 			known_write(a, k);
 	}
-	deliver_forget(a, e);
+	entry_forget(a, now, e);
 	store_delete(a->store, entry_id(e));
 	entry_free(a, e);
 }

@@ -20,6 +20,7 @@ static void fill(struct agent *a, mono now, struct registration *r);
 static void claim(struct agent *a, mono now, struct registration *r, struct bundle_entry *e);
 static void make_ready(struct agent *a, struct bundle_entry *e);
 static void hand_over(struct agent *a, mono now, struct registration *r, struct agent_event *ev);
+static uint64_t payload_size(const struct agent *a, const struct bundle_entry *e);
 static void unclaim(struct agent *a, struct bundle_entry *e);
 static void leave(struct agent *a, struct bundle_entry *e);
 
@@ -84,15 +85,20 @@ int agent_read(struct agent *a, uint32_t registration, uint64_t id, uint64_t off
 {
 	struct registration *r = find(a, registration);
 	struct bundle_entry *e = entry_by_id(a, id);
-	struct record rec;
+	uint64_t size;
 
 	if (!r || !e || e->state != ENTRY_HANDED || &a->registration[e->registration] != r)
 		return -E_UNKNOWN;
-	rec = entry_record(a, e);
-	if (offset > rec.payload_bytes)
+	size = payload_size(a, e);
+	if (offset > size)
 		return -E_RANGE;
-	if (n > rec.payload_bytes - offset)
-		n = rec.payload_bytes - offset;
+	if (n > size - offset)
+		n = size - offset;
+	*bytes = (struct view){0};
+	if (n == 0)
+		return 0;
+	if (reassemble_is_part(e))
+		return store_payload(a->store, reassemble_slice(e, offset, n), bytes);
 	return store_payload(a->store, (struct slice){id, offset, n}, bytes);
 }
 
@@ -109,6 +115,8 @@ int agent_ack(struct agent *a, mono now, uint32_t registration, uint64_t id)
 	if (!promise_room(a))
 		return -E_AGAIN;
 	rec = entry_record(a, e);
+	if (reassemble_uid(e, rec.uid))
+		reassemble_acked(a, e); /* its fragments go in the same batch */
 	report_entry(a, now, e, STATUS_DELIVERED,
 		REASON_NONE); /* it reads the head, which is gone below */
 	entry_set_state(a, e, ENTRY_ACKED);
@@ -238,6 +246,8 @@ void deliver_acked(struct agent *a, mono now, struct promise *p)
 	trace_point(a->trace, now, bundle_released, p->id, WHY_DELIVERED);
 	if (e) {
 		unclaim(a, e);
+		if (reassemble_is_part(e))
+			reassemble_done(a, now, e);
 		entry_free(a, e);
 	}
 	if (!r)
@@ -275,21 +285,26 @@ void deliver_forget(struct agent *a, struct bundle_entry *e)
 static void hand_over(struct agent *a, mono now, struct registration *r, struct agent_event *ev)
 {
 	struct bundle_entry *e = container_of(r->ready.next, struct bundle_entry, link);
-	struct record rec = entry_record(a, e);
 	bool again = (e->flags & E_REDELIVERED) != 0;
 
 	*ev = (struct agent_event){.type = AGENT_DELIVERY,
 		.id = entry_id(e),
 		.registration = r->id,
 		.redelivered = again,
-		.size_bytes = rec.payload_bytes,
-		.payload = {entry_id(e), 0, rec.payload_bytes}};
+		.size_bytes = payload_size(a, e)};
+	if (!reassemble_is_part(e)) /* else its bytes are in several places: agent_read() */
+		ev->payload = (struct slice){entry_id(e), 0, ev->size_bytes};
 	if (store_head(a->store, entry_id(e), &ev->head) != 0)
 		ev->head = (struct view){0};
 	entry_set_state(a, e, ENTRY_HANDED);
 	list_push_back(&r->handed, &e->link);
 	e->flags |= E_REDELIVERED; /* should it be handed over again */
 	trace_point(a->trace, now, bundle_handed, entry_id(e), r->id, again);
+}
+
+static uint64_t payload_size(const struct agent *a, const struct bundle_entry *e)
+{
+	return reassemble_is_part(e) ? reassemble_size(e) : entry_record(a, e).payload_bytes;
 }
 
 /* Claims what waits, as far as the credit goes. RFC 9171 5.7-2/2 */

@@ -12,6 +12,7 @@
 #include "dtn/agent/break.h"
 #include "dtn/agent/state.h"
 
+static bool gathered(struct agent *a, mono now, const struct arrival *in);
 static bool by_identity(struct agent *a, mono now, const struct arrival *in);
 static bool by_pair(struct agent *a, mono now, const struct arrival *in);
 static void other_pair(struct agent *a, mono now, const struct arrival *in, struct bundle_entry *e);
@@ -21,12 +22,36 @@ bool duplicate_handled(struct agent *a, mono now, const struct arrival *in)
 {
 	const struct bundle *b = in->b;
 
+	if (in->is_local && gathered(a, now, in))
+		return true;
 	if (in->takes_custody)
 		return by_pair(a, now, in);
 	if (b->has_cteb && b->cteb.custodian.node != a->self.node && !entry_by_uid(a, in->uid) &&
 		!in->is_local)
 		return false; /* custody not taken here: a retransmission must pass */
 	return by_identity(a, now, in);
+}
+
+/* What a fragment brings may be here in other pieces, in the whole bundle, or delivered already. */
+static bool gathered(struct agent *a, mono now, const struct arrival *in)
+{
+	uint64_t id;
+	enum why why = reassemble_known(a, in, &id);
+	struct bundle_entry *e;
+	struct known *k;
+
+	if (why == WHY_NONE && !(in->b->flags & BUNDLE_FRAGMENT))
+		return false;
+	if (why == WHY_NONE) {
+		e = entry_by_uid(a, in->adu_uid);
+		k = e ? NULL : known_tomb(a, in->adu_uid);
+		why = e ? WHY_STORED : k ? WHY_TOMBSTONE : WHY_NONE;
+		id = e ? entry_id(e) : k ? k->bundle_id : 0;
+	}
+	if (why == WHY_NONE)
+		return false;
+	told(a, now, in, id, why);
+	return true;
 }
 
 static bool by_identity(struct agent *a, mono now, const struct arrival *in)

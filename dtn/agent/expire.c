@@ -10,12 +10,15 @@ mono agent_deadline(const struct agent *a)
 	const struct heap_node *h = heap_min(&a->timers);
 	mono at = mono_min(signal_deadline(a), known_deadline(a));
 
+	at = mono_min(at, reassemble_deadline(a));
+
 	return h ? mono_min(at, h->key) : at;
 }
 
 void agent_tick(struct agent *a, mono now)
 {
 	expire_tick(a, now);
+	reassemble_tick(a, now);
 	known_tick(a, now);
 	signal_tick(a, now);
 }
@@ -31,7 +34,7 @@ void expire_tick(struct agent *a, mono now)
 		if (e->expiry > now)
 			custody_due(a, now, e);
 		else
-			delete_entry(a, now, e,
+			delete_entry(a, now, reassemble_head(e),
 				e->flags & E_OVERRIDE ? REASON_TRAFFIC_PARED : REASON_EXPIRED);
 	}
 }

@@ -10,6 +10,7 @@
  */
 #include "dtn/agent/break.h"
 #include "bundle/cbor.h"
+#include "bundle/fragment.h"
 #include "bundle/rule.h"
 #include "dtn/agent/state.h"
 
@@ -24,6 +25,7 @@ static bool for_administration(struct agent *a, mono now, const struct arrival *
 static void echo_arrived(struct agent *a, mono now, const struct arrival *in);
 static void take(struct agent *a, mono now, struct arrival *in);
 static int put(struct agent *a, struct arrival *in, struct record *r, uint64_t *id);
+static bool is_part(const struct arrival *in);
 static bool is_plain(const struct arrival *in);
 static void refuse(struct agent *a, mono now, const struct arrival *in, enum why why);
 static enum why why_not(int err);
@@ -45,6 +47,7 @@ void agent_receive(struct agent *a, mono now, unsigned link, node_id from, struc
 		return;
 	}
 	bundle_uid(&b, in.uid);
+	bundle_adu_uid(&b, in.adu_uid);
 	in.party = party_find(a, now, b.source.node);
 	in.is_local = b.dest.node == a->self.node && !b.dest.group;
 	in.takes_custody = a->cfg.custody_accept && custody_pair(a, &b, &in.pair);
@@ -64,7 +67,7 @@ void agent_receive(struct agent *a, mono now, unsigned link, node_id from, struc
 		return;
 	if (duplicate_handled(a, now, &in))
 		return;
-	if (in.is_local && echo_is_service(a, &b.dest))
+	if (in.is_local && echo_is_service(a, &b.dest) && !(b.flags & BUNDLE_FRAGMENT))
 		echo_arrived(a, now, &in);
 	else
 		take(a, now, &in);
@@ -162,7 +165,8 @@ static bool for_administration(struct agent *a, mono now, const struct arrival *
 	const struct bundle *b = in->b;
 	uint64_t id;
 
-	if (!in->is_local || !eid_is_admin(&b->dest))
+	if (!in->is_local || !eid_is_admin(&b->dest) ||
+		(b->flags & BUNDLE_FRAGMENT && b->flags & BUNDLE_ADMIN))
 		return false;
 	id = passing(a, now, in);
 	if (!(b->flags & BUNDLE_ADMIN)) {
@@ -183,7 +187,7 @@ static void echo_arrived(struct agent *a, mono now, const struct arrival *in)
 	struct known *k;
 	uint64_t id;
 
-	if (in->b->flags & (BUNDLE_FRAGMENT | BUNDLE_ADMIN)) {
+	if (in->b->flags & BUNDLE_ADMIN) {
 		refuse(a, now, in, WHY_POLICY);
 		return;
 	}
@@ -221,9 +225,13 @@ static void take(struct agent *a, mono now, struct arrival *in)
 			signal_add(a, now, &in->pair, false, id);
 		return;
 	}
-	if (in->is_local && b->flags & BUNDLE_FRAGMENT) {
-		refuse(a, now, in, WHY_POLICY); /* RFC 9171 5.9: no reassembly yet */
-		return;
+	if (is_part(in)) {
+		enum why why = reassemble_allow(a, &b->dest, in->adu_uid, b->total_len);
+
+		if (why != WHY_NONE) {
+			refuse(a, now, in, why);
+			return;
+		}
 	}
 	if (!entry_room(a, b->flags & BUNDLE_ADMIN) || !(is_plain(in) || promise_spare(a))) {
 		refuse(a, now, in, WHY_TABLE_FULL);
@@ -235,7 +243,7 @@ static void take(struct agent *a, mono now, struct arrival *in)
 	}
 	r.flags = (in->is_local ? RECORD_LOCAL : 0) | (in->is_override ? RECORD_OVERRIDE : 0) |
 		  (names_private(&b->source, &b->dest, &b->report_to) ? RECORD_PRIVATE : 0);
-	if (in->is_local && deliver_claim(a, &b->dest, &reg))
+	if (in->is_local && !is_part(in) && deliver_claim(a, &b->dest, &reg))
 		r.flags |= RECORD_HANDED;
 	if (custody && !in->is_local) {
 		r.flags |= RECORD_CUSTODY;
@@ -256,6 +264,10 @@ static void take(struct agent *a, mono now, struct arrival *in)
 	promise_arrival(a, now, in, e, number_seq);
 	if (r.flags & RECORD_HANDED)
 		deliver_staged(a, e, reg);
+	if (is_part(in)) {
+		err = reassemble_join(a, now, e, &r);
+		assert(err == 0); /* reassemble_known(), reassemble_allow() */
+	}
 	report_bundle(a, now, id, b, STATUS_RECEIVED, REASON_NONE);
 }
 
@@ -285,6 +297,15 @@ static int put(struct agent *a, struct arrival *in, struct record *r, uint64_t *
 	r->hop_count = b->has_hop ? b->hop_count : 0;
 	r->priority = b->flags & BUNDLE_ADMIN ? PRIORITY_EXPEDITED : PRIORITY_STANDARD;
 	r->source_node = b->source.node;
+	if (fragment_allowed(b))
+		r->flags |= RECORD_MAY_CUT;
+	if (b->flags & BUNDLE_FRAGMENT) {
+		r->flags |= RECORD_FRAGMENT;
+		r->frag_off = b->frag_off;
+		r->total_len = b->total_len;
+		r->adu_uid[0] = in->adu_uid[0];
+		r->adu_uid[1] = in->adu_uid[1];
+	}
 	record_encode(&value, r);
 	s.value = buf_view(&value);
 	return store_put(a->store, &s, id);
@@ -315,6 +336,12 @@ static void promise_arrival(struct agent *a, mono now, const struct arrival *in,
 	}
 	if (is_plain(in))
 		forward_entry(a, now, e, NODE_NONE);
+}
+
+/* A fragment for this node. */
+static bool is_part(const struct arrival *in)
+{
+	return in->is_local && in->b->flags & BUNDLE_FRAGMENT;
 }
 
 /* For others and without a promise to anybody. */

@@ -17,6 +17,8 @@ static uint64_t take(struct cursor *c);
 	F(discard) F(hop_limit) F(hop_count) F(priority) F(own_seq_id) F(own_seq_no)
 #define RECORD_FIELDS_2(F) \
 	F(source_node)
+#define RECORD_FIELDS_3(F) \
+	F(frag_off) F(total_len) F(adu_uid[0]) F(adu_uid[1]) F(sent_bytes)
 /* clang-format on */
 
 void record_encode(struct buf *b, const struct record *r)
@@ -25,6 +27,7 @@ void record_encode(struct buf *b, const struct record *r)
 #define F(field) put(b, r->field);
 	RECORD_FIELDS(F)
 	RECORD_FIELDS_2(F)
+	RECORD_FIELDS_3(F)
 #undef F
 }
 
@@ -37,8 +40,11 @@ int record_decode(struct view value, struct record *r)
 		return cursor_ok(&c) ? -E_VERSION : c.err;
 #define F(field) r->field = take(&c);
 	RECORD_FIELDS(F)
-	if (version == RECORD_VERSION) {
+	if (version >= 2) {
 		RECORD_FIELDS_2(F)
+	}
+	if (version >= 3) {
+		RECORD_FIELDS_3(F)
 	}
 #undef F
 	return cursor_finish(&c);

@@ -10,7 +10,7 @@
 #include "bundle/base/time.h"
 #include "bundle/eid.h"
 
-#define RECORD_VERSION 2u /* 1 is still read */
+#define RECORD_VERSION 3u /* 1 is still read */
 
 /* Bits of record.flags. */
 #define RECORD_CUSTODY 0x01u  /* own_seq_id, own_seq_no hold */
@@ -18,6 +18,8 @@
 #define RECORD_HANDED 0x04u   /* may have been given to an application */
 #define RECORD_OVERRIDE 0x08u /* expiry by our own limit */
 #define RECORD_PRIVATE 0x10u  /* names a private-use node, RFC 9758 5.5 */
+#define RECORD_FRAGMENT 0x20u /* frag_off, total_len, adu_uid hold */
+#define RECORD_MAY_CUT 0x40u  /* nothing in it forbids to fragment it, RFC 9171 5.8 */
 
 struct record {
 	uint64_t flags;
@@ -35,6 +37,10 @@ struct record {
 	uint64_t own_seq_id, own_seq_no;
 	/* since version 2 */
 	node_id source_node; /* for its quota, party.c */
+	/* since version 3 */
+	uint64_t frag_off, total_len; /* a fragment's place in its ADU */
+	uint64_t adu_uid[2];          /* identity of the bundle that was fragmented */
+	uint64_t sent_bytes;          /* of its payload have left as fragments, from the front */
 };
 
 /* The value's bytes. */

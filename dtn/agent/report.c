@@ -14,8 +14,11 @@ void report_entry(struct agent *a, mono now, const struct bundle_entry *e, enum 
 {
 	struct bundle b;
 
-	if (a->cfg.reports && entry_bundle(a, e, &b))
-		report_bundle(a, now, entry_id(e), &b, status, reason);
+	if (!a->cfg.reports || !entry_bundle(a, e, &b))
+		return;
+	if (status == STATUS_DELIVERED)
+		b.flags &= ~(uint64_t)BUNDLE_FRAGMENT; /* it is the whole ADU that was delivered */
+	report_bundle(a, now, entry_id(e), &b, status, reason);
 }
 
 /* RFC 9171 5.1/d1, 5.1/d2, 6.2-1, 6.1.1/7 */

@@ -8,6 +8,7 @@
 #include "dtn/agent/state.h"
 
 static void restore_one(struct agent *a, mono now, uint64_t id, const struct record *r);
+static void restore_part(struct agent *a, mono now, struct bundle_entry *e, const struct record *r);
 
 int restore_all(struct agent *a, mono now)
 {
@@ -17,6 +18,7 @@ int restore_all(struct agent *a, mono now)
 	struct view v;
 
 	known_restore(a);
+	a->is_restoring = true;
 	a->committed = store_seq(a->store) - 1;
 	while (store_next(a->store, STORE_BUNDLE, &id, &v)) {
 		if (a->entries.n_free == 0)
@@ -28,6 +30,8 @@ int restore_all(struct agent *a, mono now)
 		}
 		restore_one(a, now, id, &r);
 	}
+	reassemble_restored(a, now);
+	a->is_restoring = false;
 	store_stats(a->store, &st);
 	trace_point(a->trace, now, node_start, a->boot, a->by_id.n, a->n_custody, st.bytes);
 	return 0;
@@ -51,11 +55,26 @@ static void restore_one(struct agent *a, mono now, uint64_t id, const struct rec
 		e->flags |= E_SENT;
 	if (e->flags & E_HANDED)
 		e->flags |= E_REDELIVERED;
-	if (e->flags & E_LOCAL) {
+	if (e->flags & E_LOCAL && r->flags & RECORD_FRAGMENT) {
+		restore_part(a, now, e, r);
+	} else if (e->flags & E_LOCAL) {
 		entry_set_state(a, e, ENTRY_FOR_APP);
 		list_push_back(&a->unclaimed, &e->link);
 	} else {
 		entry_set_state(a, e, ENTRY_WAITING); /* agent_changed() routes it */
 		list_push_back(&a->waiting, &e->link);
 	}
+}
+
+/* Limits may be lower than they were: what finds no room is given up. */
+static void restore_part(struct agent *a, mono now, struct bundle_entry *e, const struct record *r)
+{
+	int err;
+
+	entry_set_state(a, e, ENTRY_REASSEMBLY);
+	err = reassemble_join(a, now, e, r);
+	if (err == -E_DUPLICATE)
+		release_entry(a, now, e, WHY_COVERED);
+	else if (err != 0)
+		delete_entry(a, now, e, REASON_DEPLETED_STORAGE);
 }

@@ -10,6 +10,8 @@
 
 static void name_local(const struct agent *a, struct eid *e);
 static int own_pair(struct agent *a, struct making *m);
+static int allow_part(const struct agent *a, const struct making *m);
+static void mark_fragment(struct making *m);
 static int build_and_put(
 	struct agent *a, const struct own_bundle *o, struct making *m, uint64_t *id);
 static uint64_t payload_size(const struct agent_send *s);
@@ -81,8 +83,9 @@ int send_made(struct agent *a, mono now, const struct own_bundle *o, struct maki
 	struct bundle_entry *e;
 	struct promise *p;
 	struct bundle shown = {0};
-	int err = build_and_put(a, o, m, id);
+	int err = allow_part(a, m);
 
+	err = err ? err : build_and_put(a, o, m, id);
 	if (err != 0)
 		return err;
 	e = entry_add(a, now, *id, &m->r);
@@ -110,9 +113,42 @@ int send_made(struct agent *a, mono now, const struct own_bundle *o, struct maki
 	if (!eid_keep(&p->source, &m->spec.source) && !eid_is_null(&m->spec.source))
 		m->needs_commit = true; /* a long name: known only while the bundle is here */
 	entry_set_state(a, e, ENTRY_STAGED);
+	if (m->is_local && m->r.flags & RECORD_FRAGMENT) {
+		err = reassemble_join(a, now, e, &m->r);
+		assert(err == 0); /* new bytes of an ADU that allow_part() let in */
+	}
 	if (!m->needs_commit && !o->after_commit)
 		forward_entry(a, now, e, NODE_NONE);
 	return 0;
+}
+
+/* Data in pieces for an endpoint of this node comes together like any other. */
+static int allow_part(const struct agent *a, const struct making *m)
+{
+	struct bundle_spec whole = m->spec;
+	uint64_t uid[2];
+
+	if (!m->is_local || !(m->spec.flags & BUNDLE_FRAGMENT))
+		return 0;
+	whole.flags &= ~(uint64_t)BUNDLE_FRAGMENT;
+	send_uid(&whole, 0, uid);
+	return reassemble_allow(a, &m->spec.dest, uid, m->spec.total_len) == WHY_NONE ? 0 : -E_FULL;
+}
+
+/* What the record says of fragments, RFC 9171 5.8. */
+static void mark_fragment(struct making *m)
+{
+	struct bundle_spec whole = m->spec;
+
+	if (!(m->spec.flags & BUNDLE_NO_FRAGMENT) && !m->spec.has_cteb && m->r.payload_bytes > 1)
+		m->r.flags |= RECORD_MAY_CUT;
+	if (!(m->spec.flags & BUNDLE_FRAGMENT))
+		return;
+	whole.flags &= ~(uint64_t)BUNDLE_FRAGMENT;
+	send_uid(&whole, 0, m->r.adu_uid);
+	m->r.flags |= RECORD_FRAGMENT;
+	m->r.frag_off = m->spec.frag_off;
+	m->r.total_len = m->spec.total_len;
 }
 
 /* Everything but the bytes.
@@ -210,6 +246,7 @@ static int build_and_put(
 		return err;
 	part[o->s.n_payload] = buf_view(&tail);
 	send_uid(&m->spec, m->r.payload_bytes, m->r.uid);
+	mark_fragment(m);
 	m->r.tail_bytes = tail.len;
 	m->r.size_bytes = head.len + m->r.payload_bytes + tail.len;
 	record_encode(&value, &m->r);

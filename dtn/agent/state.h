@@ -38,17 +38,18 @@
 #define ID_PASSING (UINT64_C(1) << 52)
 
 enum entry_state {
-	ENTRY_NEW,     /* being set up; in no list */
-	ENTRY_STAGED,  /* may not move before its commit */
-	ENTRY_QUEUED,  /* in a neighbour's queue */
-	ENTRY_SENDING, /* given to a convergence layer */
-	ENTRY_AWAIT,   /* custody: sent, the next custodian's signal is awaited */
-	ENTRY_WAITING, /* no way known now */
-	ENTRY_FOR_APP, /* for an endpoint here: no registration, or no credit */
-	ENTRY_HANDING, /* "handed" is being made durable */
-	ENTRY_READY,   /* may be handed over */
-	ENTRY_HANDED,  /* the application has it, not acknowledged */
-	ENTRY_ACKED,   /* acknowledgement is being made durable */
+	ENTRY_NEW,        /* being set up; in no list */
+	ENTRY_STAGED,     /* may not move before its commit */
+	ENTRY_QUEUED,     /* in a neighbour's queue */
+	ENTRY_SENDING,    /* given to a convergence layer */
+	ENTRY_AWAIT,      /* custody: sent, the next custodian's signal is awaited */
+	ENTRY_WAITING,    /* no way known now */
+	ENTRY_FOR_APP,    /* for an endpoint here: no registration, or no credit */
+	ENTRY_HANDING,    /* "handed" is being made durable */
+	ENTRY_READY,      /* may be handed over */
+	ENTRY_HANDED,     /* the application has it, not acknowledged */
+	ENTRY_ACKED,      /* acknowledgement is being made durable */
+	ENTRY_REASSEMBLY, /* a fragment for this node, in its ADU's list (RFC 9171 5.9) */
 	ENTRY_STATES
 };
 
@@ -60,16 +61,21 @@ enum entry_state {
 #define E_SENT 0x10u        /* the current pair was sent (or may have been, before a restart) */
 #define E_OVERRIDE 0x20u    /* our own shorter lifetime is what ends it: reason 10 */
 #define E_CLAIMED 0x40u     /* counts against its registration's credit */
+#define E_SPLIT 0x80u       /* local: a fragment, of *adu; else: on its way in pieces, by *cut */
 
 struct bundle_entry {
-	struct hash_node by_uid;  /* hash = keyed hash of the record's uid */
-	struct hash_node by_id;   /* hash = id */
-	struct hash_node by_pair; /* hash = own custody number, where E_CUSTODY */
-	struct link_node link;    /* queue, waiting list, registration's list */
-	struct heap_node timer;   /* the earlier of expiry and due; tie = id */
-	mono expiry, due;         /* due: custody, MONO_NEVER = none */
-	uint64_t seq;             /* batch that makes it durable */
-	uint32_t size;            /* bytes, saturated; for choosing what fits */
+	struct hash_node by_uid;          /* hash = keyed hash of the record's uid */
+	struct hash_node by_id;           /* hash = id */
+	union {                           /* custody and fragments exclude each other */
+		struct hash_node by_pair; /* E_CUSTODY; hash = own custody number */
+		struct adu *adu;          /* E_SPLIT, E_LOCAL: reassemble.c */
+		struct cut *cut;          /* E_SPLIT: fragment.c */
+	};
+	struct link_node link;  /* queue, waiting list, registration's list */
+	struct heap_node timer; /* the earlier of expiry and due; tie = id */
+	mono expiry, due;       /* due: custody, MONO_NEVER = none */
+	uint64_t seq;           /* batch that makes it durable */
+	uint32_t size;          /* bytes, saturated; for choosing what fits */
 	uint16_t neighbour, registration;
 	uint16_t n_sent;
 	uint16_t party; /* that its source is, party.c */
@@ -234,11 +240,21 @@ struct agent {
 	int64_t source_each, report_each, echo_each; /* intervals of their rates; 0 = no limit */
 	uint64_t most_bundles, most_bytes;           /* of one source */
 
+	/* fragments for this node, reassemble.c */
+	struct pool adus, extents;
+	struct hash_table adu_by_uid;
+	struct heap adu_timers;
+	uint64_t last_adu;
+	uint8_t *adu_room; /* one small ADU in one piece */
+	/* bundles on their way in pieces, fragment.c */
+	struct pool cuts, pieces;
+	struct hash_table piece_by_id;
+
 	struct bucket echo_rate, report_rate;
 	uint64_t last_request, last_passing, boot;
 	uint64_t custody_break; /* break.h 3 only */
 	uint8_t *scratch;       /* SCRATCH bytes where rules.allow_definite, else NULL */
-	bool is_draining, has_border;
+	bool is_draining, has_border, is_restoring;
 };
 
 /* -- agent.c */
@@ -263,6 +279,7 @@ void seen_emit(struct agent *a, mono now, uint64_t id, const struct bundle *b, u
 	uint64_t size);
 uint64_t seen_passing(struct agent *a, mono now, const struct bundle *b, uint64_t size);
 void bundle_uid(const struct bundle *b, uint64_t uid[2]);
+void bundle_adu_uid(const struct bundle *b, uint64_t uid[2]);
 bool rate_take(struct bucket *k, mono now);
 
 /* -- party.c */
@@ -288,6 +305,7 @@ struct arrival {
 	unsigned link;
 	node_id from;
 	uint64_t uid[2];
+	uint64_t adu_uid[2]; /* of the bundle it is a fragment of; its own, if it is none */
 	uint64_t size, discard;
 	mono expiry;
 	unsigned party; /* that its source is */
@@ -352,9 +370,38 @@ void deliver_acked(struct agent *a, mono now, struct promise *p);
 bool deliver_event(struct agent *a, mono now, struct agent_event *ev);
 void deliver_forget(struct agent *a, struct bundle_entry *e);
 
+/* -- fragment.c */
+void fragment_forget(struct agent *a, struct bundle_entry *e);
+
+/* -- reassemble.c */
+static inline bool reassemble_is_part(const struct bundle_entry *e)
+{
+	return e->flags & E_SPLIT && e->flags & E_LOCAL;
+}
+int reassemble_init(struct agent *a) MUST_USE;
+void reassemble_fini(struct agent *a);
+enum why reassemble_known(const struct agent *a, const struct arrival *in, uint64_t *id);
+enum why reassemble_allow(
+	const struct agent *a, const struct eid *dest, const uint64_t uid[2], uint64_t total);
+int reassemble_join(
+	struct agent *a, mono now, struct bundle_entry *e, const struct record *r) MUST_USE;
+void reassemble_committed(struct agent *a, mono now, struct bundle_entry *e);
+void reassemble_replaced(struct agent *a, mono now, const struct bundle_entry *e);
+void reassemble_forget(struct agent *a, mono now, struct bundle_entry *e);
+bool reassemble_uid(const struct bundle_entry *e, uint64_t uid[2]);
+struct bundle_entry *reassemble_head(struct bundle_entry *e);
+uint64_t reassemble_size(const struct bundle_entry *e);
+struct slice reassemble_slice(const struct bundle_entry *e, uint64_t off, uint64_t n);
+void reassemble_acked(struct agent *a, struct bundle_entry *head);
+void reassemble_done(struct agent *a, mono now, struct bundle_entry *head);
+void reassemble_restored(struct agent *a, mono now);
+mono reassemble_deadline(const struct agent *a);
+void reassemble_tick(struct agent *a, mono now);
+
 /* -- delete.c */
 void delete_entry(struct agent *a, mono now, struct bundle_entry *e, enum reason reason);
 void release_entry(struct agent *a, mono now, struct bundle_entry *e, enum why why);
+void entry_forget(struct agent *a, mono now, struct bundle_entry *e);
 void drop_passing(
 	struct agent *a, mono now, uint64_t id, const struct bundle *b, enum reason reason);
 

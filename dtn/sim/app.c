@@ -434,23 +434,28 @@ static void receiver_ack(struct sim *s, struct sim_receiver *r)
 	}
 }
 
+static uint8_t *gather(struct sim_node *n, const struct node_event *ev);
+
 /* The message that a delivered payload is, judged by its bytes; NULL and a fault if it is none. */
 static struct sim_msg *recognise(
 	struct sim *s, struct sim_node *n, const struct node_event *ev, const struct ident *id)
 {
 	struct sim_msg *m = check_find(s, id);
-	struct view v;
-	uint8_t *want;
+	struct view v = {.n = ev->size_bytes};
+	uint8_t *want, *got = gather(n, ev);
 
-	if (store_payload(n->store, ev->payload, &v) != 0) {
+	if (!got) {
 		check_fail(s, "the payload of a delivery can't be read");
 		return NULL;
 	}
+	v.p = got;
 	if (!m && v.n >= SIM_HEAD_MIN && memcmp(v.p, magic, 8) == 0 &&
 		be64_get(v.p + 8) < s->n_msgs)
 		m = s->msg[be64_get(v.p + 8)];
-	if (!m)
+	if (!m) {
+		free(got);
 		return NULL; /* too small to name a message that was never answered */
+	}
 	want = malloc(m->size_bytes + 1);
 	if (!want)
 		abort(); /* see due_set */
@@ -459,7 +464,28 @@ static struct sim_msg *recognise(
 		check_fail(s, "message %" PRIu64 " of row %u was delivered with other bytes", m->n,
 			m->row);
 	free(want);
+	free(got);
 	return m;
+}
+
+/* The payload in one piece, read as an application would; NULL: it can't be. */
+static uint8_t *gather(struct sim_node *n, const struct node_event *ev)
+{
+	uint8_t *bytes = malloc(ev->size_bytes + 1);
+	struct view v;
+
+	if (!bytes)
+		abort(); /* see due_set */
+	for (uint64_t at = 0; at < ev->size_bytes; at += v.n) {
+		int err = node_read(n->node, ev->registration, ev->id, at, ev->size_bytes - at, &v);
+
+		if (err != 0 || v.n == 0) {
+			free(bytes);
+			return NULL;
+		}
+		memcpy(bytes + at, v.p, v.n);
+	}
+	return bytes;
 }
 
 static void handed(struct sim *s, struct sim_node *n, const struct node_event *ev)

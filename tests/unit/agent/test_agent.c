@@ -693,7 +693,7 @@ Test(agent, mutations)
 	side_fini(&b);
 }
 
-/* RFC 9171 5.9 is not here yet: a fragment for this node is refused, one for others passes. */
+/* A fragment for this node waits for the others (RFC 9171 5.9), one for others passes. */
 Test(agent, fragments)
 {
 	struct side b;
@@ -709,6 +709,7 @@ Test(agent, fragments)
 			.source = eid_ipn(1, 9),
 			.report_to = eid_null(),
 			.created_ms = KIT_DTN,
+			.seq = to,
 			.lifetime_ms = HOUR_MS,
 			.frag_off = 10,
 			.total_len = 100};
@@ -718,8 +719,8 @@ Test(agent, fragments)
 		side_in(&b, 1, &f);
 		cr_assert_eq(side_out(&b, 3, &f), to == 3);
 	}
-	cr_assert_eq(count(&b, EV_bundle_refused), 1);
-	cr_assert_eq(count(&b, EV_bundle_fragment), 1);
+	cr_assert_eq(count(&b, EV_adu_begun), 1);
+	cr_assert_eq(count(&b, EV_bundle_fragment), 2);
 	side_fini(&b);
 }
 
