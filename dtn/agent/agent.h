@@ -43,6 +43,8 @@ int agent_neighbour(struct agent *a, node_id node) MUST_USE;
 /* The neighbour belongs to another administrative domain: bundles that name private-use nodes are
  * neither sent to it nor taken from it (RFC 9758 5.5/2). */
 void agent_border(struct agent *a, unsigned neighbour, bool is_border);
+/* Light time of what arrives from the neighbour: it counts in a bundle's age (RFC 9171 4.4.2). */
+void agent_light(struct agent *a, unsigned neighbour, int64_t owlt_us);
 /* A contact to a neighbour opened, or the last one closed; until: its end. Closing routes what is
  * left again. */
 void agent_contact(struct agent *a, mono now, unsigned neighbour, bool open, mono until);

@@ -41,6 +41,18 @@ void agent_border(struct agent *a, unsigned neighbour, bool is_border)
 	a->has_border |= is_border;
 }
 
+void agent_light(struct agent *a, unsigned neighbour, int64_t owlt_us)
+{
+	a->neighbour[neighbour].light_us = owlt_us;
+}
+
+uint64_t flight_ms(const struct agent *a, node_id from)
+{
+	unsigned k = neighbour_find(a, from);
+
+	return k == NO_NEIGHBOUR ? 0 : (uint64_t)((a->neighbour[k].light_us + 500) / US_PER_MS);
+}
+
 bool is_border(const struct agent *a, node_id node)
 {
 	unsigned k = a->has_border ? neighbour_find(a, node) : NO_NEIGHBOUR;

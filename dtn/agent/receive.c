@@ -56,7 +56,9 @@ void agent_receive(struct agent *a, mono now, unsigned link, node_id from, struc
 		refuse(a, now, &in, why);
 		return;
 	}
-	in.expiry = expiry_of(a, now, &b, &in.is_override);
+	if (b.has_age)
+		in.age_ms = u64_add_sat(b.age_ms, flight_ms(a, from)); /* RFC 9171 4.4.2/d2 */
+	in.expiry = expiry_of(a, now, &in, &in.is_override);
 	if (in.expiry <= now) {
 		/* RFC 9171 5.5 */
 		drop_passing(a, now, passing(a, now, &in), &b,
@@ -103,13 +105,12 @@ static void unintelligible(
 /* When the bundle's lifetime ends here: by the clock if source and we have one, by its age, and
  * never later than our own limit. Strictly after: age == lifetime is alive (RFC 9171 4.4.2).
  * RFC 9171 4.3.1/8, 4.3.1/8b, 4.3.1/8c, 4.3.1/d1, 4.3.1/d2, 5.5/d1, 5.5/1, 5.5/1b */
-mono expiry_of(const struct agent *a, mono now, const struct bundle *b, bool *override)
+mono expiry_of(const struct agent *a, mono now, const struct arrival *in, bool *override)
 {
+	const struct bundle *b = in->b;
 	dtntime clock = agent_clock(a, now);
-	uint64_t age = 0, left, most = (uint64_t)(a->cfg.max_lifetime_us / US_PER_MS);
+	uint64_t age = in->age_ms, left, most = (uint64_t)(a->cfg.max_lifetime_us / US_PER_MS);
 
-	if (b->has_age)
-		age = b->age_ms;
 	if (b->created_ms != 0 && a->deps.clock_is_accurate && clock > b->created_ms &&
 		clock - b->created_ms > age)
 		age = clock - b->created_ms;
@@ -218,7 +219,7 @@ static void take(struct agent *a, mono now, struct arrival *in)
 	unsigned reg = 0;
 	int err = 0;
 
-	if (!in->is_local && b->has_hop && b->hop_count + 1 > b->hop_limit) {
+	if (!in->is_local && b->has_hop && b->hop_count >= b->hop_limit) {
 		id = passing(a, now, in); /* RFC 9171 4.4.3 */
 		drop_passing(a, now, id, b, REASON_HOP_LIMIT);
 		if (custody)
@@ -284,7 +285,7 @@ static int put(struct agent *a, struct arrival *in, struct record *r, uint64_t *
 		.n_payload = 2,
 		.flags = (b->flags & BUNDLE_ADMIN ? STORE_URGENT : 0) | (is_long ? STORE_LONG : 0)};
 
-	r->age_ms = b->has_age ? b->age_ms : 0;
+	r->age_ms = in->age_ms;
 	r->prev_node = in->from != NODE_NONE ? in->from : b->has_prev ? b->prev.node : NODE_NONE;
 	r->dest_scheme = b->dest.scheme;
 	r->dest_node = b->dest.node;

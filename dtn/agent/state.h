@@ -91,7 +91,8 @@ static inline uint64_t entry_id(const struct bundle_entry *e)
 struct neighbour {
 	node_id node;
 	bool is_open;
-	bool is_border; /* of another administrative domain, RFC 9758 5.5 */
+	int64_t light_us; /* of what arrives from it */
+	bool is_border;   /* of another administrative domain, RFC 9758 5.5 */
 	mono until;
 	struct link_node queue[PRIORITIES];
 	uint64_t n_queued;
@@ -307,6 +308,7 @@ struct arrival {
 	uint64_t uid[2];
 	uint64_t adu_uid[2]; /* of the bundle it is a fragment of; its own, if it is none */
 	uint64_t size, discard;
+	uint64_t age_ms; /* by its age block, light time of the last hop added; 0: it has none */
 	mono expiry;
 	unsigned party; /* that its source is */
 	bool is_override, is_local;
@@ -315,7 +317,8 @@ struct arrival {
 };
 /* True when the bundle was a duplicate and has been dealt with. */
 bool duplicate_handled(struct agent *a, mono now, const struct arrival *in);
-mono expiry_of(const struct agent *a, mono now, const struct bundle *b, bool *override);
+mono expiry_of(const struct agent *a, mono now, const struct arrival *in, bool *override);
+uint64_t flight_ms(const struct agent *a, node_id from);
 void expire_tick(struct agent *a, mono now);
 
 /* -- admit.c */

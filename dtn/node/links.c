@@ -15,8 +15,9 @@
 
 static int link_new(struct node *n, struct node_link *l, const struct node_link_cfg *cfg);
 static void update_cue(struct node *n, unsigned at, mono now);
-static struct link_cue cue_of_plan(const struct node *n, const struct node_link *l, mono now);
-static bool rx_is_open(const struct node *n, const struct node_link *l, mono t);
+static struct link_cue cue_of_plan(
+	const struct node *n, const struct node_link *l, mono now, int64_t *light_us);
+static bool rx_is_open(const struct node *n, const struct node_link *l, mono t, int64_t *owlt_us);
 static void tell_edge(struct node *n, unsigned at, mono now, bool was_open);
 static void tell_totals(struct node *n, unsigned at, mono now);
 static void tell_neighbour(struct node *n, unsigned neighbour, mono now);
@@ -165,9 +166,10 @@ static void update_cue(struct node *n, unsigned at, mono now)
 	struct node_link *l = &n->link[at];
 	bool was_open = l->cue.tx_open;
 	mono was_until = l->cue.until;
+	int64_t light_us = l->owlt_us; /* of what arrives; kept while nothing does */
 
 	if (n->plan)
-		l->cue = cue_of_plan(n, l, now);
+		l->cue = cue_of_plan(n, l, now, &light_us);
 	else
 		l->cue = (struct link_cue){.tx_open = true,
 			.rx_open = true,
@@ -175,17 +177,20 @@ static void update_cue(struct node *n, unsigned at, mono now)
 			.owlt_us = l->owlt_us,
 			.owlt_max_us = l->owlt_us,
 			.until = MONO_NEVER};
+	if (l->cue.rx_open)
+		agent_light(n->agent, l->neighbour, light_us);
 	l->cl->ops->cue(l->cl, now, &l->cue);
 	take_events(n, now, at);
 	if (was_open != l->cue.tx_open || was_until != l->cue.until)
 		tell_edge(n, at, now, was_open);
 }
 
-static struct link_cue cue_of_plan(const struct node *n, const struct node_link *l, mono now)
+static struct link_cue cue_of_plan(
+	const struct node *n, const struct node_link *l, mono now, int64_t *light_us)
 {
 	mono t = now - n->deps.plan_zero;
 	const struct contact *c = plan_contact_at(n->plan, n->self.node, l->peer, t);
-	struct link_cue cue = {.rx_open = rx_is_open(n, l, t)};
+	struct link_cue cue = {.rx_open = rx_is_open(n, l, t, light_us)};
 
 	if (!c)
 		return cue;
@@ -198,7 +203,7 @@ static struct link_cue cue_of_plan(const struct node *n, const struct node_link 
 }
 
 /* Contact times are the transmitter's: at the receiver they are shifted by the light time. */
-static bool rx_is_open(const struct node *n, const struct node_link *l, mono t)
+static bool rx_is_open(const struct node *n, const struct node_link *l, mono t, int64_t *owlt_us)
 {
 	struct contact_span s = plan_contacts_from(n->plan, l->peer);
 
@@ -207,8 +212,10 @@ static bool rx_is_open(const struct node *n, const struct node_link *l, mono t)
 
 		if (c->to == n->self.node &&
 			t >= c->start + contact_owlt_us(n->plan, c, c->start) &&
-			t < mono_add(c->end, contact_owlt_us(n->plan, c, c->end)))
+			t < mono_add(c->end, contact_owlt_us(n->plan, c, c->end))) {
+			*owlt_us = contact_owlt_us(n->plan, c, t);
 			return true;
+		}
 	}
 	return false;
 }

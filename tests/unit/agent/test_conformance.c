@@ -280,6 +280,7 @@ Test(conformance, age_and_hops_on_the_way)
 	struct side s;
 
 	hand_relay(&s);
+	agent_light(s.agent, (unsigned)agent_neighbour(s.agent, 1), 3 * SEC);
 	spec.has_age = spec.has_hop = true;
 	spec.age_ms = 1000;
 	spec.hop_limit = 30;
@@ -288,7 +289,7 @@ Test(conformance, age_and_hops_on_the_way)
 	s.now += 250 * US_PER_MS;
 	cr_assert(side_out(&s, 3, &f));
 	hand_read(&f, &b);
-	cr_expect_eq(b.age_ms, 1250);
+	cr_expect_eq(b.age_ms, 4250, "light time counts");
 	cr_expect(b.hop_limit == 30 && b.hop_count == 5);
 	side_fini(&s);
 }
@@ -301,7 +302,7 @@ Test(conformance, hop_limit)
 		node_id to;
 		uint64_t limit, count;
 		bool dies;
-	} t[] = {{3, 5, 4, false}, {3, 5, 5, true}, {2, 5, 5, false}, {3, 255, 254, false}};
+	} t[] = {{3, 5, 4, false}, {3, 5, 5, true}, {3, 5, UINT64_MAX, true}, {2, 5, 5, false}, {3, 255, 254, false}};
 
 	for (size_t i = 0; i < ROWS(t); i++) {
 		struct bundle_spec spec = hand_spec(t[i].to);
