@@ -88,9 +88,9 @@ static int ring_read(const struct json *doc, struct keyring *ring, struct readin
 		err = key_read(v, &key, r);
 		if (!err)
 			err = keyring_add(ring, &key);
-		crypto_wipe(&key, sizeof key);
 		if (err == -E_DUPLICATE)
 			err = faulty(r, "id", "an earlier key has this id");
+		crypto_wipe(&key, sizeof key);
 	}
 	return err;
 }
