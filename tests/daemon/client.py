@@ -42,9 +42,10 @@ b.event()
 # large payloads: to the same node as one bundle, to the other as fragments; any size of parts and pieces
 CASES = ((b, 4, 100000, 50000, 30000), (a, 0, 200000, 65536, 65536), (a, 0, 300001, 1000, 7777),
                                        (a, 0, 70000, 65536, 1 << 40), (b, 0, 250000, 60000, 60000))
-for node, flags, size, step, piece in CASES[:1]:  # FRAGMENTS
+for node, flags, size, step, piece in CASES:
     big = os.urandom(size)
-    kind, f = node.answer(node.stream({DEST: dest, LIFETIME: 60000, FLAGS: flags}, big, step))
+    source = node.node.replace(".0", ".77")
+    kind, f = node.answer(node.stream({DEST: dest, SOURCE: source, LIFETIME: 60000, FLAGS: flags}, big, step))
     check("stream_accepted_%d" % size, kind == ACCEPTED, (kind, f))
     kind, _, f = b.event()
     check("stream_announced_%d" % size, kind == DELIVERY and f.get(SIZE) == size and PAYLOAD not in f and not f[FLAGS] & 1, (kind, f))
@@ -59,7 +60,7 @@ kind, g = b.ask(READ, {REGISTRATION: registration, ID: f[ID], OFFSET: 0, SIZE: 1
 check("read_after_ack", kind == REFUSED, (kind, g))
 # to a service of the same node, in one message beyond a fragment
 big = os.urandom(65000)
-kind, f = b.ask(SEND, {DEST: dest, LIFETIME: 60000, FLAGS: 4, PAYLOAD: big})
+kind, f = b.ask(SEND, {DEST: dest, SOURCE: "ipn:2.77", LIFETIME: 60000, PAYLOAD: big})
 check("one_message_accepted", kind == ACCEPTED, (kind, f))
 kind, _, f = b.event()
 check("one_message_delivered", kind == DELIVERY and f.get(PAYLOAD) == big, (kind, list(f)))

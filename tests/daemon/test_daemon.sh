@@ -34,7 +34,7 @@ config() { # NAME ID LOCAL REMOTE PEER
 {"node":{"id":"$2"},"store":{"path":"$T/$1.store"},"control":{"socket":"$T/$1.sock"},
  "agent":{"reports":true,"reports_per_s":1000},"custody":{"signal_delay":"100ms","interval":"2s"},
  "log":{"events":"$T/$1.jsonl","level":"warn"},
- "links":[{"name":"to-$5","cl":"udp","local":"127.0.0.1:$3","remote":"127.0.0.1:$4","peer":"ipn:$5.0"}]}
+ "links":[{"name":"to-$5","cl":"udp","local":"127.0.0.1:$3","remote":"127.0.0.1:$4","peer":"ipn:$5.0","rate":"400M"}]}
 END
 }
 config a ipn:1.0 "$port" $((port + 1)) 2
@@ -96,6 +96,28 @@ rc cancel 0 owlt bundle cancel "${A[@]}" "${sent[@]}"
 rc cancel_twice_is_1 1 owlt bundle cancel "${A[@]}" "${sent[@]}"
 rc cancel_foreign_is_2 2 owlt bundle cancel "${A[@]}" ipn:2.5 1 1
 check cancel_reason grep -q '"ev":"bundle_deleted".*"reason":"cancelled"' "$T/a.jsonl"
+
+# -- large data as one bundle in fragments: a file, standard input, to a folder and to standard output
+head -c 3000000 /dev/urandom >"$T/large"
+rc send_large 0 timeout 30 owlt send "${A[@]}" ipn:2.11 "$T/large"
+check send_large_is_one test "$(wc -l <"$T/rc.out")" -eq 1
+rc recv_large 0 timeout 30 owlt recv "${B[@]}" ipn:2.11 -n 1 -o "$T/larges" --timeout 25
+check recv_large_same bash -c "cmp $T/large $T/larges/*.bin"
+rc send_large_stdin 0 timeout 30 bash -c "cat $T/large | owlt send --socket $T/a.sock --json ipn:2.11"
+check send_large_json grep -q '"bytes":3000000' "$T/rc.out"
+rc recv_large_stdout 0 timeout 30 owlt recv "${B[@]}" ipn:2.11 -n 1 --timeout 25
+check recv_large_stdout_same cmp "$T/large" "$T/rc.out"
+timeout 30 owlt recv "${B[@]}" ipn:2.11 -n 1 --timeout 25 >"$T/waited" &
+receiver=$!
+rc send_large_wait 0 timeout 30 owlt send "${A[@]}" --wait ipn:2.11 "$T/large"
+wait $receiver
+rc send_large_custody_is_1 1 owlt send "${A[@]}" --custody --chunk 0 ipn:2.11 "$T/large"
+check send_large_custody_says_chunk grep -q 'custody bundles are never fragmented; cut it with --chunk' "$T/rc.err"
+rc send_large_whole_is_1 1 owlt send "${A[@]}" --no-fragment --chunk 0 ipn:2.11 "$T/large"
+check send_large_whole_says_chunk grep -q -- '--no-fragment forbids fragments; cut it with --chunk' "$T/rc.err"
+rc send_too_large_is_1 1 bash -c "truncate -s 2G $T/huge; owlt send --socket $T/a.sock ipn:2.11 $T/huge"
+check send_too_large_says_chunk grep -q 'send.max_bytes; --chunk SIZE cuts it' "$T/rc.err"
+rm -f "$T/huge"
 
 # -- kill -9 of the receiver's node with bundles stored
 for i in 1 2 3 4 5 6 7 8 9 10; do echo "kept $i" | owlt send "${A[@]}" --custody ipn:2.9 >/dev/null || not_ok "send_kept_$i"; done
