@@ -48,7 +48,7 @@ for node, flags, size, step, piece in CASES:
     kind, f = node.answer(node.stream({DEST: dest, SOURCE: source, LIFETIME: 60000, FLAGS: flags}, big, step))
     check("stream_accepted_%d" % size, kind == ACCEPTED, (kind, f))
     kind, _, f = b.event()
-    check("stream_announced_%d" % size, kind == DELIVERY and f.get(SIZE) == size and PAYLOAD not in f and not f[FLAGS] & 1, (kind, f))
+    check("stream_announced_%d" % size, kind == DELIVERY and f.get(SIZE) == size and PAYLOAD not in f and not f.get(FLAGS, 0) & 1, (kind, f))
     check("stream_same_%d" % size, b.read(registration, f, piece) == big)
     kind, g = b.ask(READ, {REGISTRATION: registration, ID: f[ID], OFFSET: size, SIZE: 10})
     check("read_end_%d" % size, kind == PIECE and not g, (kind, g))
