@@ -31,8 +31,9 @@ int agent_register(struct agent *a, mono now, struct eid *endpoint, uint32_t *re
 	struct link_node *n, *next;
 	int err;
 
-	if (endpoint->node != a->self.node || endpoint->ssp.n > sizeof r->ssp)
-		return -E_REFUSED;
+	name_local(a, endpoint);
+	if (endpoint->node != a->self.node || endpoint->group || endpoint->ssp.n > sizeof r->ssp)
+		return -E_REFUSED; /* groups have no members here */
 	if (endpoint->scheme == EID_SCHEME_IPN && endpoint->service == 0) {
 		err = endpoint_choose(a, endpoint);
 		if (err != 0)

@@ -8,7 +8,6 @@
 #include "dtn/agent/break.h"
 #include "dtn/agent/state.h"
 
-static void name_local(const struct agent *a, struct eid *e);
 static int own_pair(struct agent *a, struct making *m);
 static int allow_part(const struct agent *a, const struct making *m);
 static void mark_fragment(struct making *m);
@@ -59,7 +58,7 @@ int send_allow(const struct agent *a, const struct agent_send *s, struct own_bun
 
 /* LocalNode is a word of this node's applications; what leaves, and what is stored, says which node
  * that is (RFC 9758 5.4/1, 5.4/2, 5.4/4). */
-static void name_local(const struct agent *a, struct eid *e)
+void name_local(const struct agent *a, struct eid *e)
 {
 	if (is_local_node(e) && a->self.scheme == EID_SCHEME_IPN)
 		*e = eid_ipn(a->self.node, e->service);

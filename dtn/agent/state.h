@@ -357,6 +357,8 @@ void outgoing_fini(struct agent *a);
 /* The commit of a piece: err is its result. For the last piece: what the application is answered. */
 int outgoing_settle(struct agent *a, mono now, const struct promise *p, int err);
 
+void name_local(const struct agent *a, struct eid *e);
+
 /* -- forward.c */
 void forward_entry(struct agent *a, mono now, struct bundle_entry *e, node_id not_to);
 void forward_requeue(struct agent *a, struct bundle_entry *e);

@@ -145,6 +145,11 @@ wrong unknown '{"node":{"id":"ipn:1.0"},\n"stor":{}}' 'wrong.json:2: stor: no su
 wrong range '{"node":{"id":"ipn:1.0"},\n"links":[{"name":"x",\n"mtu":5}]}' 'wrong.json:3: links\[0\]\.mtu: at least 576'
 wrong eid '{"node":\n{"id":"earth"}}' 'wrong.json:2: node.id: "earth"'
 wrong required '{}' 'node.id: is required'
+wrong local_node '{"node":\n{"id":"ipn:!.0"}}' 'wrong.json:2: node.id: "ipn:!.0"'
+wrong local_peer '{"node":{"id":"ipn:1.0"},\n"links":[{"name":"x",\n"peer":"ipn:!.0"}]}' 'wrong.json:3: links\[0\]\.peer'
+rc rules_are_switches 0 env OWLT_RULES__ALLOW_NO_PRIMARY_CRC=true OWLT_RULES__ALLOW_NO_AGE=true \
+	OWLT_RULES__ALLOW_DEFINITE=true OWLT_RULES__ALLOW_SHORT_DTN=true OWLT_LINKS__0__BORDER=true \
+	owltd -c "$T/a.json" --check-config
 rc config_no_file_is_2 2 owltd -c "$T/nowhere.json"
 rc env_unknown_is_2 2 env OWLT_STOR__PATH=x owltd -c "$T/a.json" --check-config
 check env_unknown_message grep -q 'OWLT_STOR__PATH: no such setting' "$T/rc.err"

@@ -302,7 +302,8 @@ Test(conformance, hop_limit)
 		node_id to;
 		uint64_t limit, count;
 		bool dies;
-	} t[] = {{3, 5, 4, false}, {3, 5, 5, true}, {3, 5, UINT64_MAX, true}, {2, 5, 5, false}, {3, 255, 254, false}};
+	} t[] = {{3, 5, 4, false}, {3, 5, 5, true}, {3, 5, UINT64_MAX, true}, {2, 5, 5, false},
+		{3, 255, 254, false}};
 
 	for (size_t i = 0; i < ROWS(t); i++) {
 		struct bundle_spec spec = hand_spec(t[i].to);
