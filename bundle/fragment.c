@@ -20,11 +20,13 @@ static int middle_find(const struct bundle *b, struct view *middle);
 static bool is_signed(const struct bundle *b, uint64_t left_out);
 static bool is_target_of(const struct block *security, uint64_t number);
 
+/* RFC 9171 5.8/2 */
 bool fragment_allowed(const struct bundle *b)
 {
 	return !(b->flags & BUNDLE_NO_FRAGMENT) && !b->has_cteb && b->payload.n > 1;
 }
 
+/* RFC 9171 5.8/7, 5.8/8, 5.8/d2 */
 uint64_t fragment_left_out(const struct bundle *b, uint64_t off)
 {
 	uint64_t mask = 0;
@@ -41,6 +43,7 @@ uint64_t fragment_left_out(const struct bundle *b, uint64_t off)
 	return mask;
 }
 
+/* RFC 9171 5.8/1, 5.8/3, 5.8/4 */
 int fragment_head(struct buf *head, const struct bundle *b, const struct bundle_edit *edit,
 	uint64_t off, uint64_t n, uint32_t *crc)
 {
@@ -87,7 +90,7 @@ size_t fragment_tail_size(const struct bundle *b)
 	return n ? n + 2 : 1;
 }
 
-/* RFC 9171 4.3.1 */
+/* RFC 9171 4.3.1, RFC 9171 5.8/d1, 5.8/5, 5.8/5b, 5.8/5c, 5.8/6 */
 static int primary_make(struct buf *out, const struct bundle *b, uint64_t off, uint64_t left_out)
 {
 	bool again = b->flags & BUNDLE_FRAGMENT; /* a fragment of a fragment */

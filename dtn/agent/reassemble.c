@@ -107,7 +107,7 @@ enum why reassemble_allow(
 }
 
 /* A stored fragment for this node joins its ADU. 0, -E_LIMIT (see reassemble_allow), -E_DUPLICATE: it
- * brings nothing new. */
+ * brings nothing new. RFC 9171 5.7-1, 5.7-1/2, 5.7-1/2b, 5.9/d1 */
 int reassemble_join(struct agent *a, mono now, struct bundle_entry *e, const struct record *r)
 {
 	struct adu *u = find(a, r->adu_uid);
@@ -328,7 +328,7 @@ static void adu_settle(struct agent *a, mono now, struct adu *u)
 }
 
 /* What becomes of a whole ADU. Its head is the fragment at offset 0 (5.9/1); the others wait with it
- * (5.9/2: they no longer pend) and end with it. */
+ * (5.9/2: they no longer pend) and end with it. RFC 9171 5.7-1/d1, 5.9/1, 5.9/2 */
 static void adu_whole(struct agent *a, mono now, struct adu *u)
 {
 	struct bundle_entry *e = entry_by_id(a, extents_from(&u->have, 0)->id);

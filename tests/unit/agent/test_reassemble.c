@@ -107,7 +107,8 @@ static bool next_delivery(struct side *s, struct agent_event *ev)
 	return got;
 }
 
-/* RFC 9171 5.9/d2, 5.9/1: whole when they join; it goes by the name of the fragment at offset 0. */
+/* RFC 9171 5.7-1, 5.7-1/d1, 5.7-1/2, 5.7-1/2b, 5.9/d2, 5.9/1, 5.9/2: whole when they join; it goes by the
+ * name of the fragment at offset 0. */
 Test(reassemble, any_order)
 {
 	static const uint64_t order[][3] = {
