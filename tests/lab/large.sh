@@ -53,7 +53,7 @@ cut_to_contacts() {
 	for line in open(run + "/events/mars.jsonl"):
 	    e = json.loads(line)
 	    if e["ev"] == "bundle_fragment":
-	        pieces.add((e["frag_off"], e["frag_bytes"]))
+	        pieces.add((e["frag_off"], e["frag_len"]))
 	        assert e["total_bytes"] == total, e
 	at = 0
 	for off, n in sorted(pieces):
