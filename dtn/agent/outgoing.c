@@ -69,8 +69,7 @@ int agent_send_open(
 	if (!g)
 		return -E_LIMIT;
 	*g = (struct outgoing){.total = total, .piece_size = a->cfg.source_bytes, .o = o};
-	g->is_whole =
-		o.s.flags & BUNDLE_NO_FRAGMENT || g->piece_size == 0 || total <= g->piece_size;
+	g->is_whole = send_is_whole(a, &o) || total <= g->piece_size;
 	err = set_up(a, now, g);
 	if (err != 0) {
 		end(g);

@@ -76,6 +76,12 @@ int send_own(struct agent *a, mono now, const struct own_bundle *o, uint64_t *id
 	return err ? err : send_made(a, now, o, &m, id);
 }
 
+/* What has to be secured here would be another reason: that comes before fragmenting (RFC 9172 5). */
+bool send_is_whole(const struct agent *a, const struct own_bundle *o)
+{
+	return o->s.flags & BUNDLE_NO_FRAGMENT || a->cfg.source_bytes == 0;
+}
+
 /* The caller has asked for room of an entry and a promise. */
 int send_made(struct agent *a, mono now, const struct own_bundle *o, struct making *m, uint64_t *id)
 {

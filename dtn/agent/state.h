@@ -339,6 +339,8 @@ struct own_bundle {
 int send_own(struct agent *a, mono now, const struct own_bundle *o, uint64_t *id) MUST_USE;
 /* May an application send this? Fills *o. */
 int send_allow(const struct agent *a, const struct agent_send *s, struct own_bundle *o) MUST_USE;
+/* Must it be one bundle when it is made? Then larger data is gathered first, or refused. */
+bool send_is_whole(const struct agent *a, const struct own_bundle *o);
 /* The two halves of send_own(): numbers and times, then a bundle of them. */
 struct making {
 	struct bundle_spec spec;
