@@ -94,6 +94,7 @@ void agent_free(struct agent *a)
 	pool_fini(&a->knowns);
 	outgoing_fini(a);
 	reassemble_fini(a);
+	fragment_fini(a);
 	free(a->party);
 	free(a->scratch);
 	free(a->neighbour);
@@ -238,7 +239,7 @@ struct bundle_entry *entry_add(struct agent *a, mono now, uint64_t id, const str
 void entry_set_state(struct agent *a, struct bundle_entry *e, enum entry_state s)
 {
 	if (e->state == ENTRY_QUEUED)
-		a->neighbour[e->neighbour].n_queued--;
+		forward_dequeue(a, e);
 	list_remove(&e->link);
 	a->n_state[e->state]--;
 	e->state = (uint8_t)s;
@@ -263,6 +264,8 @@ void entry_free(struct agent *a, struct bundle_entry *e)
 /* Gives the entry our custody number; an older number releases nothing any more. */
 void entry_set_pair(struct agent *a, struct bundle_entry *e, uint64_t seq_no)
 {
+	if (e->flags & E_SPLIT)
+		fragment_forget(a, e); /* custody is of whole bundles */
 	if (e->flags & E_CUSTODY)
 		hash_remove(&a->by_pair, &e->by_pair);
 	else
@@ -369,6 +372,7 @@ static int agent_tables(struct agent *a)
 	err = err ? err : heap_reserve(&a->timers, n);
 	err = err ? err : party_init(a);
 	err = err ? err : reassemble_init(a);
+	err = err ? err : fragment_init(a);
 	if (err == 0 && a->cfg.allow_definite)
 		a->scratch = malloc(SCRATCH);
 	if (a->cfg.allow_definite && !a->scratch)

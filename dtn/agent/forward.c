@@ -9,15 +9,17 @@
  */
 #include "dtn/agent/state.h"
 
-static int choose(struct agent *a, mono now, const struct bundle_entry *e, node_id not_to,
-	struct route_choice *out);
-static int ask(
-	struct agent *a, const struct route_query *q0, bool is_private, struct route_choice *out);
 static void enqueue(struct agent *a, struct bundle_entry *e, unsigned neighbour);
 static void wait_for(struct agent *a, mono now, struct bundle_entry *e, enum why why);
 static bool offer(struct agent *a, mono now, struct bundle_entry *e, struct agent_offer *o);
 static bool may_name_us(const struct agent *a, const struct bundle_entry *e);
-static int compose(struct agent *a, mono now, struct bundle_entry *e, struct agent_offer *o);
+static int outbound_read(
+	struct agent *a, mono now, const struct bundle_entry *e, struct outbound *x);
+static int compose(
+	struct agent *a, struct bundle_entry *e, const struct outbound *x, struct agent_offer *o);
+static uint64_t id_at(const struct link_node *at, const struct link_node *q, bool is_before);
+static bool is_candidate(
+	const struct agent *a, const struct bundle_entry *e, const struct agent_offer *o);
 
 int agent_neighbour(struct agent *a, node_id node)
 {
@@ -39,6 +41,7 @@ void agent_border(struct agent *a, unsigned neighbour, bool is_border)
 {
 	a->neighbour[neighbour].is_border = is_border;
 	a->has_border |= is_border;
+	ways_forget(a);
 }
 
 void agent_light(struct agent *a, unsigned neighbour, int64_t owlt_us)
@@ -67,6 +70,7 @@ void agent_contact(struct agent *a, mono now, unsigned neighbour, bool open, mon
 
 	n->is_open = open;
 	n->until = until;
+	ways_forget(a);
 	if (open)
 		return;
 	/* What should have left in this contact: all of the queue, routed again in its order. */
@@ -76,6 +80,7 @@ void agent_contact(struct agent *a, mono now, unsigned neighbour, bool open, mon
 			struct bundle_entry *e =
 				container_of(n->queue[p].next, struct bundle_entry, link);
 
+			fragment_pause(a, e);
 			entry_set_state(a, e, ENTRY_WAITING);
 			list_push_back(&left, &e->link);
 		}
@@ -93,6 +98,7 @@ void agent_changed(struct agent *a, mono now)
 {
 	struct link_node tried;
 
+	ways_forget(a);
 	list_init(&tried);
 	while (!list_empty(&a->waiting)) {
 		struct link_node *n = a->waiting.next;
@@ -130,7 +136,7 @@ unsigned neighbour_find(const struct agent *a, node_id node)
 void forward_entry(struct agent *a, mono now, struct bundle_entry *e, node_id not_to)
 {
 	struct route_choice way;
-	int err = choose(a, now, e, not_to, &way);
+	int err = ways_choose(a, now, e, not_to, &way);
 	unsigned k = err == 0 ? neighbour_find(a, way.next) : NO_NEIGHBOUR;
 
 	if (k == NO_NEIGHBOUR) {
@@ -162,9 +168,7 @@ bool agent_next(struct agent *a, mono now, struct agent_offer *o)
 			struct bundle_entry *e = container_of(at, struct bundle_entry, link);
 
 			next = at->next;
-			/* The new head may be a little shorter than the stored one, but not by
-			 * more. */
-			if (e->size > u64_add_sat(o->max_bytes, 64) && e->size <= o->max_ever)
+			if (!is_candidate(a, e, o))
 				continue;
 			if (offer(a, now, e, o))
 				return true;
@@ -173,11 +177,23 @@ bool agent_next(struct agent *a, mono now, struct agent_offer *o)
 	return false;
 }
 
+/* Is it worth making its head? The new one may be a little shorter than the stored one, but not by
+ * more; what is larger may fit in pieces. */
+static bool is_candidate(
+	const struct agent *a, const struct bundle_entry *e, const struct agent_offer *o)
+{
+	return e->size <= u64_add_sat(o->max_bytes, 64) || e->size > o->max_ever ||
+	       e->flags & E_SPLIT || (!(e->flags & E_CUSTODY) && o->max_bytes > a->cfg.min_bytes);
+}
+
 /* RFC 9171 5.4-5/d1, 5.4-5/2, 5.4-5/3, 5.4-5/5 */
 void agent_sent(struct agent *a, mono now, const struct agent_sent *s)
 {
-	struct bundle_entry *e = entry_by_id(a, s->id);
+	struct bundle_entry *e;
 
+	if (fragment_sent(a, now, s))
+		return;
+	e = entry_by_id(a, s->id);
 	if (!e || e->state != ENTRY_SENDING)
 		return; /* it expired, or came back under another pair, meanwhile */
 	trace_point(a->trace, now, bundle_forwarded, s->id, a->neighbour[e->neighbour].node,
@@ -192,12 +208,15 @@ void agent_sent(struct agent *a, mono now, const struct agent_sent *s)
 /* RFC 9171 5.4-5, 5.4.1-2, 5.4.2-2/2b */
 void agent_send_failed(struct agent *a, mono now, uint64_t id)
 {
-	struct bundle_entry *e = entry_by_id(a, id);
+	struct bundle_entry *e = fragment_failed(a, now, id);
 
-	if (!e || e->state != ENTRY_SENDING)
-		return;
-	trace_point(a->trace, now, bundle_rerouted, id, a->neighbour[e->neighbour].node,
-		WHY_SEND_FAILED);
+	if (!e) {
+		e = entry_by_id(a, id);
+		if (!e || e->state != ENTRY_SENDING)
+			return;
+		trace_point(a->trace, now, bundle_rerouted, id, a->neighbour[e->neighbour].node,
+			WHY_SEND_FAILED);
+	}
 	if (a->cfg.max_tries != 0 && !(e->flags & E_CUSTODY) && ++e->n_sent >= a->cfg.max_tries) {
 		delete_entry(a, now, e, REASON_NO_CONTACT); /* RFC 9171 5.4-5/d2, 5.4.2-2/2 */
 		return;
@@ -213,72 +232,49 @@ void forward_requeue(struct agent *a, struct bundle_entry *e)
 	enqueue(a, e, e->neighbour);
 }
 
-/* The best way by a neighbour of ours: not back to where it came from, unless that is the only one. RFC 9171 5.4-2/3, 5.4.2-1/2, 5.4.2-1/2b */
-static int choose(struct agent *a, mono now, const struct bundle_entry *e, node_id not_to,
-	struct route_choice *out)
-{
-	struct record r = entry_record(a, e);
-	struct route_query q = {.from = a->self.node,
-		.to = r.dest_node,
-		.at = now - a->deps.plan_zero,
-		.expiry = e->expiry == MONO_NEVER ? MONO_NEVER : e->expiry - a->deps.plan_zero,
-		.size_bytes = r.size_bytes,
-		.priority = e->priority};
-	int err;
-
-	if (r.dest_node == NODE_NONE)
-		return -E_NO_ROUTE;
-	if (not_to != NODE_NONE)
-		q.exclude[q.n_exclude++] = not_to;
-	if (r.prev_node != NODE_NONE && r.prev_node != not_to && r.prev_node != r.dest_node)
-		q.exclude[q.n_exclude++] = r.prev_node;
-	err = ask(a, &q, r.flags & RECORD_PRIVATE, out);
-	if (err == 0 || q.n_exclude == 0)
-		return err;
-	q.n_exclude = not_to != NODE_NONE; /* by the previous node after all, RFC 9171 5.4.2-1 */
-	return ask(a, &q, r.flags & RECORD_PRIVATE, out);
-}
-
-/* The router may name a node that is no neighbour of ours, or one beyond the border of our domain
- * for a bundle that must not cross it (RFC 9758 5.5/1): the next best, then. */
-static int ask(
-	struct agent *a, const struct route_query *q0, bool is_private, struct route_choice *out)
-{
-	struct route *r = a->deps.route;
-	struct route_query q = *q0;
-	unsigned k;
-	int err;
-
-	for (;;) {
-		err = r->ops->find(r, &q, out);
-		k = err == 0 ? neighbour_find(a, out->next) : NO_NEIGHBOUR;
-		if (err != 0 || (k != NO_NEIGHBOUR && !(is_private && a->neighbour[k].is_border)))
-			return err;
-		if (q.n_exclude == ROUTE_EXCLUDE_MAX)
-			return -E_NO_ROUTE;
-		q.exclude[q.n_exclude++] = out->next;
-	}
-}
-
-/* Priority first; within it by local id, so what is sent again comes before what is younger. */
+/* Priority first; within it by local id, so what is sent again comes before what is younger. Many
+ * come in order: the search begins at the end, or where the one before went. */
 static void enqueue(struct agent *a, struct bundle_entry *e, unsigned neighbour)
 {
 	struct neighbour *n = &a->neighbour[neighbour];
-	struct link_node *q = &n->queue[e->priority], *front = q->next, *back = q->prev;
+	struct link_node *q = &n->queue[e->priority], *at = n->last[e->priority];
 
 	entry_set_state(a, e, ENTRY_QUEUED);
-	/* From both ends: new ones belong at the back, old ones near the front. */
-	for (; back != q; front = front->next, back = back->prev) {
-		if (entry_id(container_of(back, struct bundle_entry, link)) < entry_id(e))
-			break;
-		if (entry_id(container_of(front, struct bundle_entry, link)) > entry_id(e)) {
-			back = front->prev;
-			break;
-		}
-	}
-	list_insert_before(back->next, &e->link);
+	if (id_at(q->prev, q, true) < entry_id(e))
+		at = q->prev;
+	else if (id_at(q->next, q, false) > entry_id(e))
+		at = q;
+	else if (!at)
+		at = q->prev;
+	while (id_at(at, q, true) > entry_id(e))
+		at = at->prev;
+	while (id_at(at->next, q, false) < entry_id(e))
+		at = at->next;
+	list_insert_before(at->next, &e->link);
+	n->last[e->priority] = &e->link;
 	e->neighbour = (uint16_t)neighbour;
 	n->n_queued++;
+	n->queued_bytes[e->priority] += e->size + FRAME_BYTES;
+}
+
+/* The id at a place of a queue; before its first it is 0, behind its last the largest. */
+static uint64_t id_at(const struct link_node *at, const struct link_node *q, bool is_before)
+{
+	if (at == q)
+		return is_before ? 0 : UINT64_MAX;
+	return entry_id(container_of((struct link_node *)(uintptr_t)at, struct bundle_entry, link));
+}
+
+/* It leaves its queue; entry_set_state() takes it out of the list. */
+void forward_dequeue(struct agent *a, struct bundle_entry *e)
+{
+	struct neighbour *n = &a->neighbour[e->neighbour];
+	struct link_node **last = &n->last[e->priority];
+
+	if (*last == &e->link)
+		*last = e->link.prev == &n->queue[e->priority] ? NULL : e->link.prev;
+	n->n_queued--;
+	n->queued_bytes[e->priority] -= e->size + FRAME_BYTES;
 }
 
 /* RFC 9171 5.4-3, 5.4-3/d1, 5.4.1-1 */
@@ -293,23 +289,35 @@ static void wait_for(struct agent *a, mono now, struct bundle_entry *e, enum why
 		trace_point(a->trace, now, bundle_waiting, entry_id(e), why);
 }
 
-/* True when the bundle was put into *o; false: it does not fit now, can never, or is gone. */
+/* True when the bundle, or a piece of it, was put into *o; false: it does not fit now, can never, or is
+ * gone. */
 static bool offer(struct agent *a, mono now, struct bundle_entry *e, struct agent_offer *o)
 {
 	size_t mark = o->room->len;
-	int err = compose(a, now, e, o);
+	struct outbound x;
+	int err = outbound_read(a, now, e, &x);
+	bool in_pieces = e->flags & E_SPLIT || x.r.sent_bytes > 0, fits_ever = false;
 
-	if (err == 0 && o->size_bytes <= o->max_bytes) {
-		entry_set_state(a, e, ENTRY_SENDING);
-		return true;
+	if (err == 0 && !in_pieces) {
+		err = compose(a, e, &x, o);
+		if (err == 0 && o->size_bytes <= o->max_bytes) {
+			entry_set_state(a, e, ENTRY_SENDING);
+			return true;
+		}
+		fits_ever = err == 0 && o->size_bytes <= o->max_ever;
+		o->room->len = mark;
 	}
+	if (err == 0)
+		err = fragment_offer(a, now, e, &x, o);
+	if (err == 0)
+		return true;
 	o->room->len = mark;
-	if (err == -E_OVERFLOW)
+	if (err == -E_OVERFLOW || err == -E_AGAIN)
 		return false; /* no room in this turn */
-	if (err != 0)
+	if (err != -E_TOO_BIG)
 		delete_entry(
 			a, now, e, REASON_UNINTELLIGIBLE); /* its bytes can't be read any more */
-	else if (o->size_bytes > o->max_ever)
+	else if (!fits_ever)
 		wait_for(a, now, e, WHY_TOO_BIG);
 	return false;
 }
@@ -322,31 +330,38 @@ static bool may_name_us(const struct agent *a, const struct bundle_entry *e)
 }
 
 /* RFC 9171 5.4-4, 5.4-4/2, 5.4-4/3, 5.4-4/4, 4.4.1/3, 4.4.2/d2, 4.4.3/2c */
-static int compose(struct agent *a, mono now, struct bundle_entry *e, struct agent_offer *o)
+static int outbound_read(
+	struct agent *a, mono now, const struct bundle_entry *e, struct outbound *x)
 {
-	struct record r = entry_record(a, e);
-	struct bundle_edit edit = {.set_prev = may_name_us(a, e),
+	struct record *r = &x->r;
+
+	*r = entry_record(a, e);
+	if (!entry_bundle(a, e, &x->b))
+		return -E_CORRUPT;
+	x->edit = (struct bundle_edit){.set_prev = may_name_us(a, e),
 		.prev = a->self,
-		.set_age = true,
-		.age_ms = u64_add_sat(r.age_ms, agent_dtn(a, now) - r.received_ms),
-		.set_hop = true,
-		.hop_count = r.hop_count + 1,
+		.set_age = x->b.has_age,
+		.age_ms = u64_add_sat(r->age_ms, agent_dtn(a, now) - r->received_ms),
+		.set_hop = x->b.has_hop,
+		.hop_count = r->hop_count + 1,
 		.set_cteb = (e->flags & E_CUSTODY) != 0,
-		.cteb = {.seq_no = r.own_seq_no, .seq_id = r.own_seq_id, .custodian = a->self},
+		.cteb = {.seq_no = r->own_seq_no, .seq_id = r->own_seq_id, .custodian = a->self},
 		.custody = a->codes,
 		.crc_type = a->cfg.crc_type,
-		.discard = r.discard};
-	struct slice tail_at = {entry_id(e), r.payload_bytes, r.tail_bytes};
+		.discard = r->discard};
+	return 0;
+}
+
+/* The whole bundle as it leaves. */
+static int compose(
+	struct agent *a, struct bundle_entry *e, const struct outbound *x, struct agent_offer *o)
+{
+	const struct record *r = &x->r;
+	struct slice tail_at = {entry_id(e), r->payload_bytes, r->tail_bytes};
 	struct buf room = buf_of(o->room->p + o->room->len, o->room->cap - o->room->len);
 	struct view tail;
-	struct bundle b;
-	int err;
+	int err = bundle_forward_head(&room, &x->b, &x->edit);
 
-	if (!entry_bundle(a, e, &b))
-		return -E_CORRUPT;
-	edit.set_age = b.has_age;
-	edit.set_hop = b.has_hop;
-	err = bundle_forward_head(&room, &b, &edit);
 	if (err != 0)
 		return err;
 	if (store_payload(a->store, tail_at, &tail) != 0)
@@ -358,7 +373,7 @@ static int compose(struct agent *a, mono now, struct bundle_entry *e, struct age
 	o->tail = view_of(room.p + o->head.n, tail.n);
 	o->room->len += room.len;
 	o->id = entry_id(e);
-	o->payload = (struct slice){entry_id(e), 0, r.payload_bytes};
-	o->size_bytes = o->head.n + r.payload_bytes + tail.n;
+	o->payload = (struct slice){entry_id(e), 0, r->payload_bytes};
+	o->size_bytes = o->head.n + r->payload_bytes + tail.n;
 	return 0;
 }

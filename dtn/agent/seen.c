@@ -36,11 +36,17 @@ void seen_emit(struct agent *a, mono now, uint64_t id, const struct bundle *b, u
 		trace_point(t, now, bundle_fragment, id, b->frag_off, b->payload.n, b->total_len);
 }
 
+/* An id for what is never stored. */
+uint64_t seen_number(struct agent *a)
+{
+	return ID_PASSING | (a->boot & 0xfff) << 40 |
+	       (++a->last_passing & ((UINT64_C(1) << 40) - 1));
+}
+
 /* A bundle that is never stored: an id of its own, and its events. */
 uint64_t seen_passing(struct agent *a, mono now, const struct bundle *b, uint64_t size)
 {
-	uint64_t id = ID_PASSING | (a->boot & 0xfff) << 40 |
-		      (++a->last_passing & ((UINT64_C(1) << 40) - 1));
+	uint64_t id = seen_number(a);
 
 	seen_emit(a, now, id, b, b->flags & BUNDLE_ADMIN ? PRIORITY_EXPEDITED : PRIORITY_STANDARD,
 		size);

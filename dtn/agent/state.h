@@ -29,6 +29,8 @@
 #define PROMISES_MAX 16384u
 #define PENDING_MAX 32u     /* custodians with a signal in the making */
 #define HEAD_MADE_MAX 8192u /* head of a bundle made here */
+#define FRAME_BYTES 64u     /* what a bundle costs a contact beside its bytes, about */
+#define FRAGMENT_GROWTH 32u /* what a fragment's head may be longer */
 #define RETRY_US US_PER_S   /* after something of our own could not be done */
 #define SCRATCH 131072u     /* bundle whose outer array is made indefinite */
 #define NO_NEIGHBOUR UINT16_MAX
@@ -95,7 +97,8 @@ struct neighbour {
 	bool is_border;   /* of another administrative domain, RFC 9758 5.5 */
 	mono until;
 	struct link_node queue[PRIORITIES];
-	uint64_t n_queued;
+	struct link_node *last[PRIORITIES]; /* put in last, where the search begins; or NULL */
+	uint64_t n_queued, queued_bytes[PRIORITIES];
 };
 
 struct registration {
@@ -124,6 +127,19 @@ struct pair {
 	struct kept_eid custodian;
 	uint64_t seq_id, seq_no;
 	struct kept_eid dest; /* where seq_id == 0 */
+};
+
+/* What the router answered to one question, best first: ways.c. */
+#define WAYS_MAX 8u
+struct ways {
+	bool is_set, is_private;
+	struct route_query q; /* contacts of the ways so far are closed in it */
+	int err;              /* why there is no further way */
+	unsigned n;
+	struct way {
+		struct route_choice choice;
+		unsigned neighbour;
+	} way[WAYS_MAX];
 };
 
 /* Something that is done when a batch is durable. */
@@ -241,6 +257,7 @@ struct agent {
 	int64_t source_each, report_each, echo_each; /* intervals of their rates; 0 = no limit */
 	uint64_t most_bundles, most_bytes;           /* of one source */
 
+	struct ways ways;
 	/* fragments for this node, reassemble.c */
 	struct pool adus, extents;
 	struct hash_table adu_by_uid;
@@ -278,6 +295,7 @@ mono agent_mono(const struct agent *a, dtntime t);
 /* -- trace of a bundle's identity: seen.c */
 void seen_emit(struct agent *a, mono now, uint64_t id, const struct bundle *b, unsigned priority,
 	uint64_t size);
+uint64_t seen_number(struct agent *a);
 uint64_t seen_passing(struct agent *a, mono now, const struct bundle *b, uint64_t size);
 void bundle_uid(const struct bundle *b, uint64_t uid[2]);
 void bundle_adu_uid(const struct bundle *b, uint64_t uid[2]);
@@ -364,6 +382,7 @@ void name_local(const struct agent *a, struct eid *e);
 /* -- forward.c */
 void forward_entry(struct agent *a, mono now, struct bundle_entry *e, node_id not_to);
 void forward_requeue(struct agent *a, struct bundle_entry *e);
+void forward_dequeue(struct agent *a, struct bundle_entry *e);
 bool is_border(const struct agent *a, node_id node);
 unsigned neighbour_find(const struct agent *a, node_id node);
 mono route_earliest(const struct agent *a, node_id from, node_id to, mono at);
@@ -377,7 +396,27 @@ void deliver_acked(struct agent *a, mono now, struct promise *p);
 bool deliver_event(struct agent *a, mono now, struct agent_event *ev);
 void deliver_forget(struct agent *a, struct bundle_entry *e);
 
+/* -- ways.c */
+int ways_choose(struct agent *a, mono now, const struct bundle_entry *e, node_id not_to,
+	struct route_choice *out) MUST_USE;
+uint64_t ways_least(const struct agent *a, const struct record *r);
+void ways_forget(struct agent *a);
+
+/* A bundle as it is about to leave: what is stored of it and what changes (forward.c). */
+struct outbound {
+	struct record r;
+	struct bundle b;
+	struct bundle_edit edit;
+};
+
 /* -- fragment.c */
+int fragment_init(struct agent *a) MUST_USE;
+void fragment_fini(struct agent *a);
+int fragment_offer(struct agent *a, mono now, struct bundle_entry *e, struct outbound *x,
+	struct agent_offer *o) MUST_USE;
+bool fragment_sent(struct agent *a, mono now, const struct agent_sent *s);
+struct bundle_entry *fragment_failed(struct agent *a, mono now, uint64_t id);
+void fragment_pause(struct agent *a, struct bundle_entry *e);
 void fragment_forget(struct agent *a, struct bundle_entry *e);
 
 /* -- reassemble.c */

@@ -9,6 +9,7 @@
 #include "bundle/eid.h"
 
 #define ROUTE_EXCLUDE_MAX 8
+#define ROUTE_CLOSED_MAX 8
 
 struct route_query {
 	node_id from, to;
@@ -18,6 +19,9 @@ struct route_query {
 	unsigned priority;
 	node_id exclude[ROUTE_EXCLUDE_MAX]; /* not as the next hop */
 	unsigned n_exclude;
+	uint32_t closed
+		[ROUTE_CLOSED_MAX]; /* plan indexes of contacts that are full: not as the first */
+	unsigned n_closed;
 };
 
 struct route_choice {
@@ -27,6 +31,8 @@ struct route_choice {
 	mono forfeit;     /* end of the first contact: choose again then; MONO_NEVER: never */
 	uint32_t contact; /* plan index of the first contact, 0 = none */
 	unsigned hops;
+	uint64_t
+		volume_bytes; /* what the first contact can carry from `at` on; UINT64_MAX: no limit known */
 };
 
 struct route;

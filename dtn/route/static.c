@@ -54,8 +54,11 @@ static int static_find(struct route *r, const struct route_query *q, struct rout
 		t->n && t->row[0].node == NODE_NONE ? &t->row[0] : NULL};
 	int err = -E_NO_ROUTE;
 
-	*out = (struct route_choice){
-		.next = q->to, .arrival = q->at, .from_time = q->at, .forfeit = MONO_NEVER};
+	*out = (struct route_choice){.next = q->to,
+		.arrival = q->at,
+		.from_time = q->at,
+		.forfeit = MONO_NEVER,
+		.volume_bytes = UINT64_MAX};
 	if (q->from == q->to)
 		return 0;
 	for (unsigned i = 0; i < 2; i++) {

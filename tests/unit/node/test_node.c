@@ -20,7 +20,7 @@ struct box {
 	struct trace trace;
 	unsigned peer[2];
 	unsigned n_links;
-	uint64_t accepted, delivered, acked, refused, redelivered, last_id;
+	uint64_t accepted, delivered, acked, refused, redelivered, last_id, last_size;
 	uint32_t registration;
 	bool acks;
 };
@@ -117,7 +117,8 @@ static void box_events(struct world *w, struct box *x)
 		x->redelivered += ev.redelivered;
 		x->last_id = ev.id;
 		cr_assert_eq(bundle_read_head(&b, ev.head, &rules, &f), 0);
-		cr_assert_eq(b.payload.n, ev.payload.len);
+		cr_assert_eq(b.flags & BUNDLE_FRAGMENT ? 0 : b.payload.n, ev.payload.len);
+		x->last_size = ev.size_bytes;
 		if (x->acks)
 			cr_assert_eq(node_ack(x->node, w->now, ev.registration, ev.id), 0);
 	}
@@ -349,13 +350,14 @@ Test(node, waits_for_the_contact_and_its_end)
 	world_at(&w, at);
 	cr_assert_eq(w.frames, 1);
 	cr_assert_eq(w.box[1].acked, 1);
-	/* 60 kB take 60 ms: not in the last 20 ms; a small one does. */
+	/* 60 kB take 60 ms: in the last 20 ms a piece of it leaves, and nothing behind it. */
 	world_at(&w, 20 * SEC - 20000);
 	cr_assert_eq(box_send(&w, 0, 1, 60000, false), 0);
 	cr_assert_eq(box_send(&w, 0, 1, 100, false), 0);
 	cr_assert_eq(world_turn(&w), 1);
 	world_at(&w, 20 * SEC);
-	cr_assert_eq(box_stats(&w, 0).n_waiting, 1, "no contact is left");
+	cr_assert_eq(w.box[0].trace.count[EV_fragment_made], 1);
+	cr_assert_eq(box_stats(&w, 0).n_waiting, 2, "no contact is left");
 	world_at(&w, 3700 * SEC);
 	cr_assert_eq(box_stats(&w, 0).n_bundles, 0);
 	world_fini(&w);
@@ -384,11 +386,33 @@ Test(node, too_big_for_the_link_waits_with_its_reason)
 	world_init(&w, 2, NULL);
 	w.box[0].cfg->link[0].cl_cfg.mtu_bytes = 1000;
 	world_start(&w);
-	cr_assert_eq(box_send(&w, 0, 1, 2000, false), 0);
+	cr_assert_eq(box_send(&w, 0, 1, 2000, true), 0, "custody: never cut");
 	cr_assert_eq(box_send(&w, 0, 1, 100, false), 0);
 	world_turn(&w);
 	cr_assert_eq(w.frames, 1);
 	cr_assert_eq(box_stats(&w, 0).n_waiting, 1);
+	world_fini(&w);
+}
+
+/* Others are cut to it, all in one turn, and come together: RFC 9171 5.8, 5.9. */
+Test(node, too_big_for_the_link_goes_in_pieces)
+{
+	struct world w;
+
+	world_init(&w, 2, NULL);
+	w.box[0].cfg->link[0].cl_cfg.mtu_bytes = 1000;
+	world_start(&w);
+	box_register(&w, 1, 4);
+	cr_assert_eq(box_send(&w, 0, 1, 20000, false), 0);
+	world_turn(&w);
+	world_turn(&w); /* "handed", then the acknowledgement are committed */
+	cr_assert_eq(w.box[0].trace.count[EV_fragment_made], w.frames);
+	cr_assert_gt(w.frames, 20);
+	cr_assert_lt(w.frames, 26);
+	cr_assert_eq(box_stats(&w, 0).n_bundles, 0);
+	cr_assert_eq(w.box[1].acked, 1);
+	cr_assert_eq(w.box[1].last_size, 20000);
+	cr_assert_eq(box_stats(&w, 1).n_bundles, 0);
 	world_fini(&w);
 }
 
