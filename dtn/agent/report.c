@@ -41,8 +41,11 @@ void report_bundle(struct agent *a, mono now, uint64_t id, const struct bundle *
 		is_local_node(&b->report_to))
 		return;
 	party = &a->party[party_find(a, now, b->report_to.node)];
-	if (!party_rate(&party->reported, now, a->report_each) || !rate_take(&a->report_rate, now))
+	if (!party_rate(&party->reported, now, a->report_each) ||
+		!rate_take(&a->report_rate, now)) {
+		trace_point(a->trace, now, report_kept_back, id, status, b->report_to.node);
 		return;
+	}
 	r.asserted[status] = true;
 	r.has_time[status] = (b->flags & BUNDLE_STATUS_TIME) != 0;
 	r.at_ms[status] = agent_clock(a, now);

@@ -264,6 +264,7 @@ Test(limits, reports_to_one_node)
 		arrive(&s, &spec);
 	}
 	cr_expect_eq(count(&s, EV_report_tx), 6, "three to each");
+	cr_expect_eq(count(&s, EV_report_kept_back), 40 - 6);
 	s.now = SEC;
 	struct bundle_spec spec = spec_of(++seq);
 	spec.report_to = eid_ipn(77, 1);
@@ -292,6 +293,7 @@ Test(limits, echoes_to_one_node)
 		arrive(&s, &spec);
 	}
 	cr_expect_eq(count(&s, EV_echo_answered), 8);
+	cr_expect_eq(count(&s, EV_echo_kept_back), 30 - 8);
 	s.now = SEC;
 	s.cfg.echo_max_bytes = 6;
 	side_crash(&s, true, n13, 2);
@@ -299,6 +301,7 @@ Test(limits, echoes_to_one_node)
 	spec.dest = eid_ipn(2, 7);
 	arrive(&s, &spec);
 	cr_expect_eq(count(&s, EV_echo_answered), 8, "too large");
+	cr_expect_eq(count(&s, EV_echo_kept_back), 30 - 8 + 1);
 	side_fini(&s);
 }
 
