@@ -46,6 +46,8 @@ int agent_new(
 	if (a->self.ssp.n > 0)
 		memcpy(a->self_ssp, a->self.ssp.p, a->self.ssp.n);
 	a->self.ssp.p = (const uint8_t *)a->self_ssp;
+	a->self.three =
+		cfg->ipn_three && a->self.scheme == EID_SCHEME_IPN && a->self.node >> 32 != 0;
 	a->codes = cfg->custody_profile == 1 ? custody_codes_bplib() : custody_codes_ccsds();
 	a->rules_in = bundle_rules_default();
 	a->rules_in.custody = a->codes;

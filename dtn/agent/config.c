@@ -206,6 +206,13 @@ const struct schema_row agent_rows[] = {
 		.unit = "%",
 		.help = "Share of the store, in bytes and in bundles, for what comes from one "
 			"source."},
+	{.path = "agent.ipn_three",
+		.type = SCHEMA_BOOL,
+		.offset = AT(ipn_three),
+		.def = "false",
+		.help = "Write ipn endpoint IDs of other allocators in three elements, as RFC 9758 "
+			"6.1.2 "
+			"recommends where no older node has to read them."},
 	{.path = "agent.max_tries",
 		.type = SCHEMA_U64,
 		.offset = AT(max_tries),

@@ -31,6 +31,7 @@ struct agent_cfg {
 	uint64_t max_parties;    /* other nodes that are counted for, party.c */
 	uint64_t source_per_s;   /* bundles of one source; 0 = no limit */
 	uint64_t source_percent; /* of the store for bundles of one source */
+	bool ipn_three;          /* other allocators' endpoint IDs in three elements */
 	uint64_t max_tries;      /* transmissions of a bundle that fail; 0 = until it expires */
 	/* leniencies, off in a strict node: struct bundle_rules */
 	bool allow_no_primary_crc, allow_no_age, allow_definite, allow_short_dtn;

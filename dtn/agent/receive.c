@@ -16,6 +16,7 @@
 
 #define CBOR_ARRAY_OPEN 0x9f
 
+static void arrival_uid(struct agent *a, struct arrival *in);
 static bool conformed(
 	struct agent *a, struct bundle *b, struct view bytes, struct bundle_fault *fault);
 static void unintelligible(
@@ -46,7 +47,7 @@ void agent_receive(struct agent *a, mono now, unsigned link, node_id from, struc
 		unintelligible(a, now, &b, &fault);
 		return;
 	}
-	bundle_uid(&b, in.uid);
+	arrival_uid(a, &in);
 	bundle_adu_uid(&b, in.adu_uid);
 	in.party = party_find(a, now, b.source.node);
 	in.is_local = b.dest.node == a->self.node && !b.dest.group;
@@ -73,6 +74,17 @@ void agent_receive(struct agent *a, mono now, unsigned link, node_id from, struc
 		echo_arrived(a, now, &in);
 	else
 		take(a, now, &in);
+}
+
+/* A bundle without source cannot be told from another by its timestamp: nothing may rely on its
+ * identity (RFC 9171 4.2.3), so it gets one of its own and is no duplicate. */
+static void arrival_uid(struct agent *a, struct arrival *in)
+{
+	bundle_uid(in->b, in->uid);
+	if (eid_is_null(&in->b->source)) {
+		in->uid[0] ^= hash_mix(a->boot);
+		in->uid[1] ^= hash_mix(++a->n_anonymous);
+	}
 }
 
 /* RFC 9171 4.1/10: a definite outer array is made indefinite before anything else is done. */

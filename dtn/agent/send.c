@@ -57,11 +57,13 @@ int send_allow(const struct agent *a, const struct agent_send *s, struct own_bun
 }
 
 /* LocalNode is a word of this node's applications; what leaves, and what is stored, says which node
- * that is (RFC 9758 5.4/1, 5.4/2, 5.4/4). */
+ * that is (RFC 9758 5.4/1, 5.4/2, 5.4/4). The form of ipn that is written: RFC 9758 6.1.2/1,
+ * 6.1.2/2. */
 void name_local(const struct agent *a, struct eid *e)
 {
 	if (is_local_node(e) && a->self.scheme == EID_SCHEME_IPN)
 		*e = eid_ipn(a->self.node, e->service);
+	e->three = a->cfg.ipn_three && e->scheme == EID_SCHEME_IPN && e->node >> 32 != 0;
 }
 
 /* RFC 9171 5.2-1, 5.2-2 */

@@ -269,7 +269,7 @@ struct agent {
 	struct hash_table piece_by_id;
 
 	struct bucket echo_rate, report_rate;
-	uint64_t last_request, last_passing, boot;
+	uint64_t last_request, last_passing, n_anonymous, boot;
 	uint64_t custody_break; /* break.h 3 only */
 	uint8_t *scratch;       /* SCRATCH bytes where rules.allow_definite, else NULL */
 	bool is_draining, has_border, is_restoring;

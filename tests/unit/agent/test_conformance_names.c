@@ -283,3 +283,53 @@ Test(conformance, unknown_scheme_is_kept)
 	cr_expect_eq(count(&s, EV_bundle_duplicate), 1);
 	side_fini(&s);
 }
+
+/* RFC 9758 6.1.2/1, 6.1.2/2: which form of ipn a node writes */
+Test(conformance, form_of_own_names)
+{
+	struct view p = view_text("x");
+
+	for (unsigned three = 0; three < 2; three++) {
+		struct agent_send a = {.source = eid_ipn(2, 9),
+			.dest = eid_ipn(UINT64_C(977000) << 32 | 100, 5),
+			.report_to = eid_ipn(3, 1),
+			.lifetime_ms = HOUR_MS,
+			.priority = 1,
+			.crc_type = CRC_16,
+			.payload = &p,
+			.n_payload = 1};
+		struct flight f;
+		struct bundle b;
+		uint64_t number;
+		struct side s;
+
+		side_init(&s, 2, hand_neighbours, 3, 3);
+		s.cfg.ipn_three = three;
+		side_start(&s, hand_neighbours, 3);
+		cr_assert_eq(agent_send(s.agent, s.now, &a, &number), 0);
+		side_commit(&s, 0);
+		cr_assert(side_out(&s, 3, &f));
+		hand_read(&f, &b);
+		cr_expect_eq(b.dest.three, three);
+		cr_expect_not(b.source.three || b.report_to.three, "default allocator");
+		side_fini(&s);
+	}
+}
+
+/* Bundles without source are not identified (RFC 9171 4.2.3): equal timestamps make no duplicate. */
+Test(conformance, anonymous_bundles_are_all_different)
+{
+	struct bundle_spec spec = hand_spec(3);
+	struct flight f;
+	struct side s;
+
+	hand_relay(&s);
+	spec.source = eid_null();
+	spec.flags = BUNDLE_NO_FRAGMENT;
+	for (unsigned i = 0; i < 3; i++)
+		hand_in(&s, &spec);
+	cr_expect_eq(count(&s, EV_bundle_duplicate), 0);
+	for (unsigned i = 0; i < 3; i++)
+		cr_expect(side_out(&s, 3, &f));
+	side_fini(&s);
+}
