@@ -9,17 +9,21 @@ limit_kb=$((${LARGE_MEMORY_MB:-150} * 1000))
 owlt=$PWD/build/bin/owlt
 nodes="earth east west mars"
 
-# topology FILE MTU: the ready-made lab with its rates scaled to the size.
+# topology NAME FILE MTU: the ready-made lab with its rates scaled to the size.
 topology() {
-	/usr/bin/python3 - "$1" "$2" "$bytes" <<-'P'
+	/usr/bin/python3 - "$@" "$bytes" <<-'P'
 	import json, sys
+	name, file, mtu, size = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 	d = json.load(open("netns/labs/two-paths.json"))
+	d["name"] = name
 	for c in d["plan"]["contacts"]:
-	    c["rate"] = int(8e6 * int(sys.argv[3]) / 1e8)
-	if int(sys.argv[2]):
-	    for l in d["links"]:
-	        l["mtu"] = int(sys.argv[2])
-	json.dump(d, open(sys.argv[1], "w"))
+	    c["rate"] = int(8e6 * size / 1e8)
+	for l in d["links"] if mtu else []:
+	    l["mtu"] = mtu
+	if mtu:  # pieces of 1400 bytes: an entry each where they come together
+	    d["config"]["agent"] = {"max_bundles": 200000}
+	    d["config"]["reassembly"] = {"max_fragments": 150000}
+	json.dump(d, open(file, "w"))
 	P
 }
 # peak PID: the most memory that the process had, in kB, when it has ended.
@@ -84,14 +88,14 @@ cut_to_contacts() {
 
 # crossing NAME MTU SEND-OPTIONS...
 crossing() {
-	local name=large-$1 mtu=$2 p n most=0 line=; shift 2
-	run=$work/$name got=$work/$name-got
+	local name=large-$1 mtu=$2 p n most line dir=$work/$1; shift 2
+	run=$dir/run got=$dir/got
 	mkdir -p "$got"
-	topology "$work/$name.json" "$mtu"
-	"$owlt" lab up "$work/$name.json" -o "$run" --speed "$speed" --no-capture >"$work"/out 2>&1
+	topology "$name" "$dir/topology.json" "$mtu"
+	"$owlt" lab up "$dir/topology.json" -o "$run" --speed "$speed" --no-capture >"$dir"/out 2>&1
 	check "$name-up" test $? -eq 0
-	[ -S "$run"/lab.sock ] || { cat "$work"/out "$run"/lab.log; return; }
-	"$owlt" send --socket "$run"/nodes/earth/owltd.sock "$@" ipn:4.42 "$work/file" >"$work"/sent 2>&1 &
+	[ -S "$run"/lab.sock ] || { cat "$dir"/out "$run"/lab.log; return; }
+	"$owlt" send --socket "$run"/nodes/earth/owltd.sock "$@" ipn:4.42 "$work/file" >"$dir"/sent 2>&1 &
 	p=$!
 	n=$(peak $p)
 	wait $p
@@ -102,7 +106,7 @@ crossing() {
 	most=$(node_peak mars)
 	check "$name-kill" "$owlt" lab kill "$run" mars
 	check "$name-start" "$owlt" lab start "$run" mars
-	"$owlt" recv --socket "$run"/nodes/mars/owltd.sock ipn:4.42 -n 1 -o "$got" --timeout 400 >"$work"/received 2>&1 &
+	"$owlt" recv --socket "$run"/nodes/mars/owltd.sock ipn:4.42 -n 1 -o "$got" --timeout 400 >"$dir"/received 2>&1 &
 	p=$!
 	n=$(peak $p)
 	wait $p
@@ -122,7 +126,7 @@ crossing() {
 	[ "$name" = large-chunks ] || check "$name-cut" cut_to_contacts
 	check "$name-down" "$owlt" lab down "$run"
 	check "$name-balanced" grep -q '"balanced":true' "$run"/links.json
-	rm -rf "$run" "$got"
+	rm -rf "$dir"
 }
 
 if ! can_userns "" && [ "$(id -u)" -ne 0 ]; then
@@ -131,11 +135,24 @@ if ! can_userns "" && [ "$(id -u)" -ne 0 ]; then
 fi
 unset OWLT_SOCKET
 head -c "$bytes" /dev/urandom >"$work"/file
-want=${*:-chunks}
-case " $want " in *" fragments "*) crossing fragments 0 ;; esac
-case " $want " in *" chunks "*) crossing chunks 0 --custody --chunk 60000 ;; esac
-case " $want " in *" mtu "*)
-	[ "$bytes" -le 5000000 ] || { bytes=5000000 speed=20; truncate -s $bytes "$work"/file; }
-	crossing mtu 1500
-	;;
-esac
+# variant NAME: one crossing, its lines together.
+variant() {
+	mkdir -p "$work/$1"
+	case $1 in
+	fragments) crossing fragments 0 ;;
+	mtu) crossing mtu 1500 ;;
+	chunks) crossing chunks 0 --custody --chunk 60000 ;;
+	esac >"$work/$1.log" 2>&1
+	cat "$work/$1.log"
+}
+want=${*:-fragments mtu chunks}
+if [ "$bytes" -le 20000000 ]; then # at the same time: they mostly wait
+	for v in $want; do
+		variant "$v" &
+	done
+	wait
+else
+	for v in $want; do
+		variant "$v"
+	done
+fi
