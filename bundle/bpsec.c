@@ -50,6 +50,7 @@ int bpsec_begin(struct bpsec *x, const struct bpsec_subject *s, const struct bps
 	int err = asb_read(&x->asb, k->data);
 
 	x->doing = BPSEC_IDLE;
+	x->key = NULL;
 	if (err)
 		return err;
 	if (op->target >= x->asb.n_targets || x->asb.target[op->target] != op->number)
@@ -89,6 +90,11 @@ uint64_t bpsec_wants(const struct bpsec *x)
 uint64_t bpsec_gives(const struct bpsec *x)
 {
 	return x->gives;
+}
+
+const struct key *bpsec_key(const struct bpsec *x)
+{
+	return x->key;
 }
 
 size_t bpsec_behind(const struct bpsec *x)

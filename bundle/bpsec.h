@@ -85,6 +85,8 @@ int bpsec_begin(struct bpsec *x, const struct bpsec_subject *s, const struct bps
  * primary block is not fed: 0. */
 uint64_t bpsec_wants(const struct bpsec *x);
 uint64_t bpsec_gives(const struct bpsec *x);
+/* The key that bpsec_begin() took, for context 3 the one that the block names; NULL: none. */
+const struct key *bpsec_key(const struct bpsec *x);
 /* The next bytes of the target's data (any size; 256 KiB is a good one). BCB: *made bytes come out, at
  * most v.n; out may be v.p. BIB: out and made are NULL. -E_OVERFLOW: more than it wants. */
 int bpsec_feed(struct bpsec *x, struct view v, uint8_t *out, size_t *made) MUST_USE;

@@ -1,13 +1,14 @@
 /*
- * owlt bundle check | show | make | cancel: judging, showing and making bundles. check judges the form, not
- * the expiry; its lines are a contract ("valid", "invalid: RULE at byte N: text"; rules:
- * bundle/rule.def). Start reading at the tables at the end; making is in bundle_make.c, cancelling in bundle_cancel.c, printing
- * one in bundle_show.c.
+ * owlt bundle check | show | make | sign | encrypt | cancel: judging, showing and making bundles.
+ * check judges the form, not the expiry; its lines are a contract ("valid", "invalid: RULE at byte N:
+ * text"; rules: bundle/rule.def). Start reading at the tables at the end; making is in bundle_make.c,
+ * signing in bundle_secure.c, cancelling in bundle_cancel.c, printing one in bundle_show.c.
  */
 #include "tools/commands.h"
 #include "tools/bundle.h"
 
 #include "bundle/rule.h"
+#include "dtn/io/keyfile.h"
 #include "tools/bundle_show.h"
 #include "tools/opt.h"
 #include "tools/out.h"
@@ -25,34 +26,47 @@ const struct flag_name bundle_flag_names[] = {{"fragment", BUNDLE_FRAGMENT},
 	{NULL, 0}};
 
 struct check_args {
-	const char *hex;
+	const char *hex, *keys;
 	bool json, stream, no_primary_crc, no_age, definite, short_dtn, from_outside, bplib;
 };
 
 #define AT(field) offsetof(struct check_args, field)
 
-static const struct opt check_opts[] = {
-	{"hex", 0, OPT_TEXT, AT(hex), "HEX", "the bundle as hexadecimal text instead of a file",
-		NULL},
-	{"stream", 0, OPT_FLAG, AT(stream), NULL,
-		"several bundles one after the other; one line each", NULL},
-	{"json", 0, OPT_FLAG, AT(json), NULL, "one JSON document (with --stream one a line)", NULL},
-	{"allow-no-primary-crc", 0, OPT_FLAG, AT(no_primary_crc), NULL,
-		"accept a primary block with neither CRC nor integrity block", NULL},
-	{"allow-no-age", 0, OPT_FLAG, AT(no_age), NULL,
-		"accept creation time 0 without a bundle age block", NULL},
-	{"allow-definite", 0, OPT_FLAG, AT(definite), NULL, "accept a definite outer array", NULL},
-	{"allow-short-dtn", 0, OPT_FLAG, AT(short_dtn), NULL, "accept dtn endpoint IDs without //",
-		NULL},
-	{"from-outside", 0, OPT_FLAG, AT(from_outside), NULL,
-		"also refuse LocalNode (ipn:!.x) as source or destination", NULL},
-	{"bplib", 0, OPT_FLAG, AT(bplib), NULL, "custody code points of bplib: block 15, record 4",
-		NULL},
+#define OPTS_CHECK                                                                                 \
+	{"hex", 0, OPT_TEXT, AT(hex), "HEX", "the bundle as hexadecimal text instead of a file",   \
+		NULL},                                                                             \
+		{"stream", 0, OPT_FLAG, AT(stream), NULL,                                          \
+			"several bundles one after the other; one line each", NULL},               \
+		{"json", 0, OPT_FLAG, AT(json), NULL,                                              \
+			"one JSON document (with --stream one a line)", NULL},                     \
+		{"allow-no-primary-crc", 0, OPT_FLAG, AT(no_primary_crc), NULL,                    \
+			"accept a primary block with neither CRC nor integrity block", NULL},      \
+		{"allow-no-age", 0, OPT_FLAG, AT(no_age), NULL,                                    \
+			"accept creation time 0 without a bundle age block", NULL},                \
+		{"allow-definite", 0, OPT_FLAG, AT(definite), NULL,                                \
+			"accept a definite outer array", NULL},                                    \
+		{"allow-short-dtn", 0, OPT_FLAG, AT(short_dtn), NULL,                              \
+			"accept dtn endpoint IDs without //", NULL},                               \
+		{"from-outside", 0, OPT_FLAG, AT(from_outside), NULL,                              \
+			"also refuse LocalNode (ipn:!.x) as source or destination", NULL},         \
+	{                                                                                          \
+		"bplib", 0, OPT_FLAG, AT(bplib), NULL,                                             \
+			"custody code points of bplib: block 15, record 4", NULL                   \
+	}
+
+static const struct opt check_opts[] = {OPTS_CHECK, {0}};
+static const struct opt show_opts[] = {OPTS_CHECK,
+	{"keys", 0, OPT_TEXT, AT(keys), "FILE",
+		"verify and decrypt with the keys of this file, and say what came of it", NULL},
 	{0}};
 
 /* Called for each bundle of the input; false stops with exit 1. */
-typedef bool (*each_fn)(struct out *o, const struct bundle *b, const struct bundle_fault *fault,
-	const struct bundle_rules *rules);
+struct look {
+	struct bundle_rules rules;
+	struct keyring *ring; /* NULL: none was named */
+};
+typedef bool (*each_fn)(
+	struct out *o, const struct bundle *b, struct bundle_fault *fault, const struct look *look);
 
 static struct bundle_rules rules_of(const struct check_args *a)
 {
@@ -82,18 +96,19 @@ static int input_open(const char *name, const struct check_args *a, const struct
 	return input_read(rest->argc ? rest->argv[0] : "-", bytes, n) ? EXIT_USAGE : 0;
 }
 
-static int for_each(struct view input, const struct check_args *a, struct out *o, each_fn each)
+static int for_each(struct view input, const struct check_args *a, struct keyring *ring,
+	struct out *o, each_fn each)
 {
-	struct bundle_rules rules = rules_of(a);
+	struct look look = {rules_of(a), ring};
 	bool good = true;
 
 	do {
 		struct bundle b;
 		struct bundle_fault fault;
 		size_t used = input.n;
-		int err = a->stream ? bundle_read_first(&b, input, &rules, &fault, &used)
-				    : bundle_read(&b, input, &rules, &fault);
-		good = each(o, err ? NULL : &b, &fault, &rules);
+		int err = a->stream ? bundle_read_first(&b, input, &look.rules, &fault, &used)
+				    : bundle_read(&b, input, &look.rules, &fault);
+		good = each(o, err ? NULL : &b, &fault, &look);
 		input = view_sub(input, used, input.n - used);
 	} while (good && input.n);
 	return good ? EXIT_YES : EXIT_NO;
@@ -103,27 +118,34 @@ static int judge(const struct opt_command *cmd, int argc, char **argv, each_fn e
 {
 	struct check_args a = {0};
 	struct opt_rest rest = opt_read(cmd, argc, argv, &a, 0, 1);
+	struct keyring_fault fault;
+	struct keyring *ring = NULL;
 	uint8_t *bytes = NULL;
 	size_t n = 0;
 	struct out o;
-	int code, end;
+	int code, end = 0;
 
 	if (rest.done)
 		return rest.code;
+	if (a.keys && keyfile_load(a.keys, &ring, &fault))
+		return out_fail("%s:%u: %s", a.keys, fault.line, fault.text);
 	code = input_open(cmd->name, &a, &rest, &bytes, &n);
-	if (code)
-		return code;
-	out_begin(&o, a.json);
-	code = for_each(view_of(bytes, n), &a, &o, each);
+	if (!code) {
+		out_begin(&o, a.json);
+		code = for_each(view_of(bytes, n), &a, ring, &o, each);
+		end = out_end(&o);
+	}
 	free(bytes);
-	end = out_end(&o);
+	keyring_free(ring);
 	return end ? end : code;
 }
 
-static bool each_check(struct out *o, const struct bundle *b, const struct bundle_fault *fault,
-	const struct bundle_rules *rules)
+static bool each_check(
+	struct out *o, const struct bundle *b, struct bundle_fault *fault, const struct look *look)
 {
-	(void)rules;
+	(void)look;
+	if (b && bpsec_check(b, fault))
+		b = NULL;
 	if (o->json) {
 		jw_object(&o->w, NULL);
 		jw_bool(&o->w, "valid", b != NULL);
@@ -147,15 +169,37 @@ static bool each_check(struct out *o, const struct bundle *b, const struct bundl
 	return b != NULL;
 }
 
-static bool each_show(struct out *o, const struct bundle *b, const struct bundle_fault *fault,
-	const struct bundle_rules *rules)
+static bool unlocked_show(struct out *o, const struct bundle *b, const struct look *look)
+{
+	struct unlocked *u = calloc(1, sizeof *u);
+	struct view whole = view_of(b->head.p, b->head.n + b->payload.n + b->tail.n);
+	bool good = false;
+
+	if (!u || bundle_unlock(u, whole, &look->rules, look->ring)) {
+		out_no("bundle show: %s",
+			u ? "what was decrypted makes no valid bundle" : "no memory");
+	} else {
+		bundle_show(o, &u->b, &look->rules.custody, u);
+		good = unlocked_good(u);
+	}
+	if (u)
+		unlocked_free(u);
+	free(u);
+	out_line(o);
+	return good;
+}
+
+static bool each_show(
+	struct out *o, const struct bundle *b, struct bundle_fault *fault, const struct look *look)
 {
 	if (!b) {
 		out_no("bundle show: invalid: %s at byte %zu: %s", rule_name(fault->rule),
 			fault->at, rule_text(fault->rule));
 		return false;
 	}
-	bundle_show(o, b, &rules->custody);
+	if (look->ring)
+		return unlocked_show(o, b, look);
+	bundle_show(o, b, &look->rules.custody, NULL);
 	out_line(o);
 	return true;
 }
@@ -175,7 +219,8 @@ static int run_check(int argc, char **argv)
 static int run_show(int argc, char **argv)
 {
 	static const struct opt_command cmd = {"bundle show", "[FILE or -]",
-		"Shows every block of a bundle, and its administrative record", check_opts, NULL};
+		"Shows every block of a bundle, and its administrative record", show_opts,
+		"With --keys: exit status 1 if an operation failed."};
 
 	return judge(&cmd, argc, argv, each_show);
 }
@@ -198,6 +243,8 @@ int cmd_bundle(int argc, char **argv)
 {
 	static const struct subcommand table[] = {
 		{"make", bundle_make, "make a bundle from options"},
+		{"sign", bundle_sign, "add an integrity block"},
+		{"encrypt", bundle_encrypt, "add a confidentiality block"},
 		{"check", run_check, "judge a bundle's form"},
 		{"show", run_show, "show every block of a bundle"},
 		{"cancel", bundle_cancel, "give up a bundle that was sent from here"},

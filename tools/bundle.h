@@ -22,5 +22,7 @@ int input_hex(const char *hex, uint8_t **bytes, size_t *n) MUST_USE;
 
 int bundle_make(int argc, char **argv);
 int bundle_cancel(int argc, char **argv);
+int bundle_sign(int argc, char **argv);
+int bundle_encrypt(int argc, char **argv);
 
 #endif

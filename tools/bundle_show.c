@@ -20,7 +20,8 @@ static void block_show(struct out *o, const struct bundle *b, const struct block
 	const struct custody_codes *codes);
 static void record_show(struct out *o, const struct bundle *b, const struct custody_codes *codes);
 
-void bundle_show(struct out *o, const struct bundle *b, const struct custody_codes *codes)
+void bundle_show(struct out *o, const struct bundle *b, const struct custody_codes *codes,
+	const struct unlocked *unlocked)
 {
 	if (o->json)
 		jw_object(&o->w, NULL);
@@ -33,6 +34,8 @@ void bundle_show(struct out *o, const struct bundle *b, const struct custody_cod
 		jw_array_end(&o->w);
 	if (b->flags & BUNDLE_ADMIN)
 		record_show(o, b, codes);
+	if (unlocked)
+		verdicts_show(o, unlocked);
 	if (o->json)
 		jw_object_end(&o->w);
 }
@@ -169,6 +172,8 @@ static void block_show(struct out *o, const struct bundle *b, const struct block
 		jw_u64(&o->w, "data_bytes", k->data.n);
 	}
 	values_show(o, b, block_kind_of(k->type, codes));
+	if (k->type == BLOCK_BIB || k->type == BLOCK_BCB)
+		asb_show(o, k->data);
 	data_show(o, k->data);
 	if (o->json)
 		jw_object_end(&o->w);

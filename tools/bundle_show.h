@@ -5,8 +5,11 @@
 #define OWLT_TOOLS_BUNDLE_SHOW_H
 
 #include "bundle/bundle.h"
+#include "tools/bundle_keys.h"
 #include "tools/out.h"
 
-void bundle_show(struct out *o, const struct bundle *b, const struct custody_codes *codes);
+/* unlocked: what its security operations came to; NULL: not asked. */
+void bundle_show(struct out *o, const struct bundle *b, const struct custody_codes *codes,
+	const struct unlocked *unlocked);
 
 #endif
