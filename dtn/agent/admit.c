@@ -53,7 +53,7 @@ enum reason admit_reason(enum why why)
 	}
 }
 
-/* RFC 9758 3.4.2 */
+/* RFC 9758 3.4.2/d1 */
 bool is_local_node(const struct eid *e)
 {
 	return e->scheme == EID_SCHEME_IPN && e->node == NODE_LOCAL;

@@ -19,8 +19,9 @@ static bool next_way(struct agent *a, struct ways *w);
 static int ask(struct agent *a, const struct ways *w, struct route_choice *out);
 static uint64_t promised(const struct agent *a, unsigned neighbour, unsigned priority);
 
-/* RFC 9171 5.4-2/3. The best way by a neighbour of ours: not to `not_to`, and not back to where it came
- * from, unless that is the only one (5.4.2-1/2, 5.4.2-1/2b). 0, -E_NO_ROUTE, -E_NO_CONTACT. */
+/* RFC 9171 5.4-2/3. The best way by a neighbour of ours: not to `not_to`, and not back to where it
+ * came from, unless that is the only one (RFC 9171 5.4.2-1, 5.4.2-1/2, 5.4.2-1/2b). 0, -E_NO_ROUTE,
+ * -E_NO_CONTACT. */
 int ways_choose(struct agent *a, mono now, const struct bundle_entry *e, node_id not_to,
 	struct route_choice *out)
 {
