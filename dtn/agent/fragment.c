@@ -19,6 +19,7 @@
 
 #define CUTS_MAX 256u
 #define PIECES_MAX 2048u
+#define HOP_GROWTH 16u  /* age and hop count grow: the next node shall not have to cut again */
 #define SUM_STEP 65536u /* stored bytes that are summed at a time */
 
 struct cut {
@@ -215,8 +216,11 @@ static int size_fit(const struct agent *a, const struct outbound *x, struct slic
 		return -E_TOO_BIG;
 	if (o->max_bytes < fixed + least)
 		return -E_AGAIN;
-	if (gap->len > o->max_bytes - fixed)
-		gap->len = o->max_bytes - fixed;
+	if (gap->len <= o->max_bytes - fixed)
+		return 0;
+	gap->len = o->max_bytes - fixed;
+	if (o->max_bytes == o->max_ever && gap->len >= least + HOP_GROWTH)
+		gap->len -= HOP_GROWTH;
 	return 0;
 }
 

@@ -53,6 +53,7 @@ static int take_sourced(struct entry *e);
 static int take_received(struct entry *e);
 static int take_queued(struct entry *e);
 static int take_forwarded(struct entry *e);
+static int take_fragment_made(struct entry *e);
 static int take_delivered(struct entry *e);
 static int take_deleted(struct entry *e);
 static int take_custody_retx(struct entry *e);
@@ -70,6 +71,7 @@ static const struct handler handlers[] = {
 	{"bundle_duplicate", take_received},
 	{"bundle_queued", take_queued},
 	{"bundle_forwarded", take_forwarded},
+	{"fragment_made", take_fragment_made},
 	{"bundle_delivered", take_delivered},
 	{"bundle_deleted", take_deleted},
 	{"custody_retx", take_custody_retx},
@@ -79,6 +81,7 @@ static bool entry_open(struct entry *e);
 static int64_t time_of(const struct entry *e, const char *key);
 static node_id node_of(const struct line *l, const char *key);
 static struct ds_local *local_find(const struct entry *e);
+static struct ds_local *local_named(const struct entry *e, const char *field);
 static struct ds_bundle *local_bundle(struct dataset *d, struct ds_local *l);
 static void tell(struct ds_bundle *b, const struct ds_bundle *told);
 static bool link_peer(const struct entry *e, uint32_t *link, node_id *peer);
@@ -374,6 +377,21 @@ static int take_forwarded(struct entry *e)
 	return dataset_observe(e->d, &o) ? 0 : -E_LIMIT;
 }
 
+/* A piece of a bundle that was queued, or came, as a whole. */
+static int take_fragment_made(struct entry *e)
+{
+	struct ds_local *l = local_find(e);
+	const struct ds_local *whole = local_named(e, "whole");
+
+	if (!l || !whole)
+		return 0;
+	l->t_queued = whole->t_queued;
+	l->planned_arrival = whole->planned_arrival;
+	l->n_queued = whole->n_queued;
+	l->hop_count = whole->hop_count;
+	return 0;
+}
+
 static int take_delivered(struct entry *e)
 {
 	struct ds_bundle *b = local_bundle(e->d, local_find(e));
@@ -435,11 +453,16 @@ static node_id node_of(const struct line *l, const char *key)
 
 static struct ds_local *local_find(const struct entry *e)
 {
+	return local_named(e, "id");
+}
+
+static struct ds_local *local_named(const struct entry *e, const char *field)
+{
 	struct local_key key = {.node = e->node};
 	uint64_t v[2];
 	struct hash_node *n;
 
-	if (!line_u64(e->line, "id", &key.id))
+	if (!line_u64(e->line, field, &key.id))
 		return NULL;
 	v[0] = key.node;
 	v[1] = key.id;

@@ -488,7 +488,7 @@ Test(reassemble, from_this_node)
 /* Random cuts, overlaps, duplicates, in any order; the process dies between any two. */
 Test(reassemble, random)
 {
-	for (uint64_t seed = 1; seed <= 300; seed++) {
+	for (uint64_t seed = 1; seed <= 150; seed++) {
 		struct agent_event ev = {0};
 		struct side s;
 		struct rng r;
