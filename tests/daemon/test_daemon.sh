@@ -111,6 +111,11 @@ timeout 30 owlt recv "${B[@]}" ipn:2.11 -n 1 --timeout 25 >"$T/waited" &
 receiver=$!
 rc send_large_wait 0 timeout 30 owlt send "${A[@]}" --wait ipn:2.11 "$T/large"
 wait $receiver
+# chunks that are large themselves, to the same node: no UDP datagram carries them
+rc send_large_chunks 0 timeout 30 owlt send "${B[@]}" --no-fragment --chunk 500000 ipn:2.12 "$T/large"
+check send_large_chunks_are_six test "$(wc -l <"$T/rc.out")" -eq 6
+rc recv_large_chunks 0 timeout 30 owlt recv "${B[@]}" ipn:2.12 -n 1 --timeout 25
+check recv_large_chunks_same cmp "$T/large" "$T/rc.out"
 rc send_large_custody_is_1 1 owlt send "${A[@]}" --custody --chunk 0 ipn:2.11 "$T/large"
 check send_large_custody_says_chunk grep -q 'custody bundles are never fragmented; cut it with --chunk' "$T/rc.err"
 rc send_large_whole_is_1 1 owlt send "${A[@]}" --no-fragment --chunk 0 ipn:2.11 "$T/large"
