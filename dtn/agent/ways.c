@@ -5,19 +5,19 @@
  * none has room, the best one takes it all the same: what is left when the contact closes is routed
  * again (forward.c).
  *
- * A bundle that may be cut (fragment.c) only needs room for a piece, so that contacts smaller than
- * itself count as ways. The answers for one question are kept while time stands still: a contact that
+ * A bundle that may be cut (fragment.c) goes where all of it has room, else where a piece has, so that
+ * contacts smaller than itself count as ways. The answers for one question are kept while time stands still: a contact that
  * closes on 10 000 bundles of one destination costs a few searches. Start reading at ways_choose().
  */
 #include "dtn/agent/state.h"
 
 static int pick(struct agent *a, const struct bundle_entry *e, const struct route_query *q,
 	bool is_private, struct route_choice *out);
+static uint64_t room(const struct agent *a, const struct ways *w, unsigned i, unsigned priority);
 static void remember(struct agent *a, const struct route_query *q, bool is_private);
 static bool is_same(const struct ways *w, const struct route_query *q, bool is_private);
 static bool next_way(struct agent *a, struct ways *w);
 static int ask(struct agent *a, const struct ways *w, struct route_choice *out);
-static uint64_t promised(const struct agent *a, unsigned neighbour, unsigned priority);
 
 /* RFC 9171 5.4-2/3. The best way by a neighbour of ours: not to `not_to`, and not back to where it
  * came from, unless that is the only one (RFC 9171 5.4.2-1, 5.4.2-1/2, 5.4.2-1/2b). 0, -E_NO_ROUTE,
@@ -68,28 +68,39 @@ static int pick(struct agent *a, const struct bundle_entry *e, const struct rout
 	bool is_private, struct route_choice *out)
 {
 	struct ways *w = &a->ways;
-	uint64_t need = e->size < q->size_bytes ? e->size : q->size_bytes, room[WAYS_MAX];
 	mono expiry = e->expiry == MONO_NEVER ? MONO_NEVER : e->expiry - a->deps.plan_zero;
+	bool has_piece = false; /* *out has room for a piece of it at least */
 
 	if (!is_same(w, q, is_private))
 		remember(a, q, is_private);
 	for (unsigned i = 0; i < w->n || next_way(a, w); i++) {
 		const struct way *y = &w->way[i];
+		uint64_t left = room(a, w, i, e->priority);
 
 		if (y->choice.arrival > expiry)
 			return i == 0 ? -E_NO_CONTACT : 0;
-		if (i == 0)
+		if (i == 0 || left >= e->size || (!has_piece && left >= q->size_bytes))
 			*out = y->choice;
-		room[i] = y->choice.volume_bytes;
-		for (unsigned k = 0; k < i; k++) /* earlier contacts to the same neighbour */
-			if (w->way[k].neighbour == y->neighbour)
-				room[i] = u64_add_sat(room[i], w->way[k].choice.volume_bytes);
-		if (u64_add_sat(promised(a, y->neighbour, e->priority), need) <= room[i]) {
-			*out = y->choice;
+		if (left >= e->size)
 			return 0;
-		}
+		has_piece = has_piece || left >= q->size_bytes;
 	}
 	return w->n == 0 ? w->err : 0;
+}
+
+/* What way i's contact can carry beside what is queued for its neighbour: those before it to the same
+ * neighbour carry some of that. */
+static uint64_t room(const struct agent *a, const struct ways *w, unsigned i, unsigned priority)
+{
+	const struct neighbour *n = &a->neighbour[w->way[i].neighbour];
+	uint64_t volume = w->way[i].choice.volume_bytes, queued = 0;
+
+	for (unsigned k = 0; k < i; k++)
+		if (w->way[k].neighbour == w->way[i].neighbour)
+			volume = u64_add_sat(volume, w->way[k].choice.volume_bytes);
+	for (unsigned p = priority; p < PRIORITIES; p++)
+		queued += n->queued_bytes[p];
+	return volume > queued ? volume - queued : 0;
 }
 
 static void remember(struct agent *a, const struct route_query *q, bool is_private)
@@ -145,14 +156,4 @@ static int ask(struct agent *a, const struct ways *w, struct route_choice *out)
 			return -E_NO_ROUTE;
 		q.exclude[q.n_exclude++] = out->next;
 	}
-}
-
-/* What leaves to a neighbour before a new bundle of this priority would. */
-static uint64_t promised(const struct agent *a, unsigned neighbour, unsigned priority)
-{
-	uint64_t n = 0;
-
-	for (unsigned p = priority; p < PRIORITIES; p++)
-		n += a->neighbour[neighbour].queued_bytes[p];
-	return n;
 }
