@@ -59,6 +59,11 @@ def comments(text, is_c):
             block = []
 
 
+def alive(text):
+    """The text with what stands between #if 0 and #endif blanked out."""
+    return re.sub(r"^#if 0\n.*?^#endif", lambda m: "\n" * m.group().count("\n"), text, flags=re.S | re.M)
+
+
 def places(text):
     """[(first line of what belongs to it, last line, name, is a Test())] of the functions of a C file."""
     lines, found, start = text.splitlines(), [], None
@@ -84,7 +89,7 @@ def places(text):
 @functools.lru_cache(maxsize=None)
 def attribute(path, text):
     """{rule id: set of names of what a tag belongs to}, and tags that stand nowhere."""
-    tags, lost = {}, []
+    tags, lost, text = {}, [], alive(text)
     is_c = path.endswith((".c", ".h", ".def"))
     where = places(text) if path.endswith(".c") else []
     in_test = path.startswith("tests/unit")

@@ -1,6 +1,7 @@
-"""Shows that conformance.py notices every tagged test that is deleted: each Test() of tests/unit with a
-tag is taken out, one by one, of the files in memory; some, chosen by a seed, also of a copy of the
-tree on disk, where the script itself must fail. Arguments: how many on disk, seed. Prints ok / not ok.
+"""Shows that conformance.py notices every tagged test that is deleted: each Test() of tests/unit and each
+case of a shell test with a tag is taken out, one by one, of the files in memory; some, chosen by a
+seed, also of a copy of the tree on disk, where the script itself must fail. Arguments: how many on
+disk, seed. Prints ok / not ok.
 """
 import pathlib
 import random
@@ -13,9 +14,12 @@ import conformance
 
 
 def tagged(files):
-    """(path, first line, last line, name) of each Test() that has a tag."""
+    """(path, first line, last line, name) of each Test() and each case of a shell test that has a tag."""
     found = []
     for path, text in files.items():
+        if path.startswith("tests/") and path.endswith(".sh"):
+            found += [(path, first, last + 1, conformance.shell_name(path, text, last))
+                      for first, last, words in conformance.comments(text, False) if conformance.TAGS.search(words)]
         if not path.startswith("tests/unit"):
             continue
         names = {n for names in conformance.attribute(path, text)[0].values() for n in names}
