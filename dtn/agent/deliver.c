@@ -22,6 +22,7 @@ static void make_ready(struct agent *a, struct bundle_entry *e);
 static void hand_over(struct agent *a, mono now, struct registration *r, struct agent_event *ev);
 static uint64_t payload_size(const struct agent *a, const struct bundle_entry *e);
 static void unclaim(struct agent *a, struct bundle_entry *e);
+static void from_ourselves(struct agent *a, mono now, struct bundle_entry *e, struct bundle *b);
 static void leave(struct agent *a, struct bundle_entry *e);
 
 /* RFC 9171 4.2.5.2/d2; RFC 9758 5.1/3 */
@@ -212,8 +213,13 @@ void deliver_arrived(struct agent *a, mono now, struct bundle_entry *e)
 		make_ready(a, e);
 		return;
 	}
-	if (entry_bundle(a, e, &b))
+	if (entry_bundle(a, e, &b)) {
+		if (eid_is_admin(&b.dest) || echo_is_service(a, &b.dest)) {
+			from_ourselves(a, now, e, &b);
+			return;
+		}
 		r = endpoint_find(a, &b.dest);
+	}
 	entry_set_state(a, e, ENTRY_FOR_APP);
 	if (!r) {
 		list_push_back(&a->unclaimed, &e->link);
@@ -225,6 +231,25 @@ void deliver_arrived(struct agent *a, mono now, struct bundle_entry *e)
 	if (r->n_claimed >= r->credit)
 		trace_point(a->trace, now, bundle_waiting, entry_id(e), WHY_NO_CREDIT);
 	fill(a, now, r);
+}
+
+/* For the administrative element or an echo service, and made here: what comes from outside for them
+ * is dealt with on arrival (receive.c). */
+static void from_ourselves(struct agent *a, mono now, struct bundle_entry *e, struct bundle *b)
+{
+	struct slice all = {entry_id(e), 0, b->payload.n};
+
+	if (!eid_is_admin(&b->dest)) {
+		echo_answer(a, now, entry_id(e), b);
+		release_entry(a, now, e, WHY_ECHO_DONE);
+		return;
+	}
+	if (!(b->flags & BUNDLE_ADMIN) || b->payload.n > ADMIN_RECORD_MAX ||
+		store_payload(a->store, all, &b->payload) != 0 ||
+		!signal_receive(a, now, entry_id(e), b))
+		trace_point(a->trace, now, bundle_refused, 0, WHY_ADMIN_UNREADABLE, e->size,
+			b->source.node, b->seq);
+	release_entry(a, now, e, WHY_ADMIN_DONE);
 }
 
 /* "Handed" is durable. */

@@ -29,6 +29,38 @@ Test(conformance, administrative_endpoint)
 	side_fini(&s);
 }
 
+/* RFC 9171 4.2.5.2/d1: reports to this node itself, and what its applications send to it, are read and gone */
+Test(conformance, administrative_endpoint_from_within)
+{
+	struct view p = view_text("x");
+	struct agent_send a = {.source = eid_ipn(2, 9),
+		.report_to = eid_null(),
+		.lifetime_ms = HOUR_MS,
+		.priority = 1,
+		.crc_type = CRC_16,
+		.payload = &p,
+		.n_payload = 1};
+	struct bundle_spec spec = hand_spec(3);
+	uint64_t number, n;
+	struct side s;
+
+	hand_relay(&s);
+	n = stats(&s).n_bundles;
+	spec.flags = BUNDLE_REPORT_RECEPTION;
+	spec.report_to = eid_ipn(2, 0);
+	hand_in(&s, &spec);
+	side_commit(&s, 0);
+	cr_expect_eq(count(&s, EV_report_rx), 1);
+	for (uint64_t service = 0; service <= 7; service += 7) {
+		a.dest = eid_ipn(2, service);
+		cr_assert_eq(agent_send(s.agent, s.now, &a, &number), 0);
+	}
+	side_commit(&s, 0);
+	cr_expect_eq(stats(&s).n_bundles, n + 1, "the bundle for node 3");
+	cr_expect_eq(count(&s, EV_echo_answered), 0);
+	side_fini(&s);
+}
+
 /* RFC 9713 2/1, 2/2, 2/d1, 4.1/d1: unknown and malformed records are ignored; the bundle was delivered */
 Test(conformance, records_that_are_ignored)
 {
