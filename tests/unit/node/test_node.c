@@ -463,3 +463,22 @@ Test(node, configuration_is_checked)
 		world_fini(&w);
 	}
 }
+
+/* RFC 9758 5.5/2: nodes 1 and 2 have private-use numbers; at a border none of their bundles passes. */
+Test(node, link_marked_as_border)
+{
+	for (unsigned side = 0; side < 2; side++) {
+		struct world w;
+
+		world_init(&w, 2, NULL);
+		w.box[side].cfg->link[0].border = true;
+		world_start(&w);
+		box_register(&w, 1, 4);
+		cr_assert_eq(box_send(&w, 0, 1, 100, false), 0);
+		cr_expect_eq(world_turn(&w), side, "kept in, or kept out");
+		cr_expect_eq(w.box[1].trace.count[EV_bundle_refused], side);
+		cr_expect_eq(w.box[1].delivered, 0);
+		cr_expect_eq(box_stats(&w, 0).n_waiting, !side);
+		world_fini(&w);
+	}
+}
