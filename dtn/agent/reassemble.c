@@ -332,17 +332,24 @@ static void adu_settle(struct agent *a, mono now, struct adu *u)
 static void adu_whole(struct agent *a, mono now, struct adu *u)
 {
 	struct bundle_entry *e = entry_by_id(a, extents_from(&u->have, 0)->id);
-	struct bundle b;
 
 	u->head = e;
 	heap_remove(&a->adu_timers, &u->timer);
 	list_remove(&e->link);
 	trace_point(a->trace, now, adu_whole, entry_id(e), u->total, u->n_fragments,
 		(uint64_t)(now - u->since));
-	if (entry_bundle(a, e, &b) && is_own(a, &b.dest))
-		serve(a, now, u);
+	reassemble_go_on(a, now, e);
+}
+
+/* To the application, or to the node itself. */
+void reassemble_go_on(struct agent *a, mono now, struct bundle_entry *head)
+{
+	struct bundle b;
+
+	if (entry_bundle(a, head, &b) && is_own(a, &b.dest))
+		serve(a, now, head->adu);
 	else
-		deliver_arrived(a, now, e);
+		deliver_arrived(a, now, head);
 }
 
 /* For the node itself: administrative records and echo requests. */

@@ -48,7 +48,7 @@ void agent_receive(struct agent *a, mono now, unsigned link, node_id from, struc
 		return;
 	}
 	arrival_uid(a, &in);
-	bundle_adu_uid(&b, in.adu_uid);
+	bundle_adu_uid(&b, in.uid, in.adu_uid);
 	in.party = party_find(a, now, b.source.node);
 	in.is_local = b.dest.node == a->self.node && !b.dest.group;
 	in.takes_custody = a->cfg.custody_accept && custody_pair(a, &b, &in.pair);

@@ -15,12 +15,17 @@ void bundle_uid(const struct bundle *b, uint64_t uid[2])
 	uid[1] = bundle_id_hash(b, UINT64_C(0x697479207365636f), UINT64_C(0x6e642068616c6600));
 }
 
-/* Of the bundle that a fragment was cut from: what a whole bundle would have. */
-void bundle_adu_uid(const struct bundle *b, uint64_t uid[2])
+/* Of the bundle that a fragment was cut from: what that would have; `uid`: the fragment's own. */
+void bundle_adu_uid(const struct bundle *b, const uint64_t uid[2], uint64_t adu[2])
 {
-	struct bundle whole = {.source = b->source, .created_ms = b->created_ms, .seq = b->seq};
+	adu[0] = uid[0];
+	adu[1] = uid[1];
+	if (b->flags & BUNDLE_FRAGMENT) {
+		struct bundle whole = {
+			.source = b->source, .created_ms = b->created_ms, .seq = b->seq};
 
-	bundle_uid(&whole, uid);
+		bundle_uid(&whole, adu);
+	}
 }
 
 void seen_emit(struct agent *a, mono now, uint64_t id, const struct bundle *b, unsigned priority,

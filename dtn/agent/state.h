@@ -298,7 +298,7 @@ void seen_emit(struct agent *a, mono now, uint64_t id, const struct bundle *b, u
 uint64_t seen_number(struct agent *a);
 uint64_t seen_passing(struct agent *a, mono now, const struct bundle *b, uint64_t size);
 void bundle_uid(const struct bundle *b, uint64_t uid[2]);
-void bundle_adu_uid(const struct bundle *b, uint64_t uid[2]);
+void bundle_adu_uid(const struct bundle *b, const uint64_t uid[2], uint64_t adu[2]);
 bool rate_take(struct bucket *k, mono now);
 
 /* -- party.c */
@@ -438,6 +438,8 @@ bool reassemble_uid(const struct bundle_entry *e, uint64_t uid[2]);
 struct bundle_entry *reassemble_head(struct bundle_entry *e);
 uint64_t reassemble_size(const struct bundle_entry *e);
 struct slice reassemble_slice(const struct bundle_entry *e, uint64_t off, uint64_t n);
+/* After adu_whole() in reassemble.c: what it holds back for a while goes on by this. */
+void reassemble_go_on(struct agent *a, mono now, struct bundle_entry *head);
 void reassemble_acked(struct agent *a, struct bundle_entry *head);
 void reassemble_done(struct agent *a, mono now, struct bundle_entry *head);
 void reassemble_restored(struct agent *a, mono now);
