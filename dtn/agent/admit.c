@@ -43,8 +43,9 @@ enum reason admit_reason(enum why why)
 	case WHY_UNKNOWN_SCHEME:
 	case WHY_GROUP_DESTINATION:
 		return REASON_DEST_UNAVAILABLE;
-	case WHY_SOURCE_RATE:
 	case WHY_SOURCE_QUOTA:
+		return REASON_DEPLETED_STORAGE;
+	case WHY_SOURCE_RATE:
 	case WHY_TOO_MANY_BLOCKS:
 	case WHY_FROM_FUTURE:
 		return REASON_TRAFFIC_PARED;

@@ -1,6 +1,6 @@
 /* Limits of abuse (admit.c, party.c, echo.c, report.c) and the leniencies of rules.allow_*: what each
  * admits, and nothing else; that one source's flood costs the others nothing. */
-#include "tests/unit/agent/kit.h"
+#include "tests/unit/agent/hand.h"
 
 #include "bundle/base/bytes.h"
 #include "bundle/rule.h"
@@ -122,24 +122,32 @@ Test(limits, future_needs_a_clock)
 	side_fini(&s);
 }
 
-/* RFC 9171 5.4.2-2/2b: an unreachable destination is reported deleted for reason 5 */
-Test(limits, unreachable_is_reported)
+/* RFC 9171 5.4.2-2/2b: deleted for the reason for which it can't go on */
+Test(limits, refusals_are_reported)
 {
-	struct bundle_spec spec = spec_of(1);
-	struct flight f;
-	struct side s;
+	static const enum reason t[] = {
+		REASON_DEST_UNAVAILABLE, REASON_TRAFFIC_PARED, REASON_DEPLETED_STORAGE};
 
-	prepare(&s);
-	s.cfg.reports = true;
-	side_start(&s, n13, 2);
-	spec.dest = eid_null();
-	spec.report_to = eid_ipn(3, 6);
-	spec.flags = BUNDLE_REPORT_DELETION;
-	arrive(&s, &spec);
-	side_commit(&s, 0);
-	cr_assert(side_out(&s, 3, &f));
-	cr_expect_eq(count(&s, EV_report_tx), 1);
-	side_fini(&s);
+	for (unsigned i = 0; i < 3; i++) {
+		struct bundle_spec spec = hand_spec(i == 0 ? NODE_NONE : 3);
+		struct status_report r;
+		struct bundle b;
+		struct side s;
+
+		hand_relay(&s);
+		spec.flags = BUNDLE_REPORT_DELETION;
+		if (i == 1)
+			spec.created_ms += 2 * HOUR_MS;
+		else if (i == 2)
+			s.cfg.source_percent = 1; /* less than one bundle of 64 */
+		if (i == 2)
+			side_crash(&s, true, hand_neighbours, 3);
+		hand_in(&s, &spec);
+		cr_assert(hand_report(&s, &b, &r), "row %u", i);
+		cr_expect(r.asserted[STATUS_DELETED] && r.reason == t[i], "row %u: %u", i,
+			(unsigned)r.reason);
+		side_fini(&s);
+	}
 }
 
 /* A source beyond its rate is refused and counted; the others lose nothing, and it goes on later. */
