@@ -97,5 +97,9 @@ $(O)/unit/%: $$(call obj,$$(wildcard tests/unit/$$*/*.c)) $(ARCHIVE)
 $(RUNS_UNIT): %.run: %
 	$(Q)tests/run-unit $< $(V)
 
+# A fuzz target without libFuzzer, to replay inputs.
+$(O)/replay/%: $(O)/tests/fuzz/fuzz_%.o $(O)/tests/fuzz/replay.o $(ARCHIVE)
+	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
 .PRECIOUS: $(O)/%.o $(O)/tests/%.o $(O)/unit/%
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -16,9 +16,7 @@ enum why admit(struct agent *a, mono now, const struct arrival *in)
 {
 	const struct bundle *b = in->b;
 
-	bool is_record = in->is_local && b->flags & BUNDLE_ADMIN; /* signals are always read */
-
-	if (!is_record && !party_rate(&a->party[in->party].arrived, now, a->source_each))
+	if (!party_rate(&a->party[in->party].arrived, now, a->source_each))
 		return WHY_SOURCE_RATE;
 	if (b->n_blocks > a->cfg.max_blocks)
 		return WHY_TOO_MANY_BLOCKS;

@@ -98,7 +98,7 @@ int agent_send_part(struct agent *a, mono now, uint64_t request, struct view *pa
 	return err;
 }
 
-/* RFC 9171 5.12/1 */
+/* RFC 9171 5.12 */
 void agent_send_cancel(struct agent *a, mono now, uint64_t request)
 {
 	struct outgoing *g = request ? find(a, request) : NULL;
@@ -215,7 +215,6 @@ static int put_whole(struct agent *a, mono now, struct outgoing *g, const struct
 	return err;
 }
 
-/* RFC 9171 5.8/d1, 5.8/2, 5.8/4, 5.8/5c, 5.8/8 */
 static int put_fragment(struct agent *a, mono now, struct outgoing *g, const struct view *parts)
 {
 	struct own_bundle o = g->o;

@@ -33,6 +33,8 @@ void clock_init_real(struct clock *c)
 	c->dtn0_ms = (dtntime)(unix_ms - DTN_EPOCH_UNIX_S * 1000);
 }
 
+#define MOST_NS (INT64_C(1) << 61) /* no sum of two of them is too large */
+
 int clock_init_lab(struct clock *c, const char *path)
 {
 	struct view text;
@@ -50,7 +52,8 @@ int clock_init_lab(struct clock *c, const char *path)
 	if (json_i64(json_get(doc, "mono0_ns"), &c->mono0_ns) ||
 		json_u64(json_get(doc, "dtn0_ms"), &c->dtn0_ms) ||
 		json_double(json_get(doc, "speed"), &c->speed) || !(c->speed >= 1e-6) ||
-		c->speed > 1e9)
+		c->speed > 1e9 || c->mono0_ns < -MOST_NS || c->mono0_ns > MOST_NS ||
+		c->dtn0_ms > (dtntime)MOST_NS)
 		err = -E_CONFIG;
 	json_free(doc);
 	return err;
@@ -59,7 +62,10 @@ int clock_init_lab(struct clock *c, const char *path)
 mono clock_now(const struct clock *c, mono *last)
 {
 	double us = (double)(clock_mono_ns() - c->mono0_ns) * c->speed / 1000;
-	mono now = c->speed > 1 || c->speed < 1 ? (mono)us : (clock_mono_ns() - c->mono0_ns) / 1000;
+	mono most = MONO_NEVER - 1;
+	mono now = us >= (double)most             ? most
+		   : c->speed > 1 || c->speed < 1 ? (mono)us
+						  : (clock_mono_ns() - c->mono0_ns) / 1000;
 
 	if (now > *last)
 		*last = now;

@@ -6,6 +6,7 @@
  */
 #include "bundle/bundle.h"
 #include "bundle/rule.h"
+#include "tests/fuzz/bundle_mutate.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -73,4 +74,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	judge(view_of(data, size), &strict);
 	judge(view_of(data, size), &lenient);
 	return 0;
+}
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed)
+{
+	size_t n = seed % 4 ? mut_bundle(data, size, max, seed, false) : 0;
+
+	return n ? n : LLVMFuzzerMutate(data, size, max);
 }

@@ -42,7 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	text[size] = 0;
 	if (eid_parse(text, &e) == 0)
 		again(&e);
-	(void)eid_parse_node(text, &e);
+	(void)!eid_parse_node(text, &e);
 	eid_read(&c, &e, NULL);
 	if (cursor_finish(&c) == 0)
 		again(&e);

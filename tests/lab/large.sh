@@ -2,7 +2,7 @@
 # custody as one bundle in fragments cut to the contacts, with custody as chunks; the destination's node is
 # killed and started half way, between contacts, or with custody in the middle of one. LARGE_BYTES (default
 # 5 MB; the lab is made for 100 MB and its rates are scaled to the size), LARGE_SPEED, LARGE_MEMORY_MB: what
-# a node may have had in memory at most. RFC 9171 5.8/2, 5.8/4, 5.9/d2, 5.9/1. Arguments: the variants (fragments mtu chunks).
+# a node may have had in memory at most. Arguments: the variants (fragments mtu chunks).
 . tests/lab/lib.bash
 bytes=${LARGE_BYTES:-5000000}
 speed=${LARGE_SPEED:-$([ "$bytes" -gt 20000000 ] && echo 5 || echo 20)}

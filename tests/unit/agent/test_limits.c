@@ -181,25 +181,6 @@ Test(limits, rate_of_a_source)
 	side_fini(&s);
 }
 
-/* Custody signals and reports for this node are read all the same. */
-Test(limits, rate_spares_signals)
-{
-	struct side s;
-
-	prepare(&s);
-	s.cfg.source_per_s = 1;
-	side_start(&s, n13, 2);
-	for (uint64_t i = 0; i < 5; i++) {
-		struct flight f;
-
-		signal_make(&f, 1, 2, true, 1, (const uint64_t[2]){i, 1});
-		side_in(&s, 1, &f);
-	}
-	cr_expect_eq(count(&s, EV_custody_signal_rx), 5);
-	cr_expect_eq(refused(&s), WHY_NONE);
-	side_fini(&s);
-}
-
 /* A source can't fill the store: half of it, in bundles or in bytes, and others find room; its own
  * room comes back with what leaves. Told to the previous custodian. */
 Test(limits, share_of_a_source)

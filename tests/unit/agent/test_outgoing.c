@@ -53,8 +53,7 @@ static void read_flight(const struct flight *f, struct bundle *b)
 	cr_assert_eq(bundle_read(b, view_of(f->bytes, f->n), &rules, &fault), 0);
 }
 
-/* One timestamp, consecutive offsets, the total in each; blocks made here in all.
- * RFC 9171 5.8/d1, 5.8/2, 5.8/4, 5.8/5c, 5.8/8 */
+/* RFC 9171 5.8: one timestamp, consecutive offsets, the total in each; blocks made here in all. */
 Test(outgoing, leaves_as_fragments_while_it_comes_in)
 {
 	struct side s;
