@@ -9,6 +9,7 @@ static int spec_check(const struct bundle_spec *s, uint64_t payload_len);
 static void standard_write(struct buf *b, const struct bundle_spec *s, uint64_t *number);
 static uint64_t number_next(const struct bundle_spec *s, uint64_t *number);
 
+/* RFC 9171 4.1/3 */
 int bundle_build_head(
 	struct buf *head, const struct bundle_spec *s, uint64_t payload_len, uint32_t *crc)
 {

@@ -19,6 +19,7 @@ struct edit {
 static void block_forward(struct buf *head, struct edit *x, unsigned i);
 static void block_insert(struct buf *head, struct edit *x, enum block_kind kind);
 
+/* RFC 9171 4.3.1/2, 4.3.1/3, 4.4/2; RFC 9758 7.2/d1 */
 int bundle_forward_head(struct buf *head, const struct bundle *b, const struct bundle_edit *e)
 {
 	struct edit x = {.b = b, .e = e, .number = 2};
@@ -47,6 +48,7 @@ int bundle_forward_head(struct buf *head, const struct bundle *b, const struct b
 	return buf_finish(head);
 }
 
+/* RFC 9171 4.4.3/2, 4.4.3/2c */
 static void block_forward(struct buf *head, struct edit *x, unsigned i)
 {
 	const struct block *k = &x->b->block[i];
