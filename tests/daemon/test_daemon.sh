@@ -111,6 +111,16 @@ timeout 30 owlt recv "${B[@]}" ipn:2.11 -n 1 --timeout 25 >"$T/waited" &
 receiver=$!
 rc send_large_wait 0 timeout 30 owlt send "${A[@]}" --wait ipn:2.11 "$T/large"
 wait $receiver
+# killed while it takes a large payload: the next one gets all of it
+head -c 40000000 /dev/urandom >"$T/larger"
+rc send_larger 0 timeout 30 owlt send "${B[@]}" ipn:2.13 "$T/larger"
+owlt recv "${B[@]}" ipn:2.13 -n 1 -o "$T/larger-got" --timeout 25 >/dev/null &
+receiver=$!
+until compgen -G "$T/larger-got/*" >/dev/null || ! kill -0 $receiver 2>/dev/null; do :; done
+kill -9 $receiver 2>/dev/null; wait $receiver 2>/dev/null
+compgen -G "$T/larger-got/*.bin" >/dev/null || rc recv_larger_again 0 timeout 30 owlt recv "${B[@]}" ipn:2.13 -n 1 -o "$T/larger-got" --timeout 25
+check recv_larger_same bash -c "cmp $T/larger $T/larger-got/*.bin"
+rm -f "$T/larger" "$T"/larger-got/*
 # chunks that are large themselves, to the same node: no UDP datagram carries them
 rc send_large_chunks 0 timeout 30 owlt send "${B[@]}" --no-fragment --chunk 500000 ipn:2.12 "$T/large"
 check send_large_chunks_are_six test "$(wc -l <"$T/rc.out")" -eq 6

@@ -117,6 +117,7 @@ crossing() {
 	line="$line recv $n mars-before-kill $most"
 	check "$name-same" same_file "$work/file" "$got"
 	check "$name-once" once
+	[ "$name" = large-chunks ] || check "$name-delivered-once" test "$(grep -c '"ev":"bundle_delivered"' "$run"/events/mars.jsonl)" -eq 1
 	for p in $nodes; do
 		n=$(node_peak "$p")
 		line="$line $p $n"
