@@ -712,7 +712,7 @@ class Maker:
             number = numbers.pop() if numbers and not self.is_odd() else r.choice((0, 1, 2, 40 + len(parts)))
             if not numbers:
                 number = 40 + len(parts)
-            parts.append(self.block(kind, number, inside))
+            parts.append(self.block(0 if self.is_odd() else kind, number, inside))
         if self.zero and 7 not in used and r.random() < 0.8:
             parts.append(self.block(7, 31, self.uint(9)))
         parts.append(self.block(1, 1 if not self.is_odd() else r.choice((0, 2)), data))
