@@ -70,6 +70,8 @@ int agent_new(
 	if (err == 0)
 		err = outgoing_init(a);
 	if (err == 0)
+		err = security_new(a);
+	if (err == 0)
 		err = restore_all(a, now);
 	if (err != 0) {
 		agent_free(a);
@@ -98,6 +100,7 @@ void agent_free(struct agent *a)
 	reassemble_fini(a);
 	fragment_fini(a);
 	free(a->party);
+	security_free(a);
 	free(a->scratch);
 	free(a->neighbour);
 	free(a->registration);

@@ -22,9 +22,11 @@ struct agent_deps {
 	struct route *route; /* borrowed; times of the plan */
 	struct trace *trace; /* may be NULL */
 	uint64_t seed;
-	struct eid self;     /* administrative endpoint; ssp is copied */
-	dtntime dtn_at_zero; /* true time when mono is 0 */
-	mono plan_zero;      /* the router's time 0, in mono */
+	const struct keyring *keys; /* of the security rules: copied; may be NULL */
+	uint8_t secret[32];         /* random: content keys and IVs come from it */
+	struct eid self;            /* administrative endpoint; ssp is copied */
+	dtntime dtn_at_zero;        /* true time when mono is 0 */
+	mono plan_zero;             /* the router's time 0, in mono */
 	int64_t clock_offset_ms;
 	double clock_drift_ppm;
 	bool clock_is_accurate;

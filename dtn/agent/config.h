@@ -6,6 +6,7 @@
 
 #include "bundle/base/schema.h"
 #include "bundle/bundle.h"
+#include "dtn/agent/policy.h"
 
 struct agent_cfg {
 	uint64_t max_bundles; /* entries in memory */
@@ -48,6 +49,7 @@ struct agent_cfg {
 	int64_t custody_interval_us; /* retransmission where the plan knows no way back */
 	int64_t custody_margin_us;   /* added to the computed round trip */
 	uint64_t custody_max_sends;  /* 0 = until expiry */
+	struct security_cfg security;
 };
 
 extern const struct schema_row agent_rows[];

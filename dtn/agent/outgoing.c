@@ -66,6 +66,8 @@ int agent_send_open(
 		return -E_RANGE;
 	if (total > a->cfg.max_send_bytes)
 		return -E_TOO_BIG;
+	if (total > a->cfg.security.max_bytes && security_adds(a, s))
+		return -E_SECURED_SIZE;
 	if (!g)
 		return -E_LIMIT;
 	*g = (struct outgoing){.total = total, .piece_size = a->cfg.source_bytes, .o = o};

@@ -21,6 +21,7 @@ static bool conformed(
 	struct agent *a, struct bundle *b, struct view bytes, struct bundle_fault *fault);
 static void unintelligible(
 	struct agent *a, mono now, const struct bundle *b, const struct bundle_fault *fault);
+static void unsafe(struct agent *a, mono now, const struct arrival *in, enum reason reason);
 static bool blocks_allow(struct agent *a, mono now, struct arrival *in);
 static bool for_administration(struct agent *a, mono now, const struct arrival *in);
 static void echo_arrived(struct agent *a, mono now, const struct arrival *in);
@@ -38,6 +39,7 @@ static uint64_t passing(struct agent *a, mono now, const struct arrival *in);
 void agent_receive(struct agent *a, mono now, unsigned link, node_id from, struct view bytes)
 {
 	struct bundle_fault fault;
+	enum reason reason;
 	enum why why;
 	struct bundle b;
 	struct arrival in = {.b = &b, .link = link, .from = from, .size = bytes.n};
@@ -55,6 +57,11 @@ void agent_receive(struct agent *a, mono now, unsigned link, node_id from, struc
 	why = admit(a, now, &in);
 	if (why != WHY_NONE) {
 		refuse(a, now, &in, why);
+		return;
+	}
+	reason = security_arrived(a, now, &b, &in);
+	if (reason != REASON_NONE) {
+		unsafe(a, now, &in, reason);
 		return;
 	}
 	if (b.has_age)
@@ -114,6 +121,16 @@ static void unintelligible(
 		report_bundle(a, now, 0, b, STATUS_DELETED, REASON_UNINTELLIGIBLE);
 }
 
+/* RFC 9172 5.1: a security operation is not as policy wants it. Custody of it is refused. */
+static void unsafe(struct agent *a, mono now, const struct arrival *in, enum reason reason)
+{
+	uint64_t id = passing(a, now, in);
+
+	drop_passing(a, now, id, in->b, reason);
+	if (in->takes_custody)
+		signal_add(a, now, &in->pair, false, id);
+}
+
 /* When the bundle's lifetime ends here: by the clock if source and we have one, by its age, and
  * never later than our own limit. Strictly after: age == lifetime is alive (RFC 9171 4.4.2).
  * RFC 9171 4.3.1/8, 4.3.1/8b, 4.3.1/8c, 4.3.1/d1, 4.3.1/d2, 5.5/d1, 5.5/1, 5.5/1b */
@@ -151,6 +168,7 @@ static bool blocks_allow(struct agent *a, mono now, struct arrival *in)
 
 		if (k->type == BLOCK_PAYLOAD || k->type == BLOCK_PREVIOUS_NODE ||
 			k->type == BLOCK_AGE || k->type == BLOCK_HOP_COUNT ||
+			k->type == BLOCK_BIB || k->type == BLOCK_BCB ||
 			k->type == a->codes.cteb_type)
 			continue;
 		wants_report |= (k->flags & BLOCK_REPORT) != 0;

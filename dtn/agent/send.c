@@ -78,10 +78,11 @@ int send_own(struct agent *a, mono now, const struct own_bundle *o, uint64_t *id
 	return err ? err : send_made(a, now, o, &m, id);
 }
 
-/* What has to be secured here would be another reason: that comes before fragmenting (RFC 9172 5). */
+/* What is secured here is secured before it is cut (RFC 9172 5.2). */
 bool send_is_whole(const struct agent *a, const struct own_bundle *o)
 {
-	return o->s.flags & BUNDLE_NO_FRAGMENT || a->cfg.source_bytes == 0;
+	return o->s.flags & BUNDLE_NO_FRAGMENT || a->cfg.source_bytes == 0 ||
+	       security_adds(a, &o->s);
 }
 
 /* The caller has asked for room of an entry and a promise. */
@@ -92,7 +93,10 @@ int send_made(struct agent *a, mono now, const struct own_bundle *o, struct maki
 	struct bundle shown = {0};
 	int err = allow_part(a, m);
 
-	err = err ? err : build_and_put(a, o, m, id);
+	if (!err && security_adds(a, &o->s))
+		err = security_put(a, now, o, m, id);
+	else if (!err)
+		err = build_and_put(a, o, m, id);
 	if (err != 0)
 		return err;
 	e = entry_add(a, now, *id, &m->r);
@@ -228,15 +232,11 @@ static int own_pair(struct agent *a, struct making *m)
 static int build_and_put(
 	struct agent *a, const struct own_bundle *o, struct making *m, uint64_t *id)
 {
-	uint8_t head_room[HEAD_MADE_MAX], tail_room[BUNDLE_TAIL_MAX], value_room[STORE_VALUE_MAX];
+	uint8_t head_room[HEAD_MADE_MAX], tail_room[BUNDLE_TAIL_MAX];
 	struct buf head = buf_of(head_room, sizeof head_room),
 		   tail = buf_of(tail_room, sizeof tail_room);
-	struct buf value = buf_of(value_room, sizeof value_room);
 	struct view part[16];
-	struct store_bundle s = {.payload = part,
-		.n_payload = o->s.n_payload + 1,
-		.flags = (o->urgent ? STORE_URGENT : 0) |
-			 (m->spec.lifetime_ms > 3600000 ? STORE_LONG : 0)};
+	struct store_bundle s = {.payload = part, .n_payload = o->s.n_payload + 1};
 	uint32_t crc;
 	int err;
 
@@ -252,13 +252,25 @@ static int build_and_put(
 	if (err != 0)
 		return err;
 	part[o->s.n_payload] = buf_view(&tail);
-	send_uid(&m->spec, m->r.payload_bytes, m->r.uid);
-	mark_fragment(m);
 	m->r.tail_bytes = tail.len;
 	m->r.size_bytes = head.len + m->r.payload_bytes + tail.len;
+	s.head = buf_view(&head);
+	return send_put(a, o, m, &s, id);
+}
+
+/* Stages head, payload and tail with their record, whose sizes are there. */
+int send_put(struct agent *a, const struct own_bundle *o, struct making *m,
+	const struct store_bundle *parts, uint64_t *id)
+{
+	uint8_t room[STORE_VALUE_MAX];
+	struct buf value = buf_of(room, sizeof room);
+	struct store_bundle s = *parts;
+
+	send_uid(&m->spec, m->r.payload_bytes, m->r.uid);
+	mark_fragment(m);
 	record_encode(&value, &m->r);
 	s.value = buf_view(&value);
-	s.head = buf_view(&head);
+	s.flags = (o->urgent ? STORE_URGENT : 0) | (m->spec.lifetime_ms > 3600000 ? STORE_LONG : 0);
 	return store_put(a->store, &s, id);
 }
 

@@ -270,8 +270,9 @@ struct agent {
 
 	struct bucket echo_rate, report_rate;
 	uint64_t last_request, last_passing, n_anonymous, boot;
-	uint64_t custody_break; /* break.h 3 only */
-	uint8_t *scratch;       /* SCRATCH bytes where rules.allow_definite, else NULL */
+	uint64_t custody_break;    /* break.h 3 only */
+	uint8_t *scratch;          /* SCRATCH bytes where rules.allow_definite, else NULL */
+	struct security *security; /* bpsec.h */
 	bool is_draining, has_border, is_restoring;
 };
 
@@ -346,6 +347,12 @@ bool is_private(const struct eid *e);
 bool is_local_node(const struct eid *e);
 bool names_private(const struct eid *source, const struct eid *dest, const struct eid *report_to);
 
+/* -- bpsec.c, protect.c */
+int security_new(struct agent *a) MUST_USE;
+void security_free(struct agent *a);
+/* REASON_NONE: go on, with what is in *b now; else the bundle is to be deleted. */
+enum reason security_arrived(struct agent *a, mono now, struct bundle *b, struct arrival *in);
+
 /* -- send.c */
 struct own_bundle {
 	struct agent_send s;
@@ -370,6 +377,15 @@ int send_prepare(struct agent *a, mono now, const struct own_bundle *o, struct m
 int send_made(struct agent *a, mono now, const struct own_bundle *o, struct making *m,
 	uint64_t *id) MUST_USE;
 void send_uid(const struct bundle_spec *spec, uint64_t payload_bytes, uint64_t uid[2]);
+int send_put(struct agent *a, const struct own_bundle *o, struct making *m,
+	const struct store_bundle *s, uint64_t *id) MUST_USE;
+
+/* -- protect.c */
+/* Does a rule secure what is sent so? */
+bool security_adds(const struct agent *a, const struct agent_send *s);
+/* As the rest of send_made(), with the operations that the rules want. -E_SECURED_SIZE. */
+int security_put(struct agent *a, mono now, const struct own_bundle *o, struct making *m,
+	uint64_t *id) MUST_USE;
 
 /* -- outgoing.c */
 int outgoing_init(struct agent *a) MUST_USE;

@@ -162,6 +162,21 @@ static const struct schema_row daemon_rows[] = {
 		.words = levels,
 		.def = "info",
 		.help = "Lines on standard error: level area key=value."},
+	{.path = "security.keys",
+		.type = SCHEMA_TEXT,
+		.offset = AT(keys),
+		.max = PATH_LEN,
+		.def = "",
+		.help = "Key file of the security rules, owlt-keys(5); refused if others may read "
+			"it."},
+	{.path = "security.keys_command",
+		.type = SCHEMA_TEXT,
+		.offset = AT(keys_command),
+		.max = PATH_LEN,
+		.def = "",
+		.help = "Instead of a file: a shell command that prints one; run once at start, 10 "
+			"s "
+			"at most."},
 	{.path = "drain",
 		.type = SCHEMA_DURATION,
 		.offset = AT(drain_us),
@@ -175,6 +190,8 @@ const struct schema_part daemon_parts[] = {
 	{node_rows, offsetof(struct daemon_cfg, node)},
 	{daemon_rows, 0},
 	{agent_rows, offsetof(struct daemon_cfg, node) + offsetof(struct node_cfg, agent)},
+	{security_rows,
+		offsetof(struct daemon_cfg, node) + offsetof(struct node_cfg, agent.security)},
 	{NULL, 0},
 };
 
@@ -217,6 +234,26 @@ int daemon_cfg_load(struct daemon_cfg *cfg, const char *file, char *const *envp)
 		err = schema_complete(daemon_parts, cfg, &e);
 	if (err)
 		complain(file, &e);
+	return err;
+}
+
+int daemon_cfg_security(const struct daemon_cfg *cfg, const char *file, const struct keyring *keys)
+{
+	const struct security_cfg *s = &cfg->node.agent.security;
+	struct schema_error e = {0};
+	struct keyring *lab = NULL;
+	struct view text;
+	int err = s->n_lab_keys > 0 ? security_lab_ring(s, &lab, &e) : 0;
+
+	err = err ? err : security_check(s, lab ? lab : keys, &e);
+	keyring_free(lab);
+	if (!err)
+		return 0;
+	if (file && file_load(file, CONFIG_MAX, &text) == 0) {
+		e.line = json_line(text, e.path);
+		free((void *)(uintptr_t)text.p);
+	}
+	complain(file, &e);
 	return err;
 }
 

@@ -29,6 +29,7 @@ struct daemon_cfg {
 	char lab_run[PATH_LEN + 1];
 	char events[PATH_LEN + 1];
 	uint64_t events_max_bytes, events_keep;
+	char keys[PATH_LEN + 1], keys_command[PATH_LEN + 1];
 	unsigned log_level; /* enum log_level */
 	int64_t drain_us;   /* real time */
 };
@@ -40,6 +41,14 @@ extern const struct schema_part daemon_parts[];
 /* Defaults, file (NULL: none), environment, and what is required. 0, or negative after a message
  * "FILE:LINE: path: text" on stderr. */
 int daemon_cfg_load(struct daemon_cfg *cfg, const char *file, char *const *envp) MUST_USE;
+
+/* The security rules by themselves and (not NULL) against the keys; as daemon_cfg_load(). */
+int daemon_cfg_security(
+	const struct daemon_cfg *cfg, const char *file, const struct keyring *keys) MUST_USE;
+
+/* keys.c: the keys that the settings name; NULL if none are. run: also by security.keys_command. 0, or
+ * negative after a message on stderr. */
+int keys_open(const struct daemon_cfg *cfg, bool run, struct keyring **out) MUST_USE;
 
 /* What a peer with this uid may do: the first rule that names it. The node's own uid and root may do all
  * that no rule forbids them; others nothing that no rule allows. */

@@ -79,6 +79,7 @@ struct daemon {
 	struct writer *writer;
 	struct plan *plan;
 	struct node *node;
+	struct keyring *keys; /* until the node is made */
 	struct daemon_link *link;
 	struct udp_rx *rx;
 	int signal_fd, listen_fd;

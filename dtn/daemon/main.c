@@ -27,6 +27,7 @@ struct args {
 
 static int read_args(int argc, char **argv, struct args *a);
 static int print_help(bool roff);
+static int open_keys(struct daemon *d, const struct args *args);
 static int start(struct daemon *d);
 static void stop(struct daemon *d);
 static void tell_systemd(const char *state);
@@ -43,9 +44,12 @@ int main(int argc, char **argv)
 	}
 	d->signal_fd = d->listen_fd = d->loop.fd = d->log.file.fd = -1;
 	err = daemon_cfg_load(&d->cfg, args.file, environ);
+	if (!err)
+		err = open_keys(d, &args);
 	if (err || args.check) {
 		if (!err)
 			puts("configuration ok");
+		keyring_free(d->keys);
 		free(d);
 		return err ? EXIT_USAGE : 0;
 	}
@@ -58,8 +62,22 @@ int main(int argc, char **argv)
 		tell_systemd("STOPPING=1");
 	}
 	stop(d);
+	keyring_free(d->keys);
 	free(d);
 	return err ? EXIT_USAGE : 0;
+}
+
+/* Rules without keys at hand (a command is not run for a check) are checked by themselves. */
+static int open_keys(struct daemon *d, const struct args *args)
+{
+	int err = keys_open(&d->cfg, !args->check, &d->keys);
+
+	if (!err && !d->keys && !args->check && d->cfg.node.agent.security.n_rules > 0 &&
+		d->cfg.node.agent.security.n_lab_keys == 0) {
+		fprintf(stderr, "owltd: security.rules without security.keys\n");
+		return -E_CONFIG;
+	}
+	return err ? err : daemon_cfg_security(&d->cfg, args->file, d->keys);
 }
 
 static int read_args(int argc, char **argv, struct args *a)
@@ -222,12 +240,16 @@ static int open_node(struct daemon *d)
 		.dtn_at_zero = d->clock.dtn0_ms};
 	int err;
 
-	if (getrandom(&deps.seed, sizeof deps.seed, 0) != sizeof deps.seed)
+	if (getrandom(&deps.seed, sizeof deps.seed, 0) != sizeof deps.seed ||
+		getrandom(deps.secret, sizeof deps.secret, 0) != sizeof deps.secret)
 		return -EIO;
 	if (d->plan && d->plan->reference_ms && !d->clock.is_lab)
 		deps.plan_zero =
 			((int64_t)d->plan->reference_ms - (int64_t)d->clock.dtn0_ms) * US_PER_MS;
+	deps.keys = d->keys;
 	err = node_new(&d->cfg.node, &deps, d->now, &d->node);
+	keyring_free(d->keys); /* the node has its own copy of what its rules name */
+	d->keys = NULL;
 	return err ? fault("node", d->cfg.node.id, err) : 0;
 }
 

@@ -195,6 +195,7 @@ const struct schema_row node_rows[] = {
 const struct schema_part node_parts[] = {
 	{node_rows, 0},
 	{agent_rows, offsetof(struct node_cfg, agent)},
+	{security_rows, offsetof(struct node_cfg, agent.security)},
 	{NULL, 0},
 };
 

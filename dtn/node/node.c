@@ -298,6 +298,7 @@ static int make_agent(struct node *n, const struct node_cfg *cfg, mono now)
 		.route = n->route,
 		.trace = n->trace,
 		.seed = n->deps.seed,
+		.keys = n->deps.keys,
 		.self = n->self,
 		.dtn_at_zero = n->deps.dtn_at_zero,
 		.plan_zero = n->deps.plan_zero,
@@ -305,5 +306,6 @@ static int make_agent(struct node *n, const struct node_cfg *cfg, mono now)
 		.clock_drift_ppm = cfg->clock_drift_ppm,
 		.clock_is_accurate = cfg->clock_is_accurate};
 
+	memcpy(deps.secret, n->deps.secret, sizeof deps.secret);
 	return agent_new(&cfg->agent, &deps, now, &n->agent);
 }

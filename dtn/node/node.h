@@ -55,6 +55,8 @@ struct node_deps {
 	const struct plan *plan; /* NULL: every link is always open */
 	struct trace *trace;     /* may be NULL */
 	uint64_t seed;
+	const struct keyring *keys; /* of the security rules, for node_new(); may be NULL */
+	uint8_t secret[32];  /* random bytes, never the same again; where no rule encrypts: any */
 	dtntime dtn_at_zero; /* true time when mono is 0 */
 	mono plan_zero;      /* when the plan's reference is, in mono */
 };

@@ -54,6 +54,7 @@ static int set_all(struct setter *s, const struct json *v, const char *path)
 {
 	static const char *const elsewhere[] = {
 		"store", "control", "log", "plan", "lab", "trace", "user", "app"};
+	static const char *const no_files[] = {"security.keys", "security.keys_command"};
 	char below[PATH_MAX_BYTES];
 	unsigned k = 0;
 	int err = 0;
@@ -70,6 +71,8 @@ static int set_all(struct setter *s, const struct json *v, const char *path)
 				below, sizeof below, "%s%s%s", path, *path ? "." : "", json_key(m));
 		for (size_t i = 0; !*path && i < sizeof elsewhere / sizeof elsewhere[0]; i++)
 			skip = skip || strcmp(below, elsewhere[i]) == 0;
+		for (size_t i = 0; i < sizeof no_files / sizeof no_files[0]; i++)
+			skip = skip || strcmp(below, no_files[i]) == 0;
 		if (!skip)
 			err = set_all(s, m, below);
 	}

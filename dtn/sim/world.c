@@ -311,6 +311,8 @@ int sim_node_start(struct sim *s, struct sim_node *n)
 
 	rng_init(&r, s->cfg.seed, (uint64_t)n->index << 32 | n->boots++);
 	deps.seed = rng_u64(&r);
+	for (size_t i = 0; i < sizeof deps.secret; i++)
+		deps.secret[i] = (uint8_t)rng_u64(&r);
 	n->signals_due = 0;
 	n->taking = n->taking_begun = 0;
 	n->look = true;

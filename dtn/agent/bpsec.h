@@ -1,0 +1,40 @@
+/*
+ * bpsec: the security of bundles as this node's policy wants it: what bpsec.c (arrivals) and protect.c
+ * (bundles made here) share. The cryptography is bundle/bpsec.h, the rules are policy.h.
+ */
+#ifndef OWLT_AGENT_BPSEC_H
+#define OWLT_AGENT_BPSEC_H
+
+#include "bundle/bpsec.h"
+#include "dtn/agent/state.h"
+
+#define CONTENT_KEY_MAX 64
+#define USES_MAX (UINT64_C(1) << 32) /* encryptions with one key, RFC 9173 4.6 */
+
+/* A rule with what it needs at work. */
+struct ready_rule {
+	struct security_rule is;
+	uint8_t content_key
+		[CONTENT_KEY_MAX]; /* where the rule's key is a KEK: new at every start */
+	size_t n_content_key;
+	enum crypto_alg content_alg;
+	uint64_t n_used;
+};
+
+struct security {
+	struct ready_rule rule[SECURITY_RULES_MAX];
+	size_t n_rules, n_in, n_out; /* all; verifiers and acceptors; sources */
+	struct keyring *ring;        /* the keys that rules name */
+	struct bpsec *worker;
+	struct bucket failures[SECURITY_RULES_MAX]; /* by key->number */
+	uint8_t salt[SECURITY_RULES_MAX][4];        /* of IVs, by key->number */
+	uint8_t *room[2]; /* a bundle is rewritten from one to the other; NULL without rules */
+	size_t cap;
+};
+
+/* The room that `b` does not lie in. */
+struct buf security_room(const struct security *s, const struct bundle *b);
+/* Context number of a rule's context. */
+int64_t security_context_number(const struct security_rule *r);
+
+#endif

@@ -1,0 +1,109 @@
+#!/usr/bin/python3
+"""Bundles for tests/lab/security.sh, made by changing captured bytes.
+
+  security.py make CAPTURE_HEX OUT   reads hex lines (udp payloads of one link), writes OUT/NAME.bundle
+  security.py send LOCAL REMOTE FILE one datagram
+
+CBOR by hand for what must keep its bytes: a bundle is split into its blocks, blocks that are changed get
+their CRC-32C anew, everything else stays as it was captured."""
+import pathlib
+import socket
+import sys
+
+import cbor2
+
+BIB, BCB = 11, 12
+
+
+def crc32c(data):
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
+
+
+def encode(block):
+    """A block (primary or canonical) with its CRC, if it has one, made right."""
+    kind = block[2] if block[0] == 7 and len(block) in (9, 11) and not isinstance(block[4], bytes) else block[3]
+    if not (isinstance(block[-1], bytes) and len(block[-1]) == 4 and kind == 2):
+        return cbor2.dumps(block)
+    head = cbor2.dumps(block[:-1] + [b"\0\0\0\0"])
+    return head[:-4] + crc32c(head).to_bytes(4, "big")
+
+
+def bundle(blocks):
+    return b"\x9f" + b"".join(encode(b) for b in blocks) + b"\xff"
+
+
+def asb(block):
+    """The items of an abstract security block."""
+    items, data = [], block[4]
+    while data:
+        item = cbor2.loads(data)
+        items.append(item)
+        data = data[len(cbor2.dumps(item)):]
+    return items
+
+
+def with_asb(block, items):
+    return block[:4] + [b"".join(cbor2.dumps(i) for i in items)] + block[5:]
+
+
+def make(lines, out):
+    known = {}
+    for line in open(lines):
+        raw = bytes.fromhex(line.strip())
+        blocks = cbor2.loads(raw)
+        if blocks[0][4] == [2, [1, 9]] or any(b[0] == BCB for b in blocks[1:]):
+            known.setdefault(blocks[0][6][1], blocks)
+    blocks = known[min(known)]
+    assert bundle(blocks) == bundle([list(b) for b in blocks])
+    first = next(i for i, b in enumerate(blocks[1:], 1) if b[0] == BCB)
+    payload = len(blocks) - 1
+    put = lambda name, b: pathlib.Path(out, name + ".bundle").write_bytes(bundle(b))
+
+    put("replayed", blocks)
+
+    tampered = [list(b) for b in blocks]
+    data = bytearray(tampered[payload][4])
+    data[len(data) // 2] ^= 1
+    tampered[payload][4] = bytes(data)
+    put("tampered", tampered)
+
+    unknown = [list(b) for b in blocks]
+    items = asb(unknown[first])
+    items[1] = 99
+    unknown[first] = with_asb(unknown[first], items)
+    put("unknown", unknown)
+
+    conflicting = [list(b) for b in blocks]
+    again = list(conflicting[first])
+    again[1] = 1 + max(b[1] for b in blocks[1:])
+    put("conflicting", conflicting[:first] + [again] + conflicting[first:])
+
+    # Earth's bundle without any security: its primary block gets a CRC, the payload is as it stands.
+    primary = list(blocks[0])
+    primary[2] = 2
+    missing = [primary + [b"\0\0\0\0"]] + [b for b in blocks[1:] if b[0] not in (BIB, BCB)]
+    put("missing", missing)
+
+    # Another lifetime: the signed primary block is not what it was.
+    forged = [list(b) for b in blocks]
+    forged[0][7] += 1
+    put("forged", forged)
+
+
+def send(local, remote, path):
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    host, port = local.split(":")
+    s.bind((host, int(port)))
+    host, port = remote.split(":")
+    s.sendto(open(path, "rb").read(), (host, int(port)))
+
+
+if sys.argv[1] == "make":
+    make(*sys.argv[2:])
+else:
+    send(*sys.argv[2:])
