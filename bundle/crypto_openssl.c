@@ -50,6 +50,8 @@ struct crypto {
 	size_t iv_len; /* that the cipher context expects */
 	EVP_MAC_CTX *mac;
 	EVP_CIPHER_CTX *cipher;
+	OSSL_PARAM tag_param[2]; /* built once: the control calls build them anew, which is slow */
+	uint8_t tag[CRYPTO_TAG];
 	EVP_PKEY *key;
 	EVP_MD_CTX *md;
 	uint8_t public[2 * P256];
@@ -65,10 +67,14 @@ static int signer_begin(struct crypto *c);
 static int signature_make(struct crypto *c, uint8_t *out);
 static int signature_check(struct crypto *c, struct view sum);
 static int gcm_update(struct crypto *c, struct view v, uint8_t *out);
+static int gcm_make(struct crypto *c, uint8_t *out);
+static int gcm_check(struct crypto *c, struct view sum);
 
 /* The first error of a use: what the library left in its queue is of no use to anybody. */
 static void latch(struct crypto *c, int err)
 {
+	if (err == 0)
+		return;
 	ERR_clear_error();
 	if (c->err == 0)
 		c->err = err;
@@ -195,16 +201,12 @@ void crypto_crypt(struct crypto *c, struct view v, uint8_t *out)
 int crypto_make(struct crypto *c, uint8_t out[CRYPTO_SUM_MAX])
 {
 	size_t n = 0;
-	int len = 0;
 
 	assert(c->err || c->use == CRYPTO_MAKE);
 	if (c->err == 0 && c->mac && EVP_MAC_final(c->mac, out, &n, CRYPTO_SUM_MAX) != 1)
 		latch(c, -EIO);
-	if (c->err == 0 && c->cipher &&
-		(EVP_EncryptFinal_ex(c->cipher, out, &len) != 1 ||
-			EVP_CIPHER_CTX_ctrl(c->cipher, EVP_CTRL_AEAD_GET_TAG, CRYPTO_TAG, out) !=
-				1))
-		latch(c, -EIO);
+	if (c->err == 0 && c->cipher)
+		latch(c, gcm_make(c, out));
 	if (c->err == 0 && c->key)
 		latch(c, signature_make(c, out));
 	int err = c->err;
@@ -214,9 +216,8 @@ int crypto_make(struct crypto *c, uint8_t out[CRYPTO_SUM_MAX])
 
 int crypto_check(struct crypto *c, struct view sum)
 {
-	uint8_t mine[CRYPTO_SUM_MAX], tag[CRYPTO_TAG];
+	uint8_t mine[CRYPTO_SUM_MAX];
 	size_t n = 0;
-	int len = 0;
 
 	assert(c->err || c->use == CRYPTO_CHECK);
 	if (c->err == 0 && sum.n != algs[c->alg].sum)
@@ -225,13 +226,8 @@ int crypto_check(struct crypto *c, struct view sum)
 		latch(c, -EIO);
 	if (c->err == 0 && c->mac && CRYPTO_memcmp(mine, sum.p, sum.n) != 0)
 		latch(c, -E_AUTH);
-	if (c->err == 0 && c->cipher) {
-		memcpy(tag, sum.p, sizeof tag);
-		if (EVP_CIPHER_CTX_ctrl(c->cipher, EVP_CTRL_AEAD_SET_TAG, CRYPTO_TAG, tag) != 1)
-			latch(c, -EIO);
-		else if (EVP_DecryptFinal_ex(c->cipher, mine, &len) != 1)
-			latch(c, -E_AUTH);
-	}
+	if (c->err == 0 && c->cipher)
+		latch(c, gcm_check(c, sum));
 	if (c->err == 0 && c->key)
 		latch(c, signature_check(c, sum));
 	OPENSSL_cleanse(mine, sizeof mine); /* the right MAC of wrong bytes is a forgery */
@@ -275,6 +271,9 @@ static int cipher_new(struct crypto *c, struct view secret)
 
 	if (!aes)
 		return -EIO;
+	c->tag_param[0] = OSSL_PARAM_construct_octet_string(
+		OSSL_CIPHER_PARAM_AEAD_TAG, c->tag, sizeof c->tag);
+	c->tag_param[1] = OSSL_PARAM_construct_end();
 	c->cipher = EVP_CIPHER_CTX_new();
 	if (c->cipher)
 		ok = EVP_CipherInit_ex(c->cipher, aes, NULL, secret.p, NULL, 1);
@@ -292,9 +291,31 @@ static int gcm_begin(struct crypto *c, struct view iv)
 		EVP_CIPHER_CTX_ctrl(c->cipher, EVP_CTRL_AEAD_SET_IVLEN, (int)iv.n, NULL) != 1)
 		return -EIO;
 	c->iv_len = iv.n;
-	if (EVP_CipherInit_ex(c->cipher, NULL, NULL, NULL, iv.p, c->use == CRYPTO_MAKE) != 1)
+	if (EVP_CipherInit_ex2(c->cipher, NULL, NULL, iv.p, c->use == CRYPTO_MAKE, NULL) != 1)
 		return -EIO;
 	return 0;
+}
+
+static int gcm_make(struct crypto *c, uint8_t *out)
+{
+	int len = 0;
+
+	if (EVP_EncryptFinal_ex(c->cipher, c->tag, &len) != 1 ||
+		EVP_CIPHER_CTX_get_params(c->cipher, c->tag_param) != 1)
+		return -EIO;
+	memcpy(out, c->tag, CRYPTO_TAG);
+	return 0;
+}
+
+static int gcm_check(struct crypto *c, struct view sum)
+{
+	uint8_t none[CRYPTO_TAG];
+	int len = 0;
+
+	memcpy(c->tag, sum.p, CRYPTO_TAG);
+	if (EVP_CIPHER_CTX_set_params(c->cipher, c->tag_param) != 1)
+		return -EIO;
+	return EVP_DecryptFinal_ex(c->cipher, none, &len) == 1 ? 0 : -E_AUTH;
 }
 
 /* out NULL: authenticated only. */

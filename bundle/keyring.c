@@ -183,6 +183,17 @@ enum key_kind key_kind_of(const char *name)
 	return (enum key_kind)k;
 }
 
+/* Other bytes might be written as other bytes: bad UTF-8 can't stand in JSON. */
+bool key_id_valid(const char *id)
+{
+	size_t n = id ? strlen(id) : 0;
+
+	for (size_t k = 0; k < n; k++)
+		if (id[k] < '!' || id[k] > '~')
+			return false;
+	return n > 0 && n < KEY_ID_MAX;
+}
+
 bool key_serves(const struct key *key, uint64_t block_type, int64_t context, bool make)
 {
 	bool bib = block_type == BLOCK_BIB;
@@ -253,17 +264,6 @@ static int hex_field(const struct json *v, const char *field, uint8_t *out, size
 	return *n == SIZE_MAX || *n == 0 ? -E_SYNTAX : 0;
 }
 
-/* Other bytes might be written as other bytes: bad UTF-8 can't stand in JSON. */
-static bool id_is_good(const char *id)
-{
-	size_t n = id ? strlen(id) : 0;
-
-	for (size_t k = 0; k < n; k++)
-		if (id[k] < 0x20 || id[k] > 0x7e)
-			return false;
-	return n > 0 && n < KEY_ID_MAX;
-}
-
 static int id_and_kind(const struct json *v, struct key *key, struct reading *r)
 {
 	static const char *const known[] = {
@@ -273,8 +273,8 @@ static int id_and_kind(const struct json *v, struct key *key, struct reading *r)
 
 	if (json_type(v) != JSON_OBJECT)
 		return faulty(r, "", "an object is wanted");
-	if (!id_is_good(id))
-		return faulty(r, "id", "a text of 1 to 63 printable ASCII characters is wanted");
+	if (!key_id_valid(id))
+		return faulty(r, "id", "1 to 63 characters of ASCII without blanks are wanted");
 	memcpy(key->id, id, strlen(id) + 1);
 	r->id = key->id;
 	key->kind = kind ? key_kind_of(kind) : KEY_KINDS;

@@ -69,6 +69,8 @@ int key_make(struct key *key) MUST_USE;
 /* "hmac" "aes128" ... and back: KEY_KINDS for no kind. */
 const char *key_kind_name(enum key_kind kind);
 enum key_kind key_kind_of(const char *name);
+/* ASCII without blanks, 1 to KEY_ID_MAX - 1 characters: an id is typed, printed and sent as COSE kid. */
+bool key_id_valid(const char *id);
 /* May this key do this: a service block type and a context (RFC 9173 6.2), with or without secret. */
 bool key_serves(const struct key *key, uint64_t block_type, int64_t context, bool make);
 /* The JSON of owlt-keys(5), one key a line; secrets only if asked for: then they are public parts and

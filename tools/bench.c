@@ -31,6 +31,8 @@ struct row {
 static const struct row rows[] = {
 	{"codec", bench_codec,
 		"read, forward and build bundles of 1 kB; CRC and copy as the machine's limits"},
+	{"crypto", bench_crypto,
+		"AES-GCM and HMAC beside bare OpenSSL; a bundle of 1 kB signed and encrypted"},
 	{"emulator", bench_emulator,
 		"the lab's link emulator: frames/s, added delay, clock error at 60 s of light "
 		"time"},

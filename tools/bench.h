@@ -13,6 +13,7 @@ int bench_instructions(struct out *o);
 /* For profilers: one operation of the codec ("parse", "head", "forward", "build") n times, nothing
  * printed. */
 int bench_codec_loop(const char *operation, size_t n);
+int bench_crypto(struct out *o);
 int bench_emulator(struct out *o);
 int bench_node(struct out *o);
 int bench_store(struct out *o);

@@ -44,8 +44,10 @@ static int key_from(const struct settings *s, struct key *key)
 		return out_fail(
 			"key make: --kind: hmac, aes128, aes256, kek128, kek256, ed25519 or "
 			"es256");
-	if (!s->id || !*s->id || strlen(s->id) >= sizeof key->id)
-		return out_fail("key make: --id: a name of 1 to %zu bytes", sizeof key->id - 1);
+	if (!key_id_valid(s->id))
+		return out_fail(
+			"key make: --id: a name of 1 to %zu characters of ASCII without blanks",
+			sizeof key->id - 1);
 	memcpy(key->id, s->id, strlen(s->id) + 1);
 	if (key->kind == KEY_HMAC && s->sha != 256 && s->sha != 384 && s->sha != 512)
 		return out_fail("key make: --sha: 256, 384 or 512");

@@ -12,7 +12,8 @@ WORDS = {
 }
 # Foreign libraries and the one file that sees each.
 FOREIGN = {
-    "cjson/": ["bundle/base/json.c"], "lmdb.h": ["dtn/store/kv.c"], "openssl/": ["bundle/crypto_openssl.c"],
+    "cjson/": ["bundle/base/json.c"], "lmdb.h": ["dtn/store/kv.c"], "openssl/": ["bundle/crypto_openssl.c",
+        "tools/bench_crypto.c"],  # measures the bare library as the limit
     "netlink/": ["netns/netlink.c"], "pcap": ["netns/pcap.c"],
 }
 

@@ -33,6 +33,8 @@ Test(keyring, refused_with_its_place)
 		{"{\"keys\":[{}]}", "key 0, id", -E_CONFIG, 0},
 		{"{\"keys\":[{\"id\":\"\"}]}", "id", -E_CONFIG, 1},
 		{"{\"keys\":[{\"id\":\"" H32 "\",\"kind\":\"hmac\"}]}", "id", -E_CONFIG, 1},
+		{"{\"keys\":[{\"id\":\"a b\",\"kind\":\"hmac\"}]}", "id", -E_CONFIG, 1},
+		{"{\"keys\":[{\"id\":\"\xc3\xa4\",\"kind\":\"hmac\"}]}", "id", -E_CONFIG, 1},
 		{"{\"keys\":[{\"id\":\"a\"}]}", "key 0 (a), kind", -E_CONFIG, 0},
 		{"{\"keys\":[{\"id\":\"a\",\n\"kind\":\"rsa\"}]}", "kind", -E_CONFIG, 2},
 		{"{\"keys\":[{\"id\":\"a\",\"kind\":\"hmac\",\"key\":\"\"}]}", "no key has",
