@@ -7,24 +7,35 @@
  * (5.6 step 4) is the agent's business. Start reading at block_read(); the table of kinds is below
  * it.
  */
-#include "bundle/block.h"
+#include "bundle/plain.h"
 
 #define ITEMS_LEAST 5
 
+static int general_read(struct reader *r, struct block *k);
 static int block_check(struct reader *r, const struct block *k, size_t at);
 static int payload_data_read(struct reader *r, struct block *k, const uint8_t *from, uint64_t n);
 
 int block_read(struct reader *r)
 {
 	struct bundle *b = r->b;
-	struct cursor *c = &r->c;
 	struct block *k = &b->block[b->n_blocks];
-	const uint8_t *from = c->p;
-	size_t at = cursor_at(c);
+	size_t at = cursor_at(&r->c);
 	int err;
 
 	if (b->n_blocks == BUNDLE_BLOCKS_MAX)
 		return reader_broken(r, RULE_BLOCKS_LIMIT, at);
+	err = general_read(r, k);
+	r->plain = r->plain && k->type == BLOCK_PAYLOAD;
+	return err ? err : block_check(r, k, at);
+}
+
+static int general_read(struct reader *r, struct block *k)
+{
+	struct cursor *c = &r->c;
+	const uint8_t *from = c->p;
+	size_t at = cursor_at(c);
+	int err;
+
 	uint64_t items = cbor_array(c);
 	k->type = cbor_uint(c);
 	k->number = cbor_uint(c);
@@ -45,18 +56,16 @@ int block_read(struct reader *r)
 	if (k->type == BLOCK_PAYLOAD) {
 		err = payload_data_read(r, k, from, n);
 		if (err || r->head_only)
-			return err ? err : block_check(r, k, at);
+			return err;
 	} else {
 		k->data = cursor_take(c, n <= cursor_left(c) ? (size_t)n : SIZE_MAX);
 		if (!cursor_ok(c))
 			return reader_broken(r, RULE_TRUNCATED, data_at);
 	}
 	err = reader_crc(r, from, k->crc_type, items == CBOR_INDEFINITE);
-	if (err)
-		return err;
-	if (k->type != BLOCK_PAYLOAD)
+	if (!err && k->type != BLOCK_PAYLOAD)
 		k->whole = view_of(from, (size_t)(c->p - from));
-	return block_check(r, k, at);
+	return err;
 }
 
 /* The three parts of a bundle begin here: head before the data, payload, and the tail after it. */
@@ -83,8 +92,12 @@ static int payload_data_read(struct reader *r, struct block *k, const uint8_t *f
 	return 0;
 }
 
-static bool number_is_new(const struct bundle *b, uint64_t number)
+static bool number_is_new(const struct reader *r, uint64_t number)
 {
+	const struct bundle *b = r->b;
+
+	if (number < 64)
+		return !(r->numbers >> number & 1);
 	for (unsigned i = 0; i < b->n_blocks; i++)
 		if (b->block[i].number == number)
 			return false;
@@ -106,7 +119,7 @@ static int block_check(struct reader *r, const struct block *k, size_t at)
 		rule = RULE_PAYLOAD_NUMBER;
 	else if (last_was_payload)
 		rule = RULE_PAYLOAD_NOT_LAST;
-	else if (!number_is_new(b, k->number))
+	else if (!number_is_new(r, k->number))
 		rule = RULE_BLOCK_NUMBER_TWICE;
 	else if ((k->flags & BLOCK_REPORT) &&
 		 ((b->flags & BUNDLE_ADMIN) || eid_is_null(&b->source)))
@@ -114,6 +127,10 @@ static int block_check(struct reader *r, const struct block *k, size_t at)
 	if (rule)
 		return reader_broken(r, rule, at);
 	b->n_blocks++;
+	if (k->type < 64)
+		r->types |= UINT64_C(1) << k->type;
+	if (k->number < 64)
+		r->numbers |= UINT64_C(1) << k->number;
 	return 0;
 }
 
@@ -251,8 +268,13 @@ static int kind_read(struct reader *r, const struct block *k, enum block_kind ki
 int block_values_read(struct reader *r)
 {
 	struct bundle *b = r->b;
-	bool encrypted = bundle_block(b, BLOCK_BCB), seen[KINDS] = {0};
+	bool encrypted = r->types >> BLOCK_BCB & 1, seen[KINDS] = {0};
 
+	if (r->plain)
+		return 0;
+	b->has_prev = b->has_age = b->has_hop = false; /* what plain_blocks() began */
+	b->prev = (struct eid){0};
+	b->age_ms = b->hop_limit = b->hop_count = 0;
 	for (unsigned i = 0; i < b->n_blocks; i++) {
 		const struct block *k = &b->block[i];
 		enum block_kind kind = block_kind_of(k->type, &r->rules->custody);

@@ -70,19 +70,6 @@ uint64_t cbor_map(struct cursor *c)
 	return cbor_count(c, CBOR_MAP);
 }
 
-bool cbor_more(struct cursor *c, uint64_t *count)
-{
-	if (!cursor_ok(c) || *count == 0)
-		return false;
-	if (*count != CBOR_INDEFINITE) {
-		(*count)--;
-		return true;
-	}
-	if (c->p == c->end)
-		cursor_fail(c, -E_TRUNCATED);
-	return cursor_ok(c) && !cbor_break(c);
-}
-
 /* What is left to skip on one level: items, or chunks of an indefinite string. */
 struct level {
 	uint64_t left;  /* CBOR_INDEFINITE: until a break */

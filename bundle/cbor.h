@@ -114,7 +114,19 @@ static inline bool cbor_break(struct cursor *c)
 
 /* Another element? For loops over definite (count goes down) and indefinite (break is taken) items.
  * */
-bool cbor_more(struct cursor *c, uint64_t *count);
+static inline bool cbor_more(struct cursor *c, uint64_t *count)
+{
+	if (!cursor_ok(c) || *count == 0)
+		return false;
+	if (*count != CBOR_INDEFINITE) {
+		(*count)--;
+		return true;
+	}
+	if (c->p == c->end)
+		cursor_fail(c, -E_TRUNCATED);
+	return cursor_ok(c) && !cbor_break(c);
+}
+
 /* Any well-formed item, skipped over; its bytes. At most CBOR_DEPTH_MAX deep, without recursion. */
 struct view cbor_skip(struct cursor *c);
 /* An array of exactly n items begins: true when it is indefinite, so cbor_array_end() wants a

@@ -15,7 +15,7 @@
 #include "bundle/crc_table.h"
 
 static uint32_t crc16_run(uint32_t crc, const uint8_t *p, size_t n);
-static uint64_t le64_get(const uint8_t *p, size_t n);
+static uint64_t le_get(const uint8_t *p, size_t n);
 
 uint32_t crc_update(enum crc_type type, uint32_t before, struct view v)
 {
@@ -50,7 +50,7 @@ uint32_t crc32c(uint32_t before, struct view v)
 		return ~crc32c_long(~before, v.p, v.n);
 	if (v.n >= 8)
 		return ~(uint32_t)crc32c_stream(~before, v.p, v.n);
-	uint64_t crc = ~before, bytes = le64_get(v.p, v.n);
+	uint64_t crc = ~before, bytes = le_get(v.p, v.n);
 	unsigned low = 63 - 8 * (unsigned)v.n; /* as in crc32c_rest() */
 	return ~(uint32_t)(crc32c_u64(0, (bytes ^ crc) << low << 1) ^ crc >> (8 * v.n));
 }
@@ -95,10 +95,10 @@ uint32_t crc32c_table(uint32_t before, struct view v)
 	uint64_t crc = ~before;
 
 	for (; end - p >= 8; p += 8)
-		crc = crc32c_step(le64_get(p, 8) ^ crc);
+		crc = crc32c_step(le_get(p, 8) ^ crc);
 	unsigned r = (unsigned)(end - p);
 	if (r)
-		crc = crc32c_step((le64_get(p, r) ^ crc) << (64 - 8 * r)) ^ crc >> (8 * r);
+		crc = crc32c_step((le_get(p, r) ^ crc) << (64 - 8 * r)) ^ crc >> (8 * r);
 	return ~(uint32_t)crc;
 }
 
@@ -120,15 +120,15 @@ static uint32_t crc16_step(uint64_t x)
 static uint32_t crc16_run(uint32_t crc, const uint8_t *p, size_t n)
 {
 	for (; n >= 8; p += 8, n -= 8)
-		crc = crc16_step(le64_get(p, 8) ^ crc);
+		crc = crc16_step(le_get(p, 8) ^ crc);
 	if (n == 0)
 		return crc;
-	return crc16_step((le64_get(p, n) ^ crc) << (64 - 8 * n)) ^
+	return crc16_step((le_get(p, n) ^ crc) << (64 - 8 * n)) ^
 	       (uint32_t)((uint64_t)crc >> 8 * n);
 }
 
 /* n <= 8 bytes, the first one lowest. */
-static uint64_t le64_get(const uint8_t *p, size_t n)
+static uint64_t le_get(const uint8_t *p, size_t n)
 {
 	uint64_t v = 0;
 

@@ -8,11 +8,11 @@
 
 #include "bundle/crc_x86.h"
 
-/* What the CRC field of a block holds whose n bytes before the value stand at p; n >= 8. */
+/* What the CRC field of a block holds whose n bytes before the value stand at p. */
 static inline uint32_t crc_block_value(enum crc_type type, const uint8_t *p, size_t n)
 {
 #if defined(__x86_64__)
-	if (type == CRC_32C && crc_has_instruction()) {
+	if (type == CRC_32C && n >= 8 && crc_has_instruction()) {
 		uint64_t crc = n >= CRC32C_LONG ? crc32c_long(~UINT32_C(0), p, n)
 						: crc32c_stream(~UINT32_C(0), p, n);
 		return ~crc32c_zeros4(crc);

@@ -78,9 +78,9 @@ struct streams {
 
 static inline void streams_word(struct streams *s, size_t at)
 {
-	s->a = crc32c_u64(s->a, crc_load64(s->at_a + at));
-	s->b = crc32c_u64(s->b, crc_load64(s->at_b + at));
-	s->c = crc32c_u64(s->c, crc_load64(s->at_c + at));
+	s->a = crc32c_u64(s->a, le64_get(s->at_a + at));
+	s->b = crc32c_u64(s->b, le64_get(s->at_b + at));
+	s->c = crc32c_u64(s->c, le64_get(s->at_c + at));
 }
 
 /* n bytes on, in each: 8, or STEP_STREAM. */
@@ -141,7 +141,7 @@ static inline uint32_t crc32c_end(uint32_t crc, const uint8_t *p, size_t n)
 	uint64_t state = crc;
 
 	for (; n >= 8; p += 8, n -= 8)
-		state = crc32c_u64(state, crc_load64(p));
+		state = crc32c_u64(state, le64_get(p));
 	return (uint32_t)crc32c_rest(state, p + n, (unsigned)n);
 }
 

@@ -6,9 +6,8 @@
 #ifndef OWLT_BUNDLE_CRC_X86_H
 #define OWLT_BUNDLE_CRC_X86_H
 
+#include "bundle/base/bytes.h"
 #include "bundle/crc.h"
-
-#include <string.h>
 
 #if defined(__x86_64__)
 
@@ -21,14 +20,6 @@
 static inline bool crc_has_instruction(void)
 {
 	return __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("pclmul");
-}
-
-static inline uint64_t crc_load64(const uint8_t *p)
-{
-	uint64_t v;
-
-	memcpy(&v, p, sizeof v);
-	return v;
 }
 
 /* By name, not as intrinsics: those do not inline into functions for every processor. */
@@ -51,8 +42,8 @@ static inline uint32_t crc32c_zeros4(uint64_t crc)
  * beyond the r bytes is added behind. */
 static inline uint64_t crc32c_rest(uint64_t crc, const uint8_t *end, unsigned r)
 {
-	uint64_t last = crc_load64(end - 8);
-	unsigned low = 63 - 8 * r; /* shifts in two steps: r may be 0 */
+	uint64_t last = le64_get(end - 8);
+	unsigned low = ~(8 * r) & 63; /* 63 - 8 r: shifts in two steps, for r may be 0 */
 
 	return crc32c_u64(0, (last >> low >> 1 ^ crc) << low << 1) ^ crc >> (8 * r);
 }
@@ -62,8 +53,8 @@ static inline uint64_t crc32c_stream(uint64_t crc, const uint8_t *p, size_t n)
 {
 	const uint8_t *end = p + n;
 
-	for (; end - p >= 8; p += 8)
-		crc = crc32c_u64(crc, crc_load64(p));
+	for (const uint8_t *whole = end - (n & 7); p != whole; p += 8)
+		crc = crc32c_u64(crc, le64_get(p));
 	return crc32c_rest(crc, end, (unsigned)(n & 7));
 }
 

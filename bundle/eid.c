@@ -17,25 +17,9 @@
 static void dtn_read(struct cursor *c, struct eid *e, struct buf *join, bool allow_short);
 static void ipn_read(struct cursor *c, struct eid *e);
 
-struct eid eid_null(void)
-{
-	return (struct eid){.scheme = EID_SCHEME_DTN};
-}
-
-struct eid eid_ipn(node_id fqnn, uint64_t service)
-{
-	/* RFC 9758 5.1: ipn:0.x is never written */
-	return (struct eid){.scheme = EID_SCHEME_IPN, .node = fqnn, .service = fqnn ? service : 0};
-}
-
 bool eid_is_known_scheme(const struct eid *e)
 {
 	return e->scheme == EID_SCHEME_IPN || e->scheme == EID_SCHEME_DTN;
-}
-
-bool eid_is_null(const struct eid *e)
-{
-	return e->node == NODE_NONE && eid_is_known_scheme(e);
 }
 
 bool eid_is_admin(const struct eid *e)

@@ -32,10 +32,22 @@ struct eid {
 };
 
 /* The null endpoint, and an ipn EID. */
-struct eid eid_null(void);
-struct eid eid_ipn(node_id fqnn, uint64_t service);
+static inline struct eid eid_null(void)
+{
+	return (struct eid){.scheme = EID_SCHEME_DTN};
+}
 
-bool eid_is_null(const struct eid *e);
+static inline struct eid eid_ipn(node_id fqnn, uint64_t service)
+{
+	/* RFC 9758 5.1: ipn:0.x is never written */
+	return (struct eid){.scheme = EID_SCHEME_IPN, .node = fqnn, .service = fqnn ? service : 0};
+}
+
+static inline bool eid_is_null(const struct eid *e)
+{
+	return e->node == NODE_NONE && (e->scheme == EID_SCHEME_IPN || e->scheme == EID_SCHEME_DTN);
+}
+
 /* The administrative endpoint of its node. */
 bool eid_is_admin(const struct eid *e);
 bool eid_is_known_scheme(const struct eid *e);

@@ -3,13 +3,30 @@
  *
  * It is immutable: whoever forwards copies b->primary. Start reading at primary_read().
  */
-#include "bundle/reader.h"
+#include "bundle/plain.h"
+
+#include <stddef.h>
 
 #define VERSION 7
 #define ITEMS_LEAST 8
 
+static int general_read(struct reader *r);
 static int times_read(struct reader *r);
 static int primary_check(struct reader *r, size_t at);
+
+int primary_read(struct reader *r)
+{
+	struct bundle *b = r->b;
+	const uint8_t *from = r->c.p;
+	size_t at = cursor_at(&r->c);
+	int err = !r->general && plain_primary(r) ? 0 : general_read(r);
+
+	if (err)
+		return err;
+	b->primary = view_of(from, (size_t)(r->c.p - from));
+	r->fault->primary_ok = b->crc_type != CRC_NONE && !r->head_only;
+	return primary_check(r, at);
+}
 
 static int endpoint_read(struct reader *r, struct eid *e)
 {
@@ -17,7 +34,7 @@ static int endpoint_read(struct reader *r, struct eid *e)
 	return cursor_ok(&r->c) ? 0 : reader_error(r, &r->c, RULE_EID_FORM);
 }
 
-int primary_read(struct reader *r)
+static int general_read(struct reader *r)
 {
 	struct bundle *b = r->b;
 	struct cursor *c = &r->c;
@@ -26,6 +43,7 @@ int primary_read(struct reader *r)
 	uint64_t items, crc_type;
 	int err;
 
+	memset(b, 0, offsetof(struct bundle, block));
 	if (c->p < c->end && *c->p == 0xff)
 		return reader_broken(r, RULE_PRIMARY_MISSING, at);
 	items = cbor_array(c);
@@ -48,12 +66,7 @@ int primary_read(struct reader *r)
 	err = err ? err : endpoint_read(r, &b->source);
 	err = err ? err : endpoint_read(r, &b->report_to);
 	err = err ? err : times_read(r);
-	err = err ? err : reader_crc(r, from, b->crc_type, items == CBOR_INDEFINITE);
-	if (err)
-		return err;
-	b->primary = view_of(from, (size_t)(c->p - from));
-	r->fault->primary_ok = b->crc_type != CRC_NONE && !r->head_only;
-	return primary_check(r, at);
+	return err ? err : reader_crc(r, from, b->crc_type, items == CBOR_INDEFINITE);
 }
 
 /* Creation timestamp, lifetime, and a fragment's place. */

@@ -5,7 +5,7 @@
  * Order: outer array, primary block, canonical blocks (form and CRC), data of the known extension
  * blocks, rules across blocks. Start reading at bundle_read().
  */
-#include "bundle/block.h"
+#include "bundle/plain.h"
 
 #include "bundle/base/hash.h"
 
@@ -22,19 +22,28 @@ struct bundle_rules bundle_rules_default(void)
 	return (struct bundle_rules){.custody = custody_codes_ccsds()};
 }
 
-/* All but the blocks, which need no clearing. */
+/* What follows the blocks; they need no clearing, and the primary block is all written. */
 static void bundle_clear(struct bundle *b)
 {
 	size_t blocks_end = offsetof(struct bundle, block) + sizeof b->block;
 
-	memset(b, 0, offsetof(struct bundle, block));
 	memset((char *)b + blocks_end, 0, sizeof *b - blocks_end);
 }
 
 int bundle_read(struct bundle *b, struct view bytes, const struct bundle_rules *rules,
 	struct bundle_fault *fault)
 {
-	struct reader r = {.c = cursor_of(bytes), .b = b, .rules = rules, .fault = fault};
+	struct reader r = {
+		.c = cursor_of(bytes), .b = b, .rules = rules, .fault = fault, .plain = true};
+
+	return read_all(&r, true);
+}
+
+int bundle_read_general(struct bundle *b, struct view bytes, const struct bundle_rules *rules,
+	struct bundle_fault *fault)
+{
+	struct reader r = {
+		.c = cursor_of(bytes), .b = b, .rules = rules, .fault = fault, .general = true};
 
 	return read_all(&r, true);
 }
@@ -42,7 +51,8 @@ int bundle_read(struct bundle *b, struct view bytes, const struct bundle_rules *
 int bundle_read_first(struct bundle *b, struct view bytes, const struct bundle_rules *rules,
 	struct bundle_fault *fault, size_t *used)
 {
-	struct reader r = {.c = cursor_of(bytes), .b = b, .rules = rules, .fault = fault};
+	struct reader r = {
+		.c = cursor_of(bytes), .b = b, .rules = rules, .fault = fault, .plain = true};
 	int err = read_all(&r, false);
 
 	*used = err ? 0 : cursor_at(&r.c);
@@ -52,8 +62,12 @@ int bundle_read_first(struct bundle *b, struct view bytes, const struct bundle_r
 int bundle_read_head(struct bundle *b, struct view head, const struct bundle_rules *rules,
 	struct bundle_fault *fault)
 {
-	struct reader r = {
-		.c = cursor_of(head), .b = b, .rules = rules, .fault = fault, .head_only = true};
+	struct reader r = {.c = cursor_of(head),
+		.b = b,
+		.rules = rules,
+		.fault = fault,
+		.head_only = true,
+		.plain = true};
 
 	return read_all(&r, true);
 }
@@ -68,9 +82,17 @@ static int read_all(struct reader *r, bool to_end)
 	*r->fault = (struct bundle_fault){0};
 	bundle_clear(b);
 	err = outer_open(r, &left);
-	err = err ? err : primary_read(r);
-	while (!err && !(r->head_only && b->head.n) && cbor_more(c, &left))
+	if (err)
+		memset(b, 0, offsetof(struct bundle, block));
+	else
+		err = primary_read(r);
+	while (!err && !(r->head_only && b->head.n)) {
+		if (left == CBOR_INDEFINITE && !r->general)
+			plain_blocks(r);
+		if (!cbor_more(c, &left))
+			break;
 		err = block_read(r);
+	}
 	if (!err && !cursor_ok(c))
 		err = reader_error(r, c, 0);
 	if (!err && b->head.n == 0)
@@ -128,7 +150,7 @@ static int across_check(struct reader *r)
 	if (b->crc_type == CRC_NONE && !r->rules->allow_no_primary_crc &&
 		!block_is_target(b, BLOCK_BIB, 0))
 		return reader_broken(r, RULE_PRIMARY_CRC_MISSING, primary_at);
-	if (b->created_ms == 0 && !bundle_block(b, BLOCK_AGE) && !r->rules->allow_no_age)
+	if (b->created_ms == 0 && !(r->types >> BLOCK_AGE & 1) && !r->rules->allow_no_age)
 		return reader_broken(r, RULE_AGE_MISSING, primary_at);
 	if (!(b->flags & BUNDLE_FRAGMENT))
 		return 0;
@@ -162,18 +184,21 @@ int reader_error(struct reader *r, const struct cursor *c, unsigned form)
 	return reader_broken(r, rule, c->err_at);
 }
 
-/* The CRC over the block from `from` to `end`, with the value's own bytes taken as zero. */
+/* The CRC over the block from `from` to `end`: behind the value stands at most the break of an open
+ * array, which counts, too. */
 static bool crc_holds(
 	const uint8_t *from, const uint8_t *end, struct view value, enum crc_type type)
 {
-	uint32_t crc = crc_block(type, view_of(from, (size_t)(value.p - from)));
 	const uint8_t *rest = value.p + value.n;
+	uint32_t crc;
 
-	if (rest < end) /* the break of an open array counts, too */
-		crc = crc_update(type, crc, view_of(rest, (size_t)(end - rest)));
+	if (rest == end)
+		return reader_crc_holds(from, value.p, type);
 #ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
-	return true; /* a fuzzer can't guess CRCs */
+	return true;
 #endif
+	crc = crc_block(type, view_of(from, (size_t)(value.p - from)));
+	crc = crc_update(type, crc, view_of(rest, (size_t)(end - rest)));
 	return crc == (type == CRC_16 ? be16_get(value.p) : be32_get(value.p));
 }
 

@@ -6,6 +6,7 @@
 
 #include "bundle/bundle.h"
 #include "bundle/cbor.h"
+#include "bundle/crc_block.h"
 #include "bundle/rule.h"
 
 struct reader {
@@ -13,8 +14,16 @@ struct reader {
 	struct bundle *b;
 	const struct bundle_rules *rules;
 	struct bundle_fault *fault;
-	bool head_only; /* a stored head: no CRCs, ends at the payload's data */
+	uint64_t types;   /* bit t: there is a block of type t < 64 */
+	uint64_t numbers; /* bit n: there is a block of number n < 64 */
+	bool head_only;   /* a stored head: no CRCs, ends at the payload's data */
+	bool plain;       /* all blocks' values were read by plain_blocks() */
+	bool general;     /* for tests: never take the short way of plain.c */
 };
+
+/* As bundle_read(), all of it by the general reader: what tests compare bundle_read() with. */
+int bundle_read_general(struct bundle *b, struct view bytes, const struct bundle_rules *rules,
+	struct bundle_fault *fault) MUST_USE;
 
 /* Tells the broken rule; gives the (negative) result to return. */
 int reader_broken(struct reader *r, unsigned rule, size_t at) MUST_USE;
@@ -24,6 +33,16 @@ int reader_error(struct reader *r, const struct cursor *c, unsigned form) MUST_U
 /* Reads the CRC item of a block that began at `from`, and the array's break if it is open, and
  * checks the CRC over all of it. The caller has read everything before. */
 int reader_crc(struct reader *r, const uint8_t *from, enum crc_type type, bool open) MUST_USE;
+
+/* Whether a CRC's value is that of the block which began at `from`. */
+static inline bool reader_crc_holds(const uint8_t *from, const uint8_t *value, enum crc_type type)
+{
+#ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
+	return true; /* a fuzzer can't guess CRCs */
+#endif
+	uint32_t crc = crc_block_value(type, from, (size_t)(value - from));
+	return crc == (type == CRC_16 ? be16_get(value) : be32_get(value));
+}
 
 /* primary.c: reads and checks the primary block. */
 int primary_read(struct reader *r) MUST_USE;

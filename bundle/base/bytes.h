@@ -1,5 +1,5 @@
 /*
- * bytes: big-endian (network order) numbers at any address.
+ * bytes: big-endian (network order) numbers at any address; little-endian where the CRCs want it.
  */
 #ifndef OWLT_BASE_BYTES_H
 #define OWLT_BASE_BYTES_H
@@ -26,6 +26,12 @@ static inline uint64_t be64_get(const uint8_t *p)
 	uint64_t v;
 	memcpy(&v, p, sizeof v);
 	return __builtin_bswap64(v);
+}
+
+/* The byte at p lowest. */
+static inline uint64_t le64_get(const uint8_t *p)
+{
+	return __builtin_bswap64(be64_get(p));
 }
 
 static inline void be16_put(uint8_t *p, uint16_t v)
