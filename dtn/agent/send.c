@@ -270,7 +270,8 @@ int send_put(struct agent *a, const struct own_bundle *o, struct making *m,
 	mark_fragment(m);
 	record_encode(&value, &m->r);
 	s.value = buf_view(&value);
-	s.flags = (o->urgent ? STORE_URGENT : 0) | (m->spec.lifetime_ms > 3600000 ? STORE_LONG : 0);
+	s.flags = (o->urgent ? STORE_URGENT : 0) | (o->piece_of ? STORE_PATIENT : 0) |
+		  (m->spec.lifetime_ms > 3600000 ? STORE_LONG : 0);
 	return store_put(a->store, &s, id);
 }
 

@@ -240,6 +240,9 @@ static int check_room(const struct store *st, uint64_t bytes, unsigned flags)
 		return -E_FULL;
 	if (st->stats.staged_bytes + bytes > st->limits.stage_bytes)
 		return -E_AGAIN;
+	if (flags & STORE_PATIENT && st->stats.staged_bytes > 0 &&
+		st->stats.staged_bytes + bytes > st->limits.stage_bytes / 2)
+		return -E_AGAIN;
 	return 0;
 }
 

@@ -68,8 +68,9 @@ void store_mem_crash(struct store *st, bool running_survives);
 
 /* -- staging */
 
-#define STORE_URGENT 1u /* may use the reserved room (signals) */
-#define STORE_LONG 2u   /* long-lived: kept apart from short-lived ones */
+#define STORE_URGENT 1u  /* may use the reserved room (signals) */
+#define STORE_LONG 2u    /* long-lived: kept apart from short-lived ones */
+#define STORE_PATIENT 4u /* can wait: half of the stage stays for others */
 
 /* A new bundle: value is the agent's record, parts are concatenated into the stored payload. The bytes are
  * copied once. *id names it. 0, -E_FULL (limit; also larger than the whole stage), -E_AGAIN (stage is full:

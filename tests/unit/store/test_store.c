@@ -431,6 +431,26 @@ STORE_TEST(agrees_with_a_model)
 	model_check(k, &m);
 }
 
+/* Who can wait leaves half of the stage to others, and is never shut out of an empty one. */
+STORE_TEST(the_patient_take_half_of_the_stage)
+{
+	struct store_limits l = store_limits_default();
+	uint64_t id;
+
+	l.stage_bytes = 10000;
+	kit_limit(k, l);
+	kit_commit(k);
+	cr_assert_eq(kit_try_put(k, 1, 7000, STORE_PATIENT, &id), 0);
+	kit_commit(k);
+	cr_assert_eq(kit_try_put(k, 2, 3000, STORE_PATIENT, &id), 0);
+	cr_assert_eq(kit_try_put(k, 3, 3000, STORE_PATIENT, &id), -E_AGAIN);
+	cr_assert_eq(kit_try_put(k, 4, 3000, 0, &id), 0);
+	cr_assert_eq(kit_try_put(k, 5, 500, STORE_PATIENT, &id), -E_AGAIN);
+	kit_commit(k);
+	cr_assert_eq(kit_try_put(k, 6, 3000, STORE_PATIENT, &id), 0);
+	kit_expect(k, id, 6, 3000, 6);
+}
+
 Test(store, memory_crash_keeps_or_loses_a_running_batch_whole)
 {
 	for (int survives = 0; survives < 2; survives++) {
