@@ -54,6 +54,7 @@ static bool has_security(const struct bundle *b)
 	return false;
 }
 
+/* RFC 9171 8/1, 8/2 */
 enum reason security_arrived(struct agent *a, mono now, struct bundle *b, struct arrival *in)
 {
 	struct check c = {.a = a, .s = a->security, .now = now, .in = in, .b = b};

@@ -39,24 +39,30 @@ int party_init(struct agent *a)
 
 unsigned party_find(struct agent *a, mono now, node_id node)
 {
-	uint64_t key = hash_u64s(a->key, &node, 1) | 1;
-	size_t set = 1 + (key >> 32 & a->party_mask) * WAYS, idle = 0;
+	struct party *last = &a->party[a->last_party];
+	size_t set, idle = 0;
+
+	if (last->is_taken && last->node == node) { /* bundles of one source come in runs */
+		last->used = now;
+		return a->last_party;
+	}
+	set = 1 + (hash_u64s(a->key, &node, 1) & a->party_mask) * WAYS;
 
 	for (size_t i = set; i < set + WAYS; i++) {
 		struct party *p = &a->party[i];
 
-		if (p->key == key) {
+		if (p->is_taken && p->node == node) {
 			p->used = now;
-			return (unsigned)i;
+			return a->last_party = (unsigned)i;
 		}
 		if (p->n_bundles == 0 && (idle == 0 || p->used < a->party[idle].used))
 			idle = i;
 	}
 	/* What it still owes to a rate is forgotten with a row: only one that is up to date goes. */
-	if (idle == 0 || (a->party[idle].key != 0 && a->party[idle].used > now - US_PER_S))
+	if (idle == 0 || (a->party[idle].is_taken && a->party[idle].used > now - US_PER_S))
 		return 0;
-	a->party[idle] = (struct party){.key = key, .used = now};
-	return (unsigned)idle;
+	a->party[idle] = (struct party){.node = node, .is_taken = true, .used = now};
+	return a->last_party = (unsigned)idle;
 }
 
 void party_hold(struct agent *a, unsigned party, uint64_t bytes)

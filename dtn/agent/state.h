@@ -198,11 +198,12 @@ struct pending {
 struct outgoing; /* outgoing.c */
 /* Another node, as far as it costs us: party.c. */
 struct party {
-	uint64_t key;                   /* keyed hash of the node; 0: free */
+	node_id node;
 	mono used;                      /* last looked for */
 	mono arrived, reported, echoed; /* rates: when the next is on time */
 	uint64_t bytes;                 /* stored bundles of this source */
 	uint32_t n_bundles;
+	bool is_taken;
 };
 
 struct bucket { /* token bucket, in thousandths */
@@ -251,9 +252,10 @@ struct agent {
 	struct pending pending[PENDING_MAX];
 	struct pending_item *items;
 
-	struct outgoing *outgoing;                   /* max_open_sends of them */
-	struct party *party;                         /* 0: shared by those who found no row */
-	size_t party_mask;                           /* sets - 1 */
+	struct outgoing *outgoing; /* max_open_sends of them */
+	struct party *party;       /* 0: shared by those who found no row */
+	size_t party_mask;         /* sets - 1 */
+	unsigned last_party;
 	int64_t source_each, report_each, echo_each; /* intervals of their rates; 0 = no limit */
 	uint64_t most_bundles, most_bytes;           /* of one source */
 

@@ -91,7 +91,7 @@ def attribute(path, text):
     """{rule id: set of names of what a tag belongs to}, and tags that stand nowhere."""
     tags, lost, text = {}, [], alive(text)
     is_c = path.endswith((".c", ".h", ".def"))
-    where = places(text) if path.endswith(".c") else []
+    where = places(text) if path.endswith((".c", ".h")) else []
     in_test = path.startswith("tests/unit")
     for first, last, words in comments(text, is_c):
         for m in TAGS.finditer(words):

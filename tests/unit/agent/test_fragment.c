@@ -384,3 +384,80 @@ Test(fragment, random)
 		side_fini(&s);
 	}
 }
+
+/* -- ways.c, with a router that counts how often it is asked */
+
+struct asked {
+	struct route base;
+	unsigned n;
+};
+
+/* Contacts 1 to 3 to nodes 2, 3, 2; the last is far away and carries anything. */
+static int asked_find(struct route *r, const struct route_query *q, struct route_choice *out)
+{
+	static const struct route_choice all[] = {
+		{.next = 2, .contact = 1, .volume_bytes = 3000, .arrival = 10 * SEC},
+		{.next = 3, .contact = 2, .volume_bytes = 3000, .arrival = 20 * SEC},
+		{.next = 2, .contact = 3, .volume_bytes = UINT64_MAX, .arrival = 900 * SEC}};
+
+	((struct asked *)(void *)r)->n++;
+	for (size_t i = 0; i < 3; i++) {
+		bool no = all[i].arrival <= q->at;
+
+		for (unsigned k = 0; k < q->n_closed; k++)
+			no |= q->closed[k] == all[i].contact;
+		for (unsigned k = 0; k < q->n_exclude; k++)
+			no |= q->exclude[k] == all[i].next;
+		*out = all[i];
+		if (!no)
+			return 0;
+	}
+	return -E_NO_CONTACT;
+}
+
+static mono asked_earliest(struct route *r, node_id from, node_id to, mono at)
+{
+	(void)r, (void)from, (void)to;
+	return at;
+}
+
+static void asked_free(struct route *r)
+{
+	(void)r;
+}
+
+/* A contact whose volume is promised is passed over; a short-lived bundle does not wait for a far one;
+ * a contact that closes on many bundles asks a few times. */
+Test(ways, volume_is_promised_once)
+{
+	static const struct route_ops ops = {"asked", asked_find, asked_earliest, asked_free};
+	struct asked router = {.base = {&ops}};
+	struct side s;
+	unsigned before;
+
+	side_init(&s, 1, n23, 2, 2);
+	s.route->ops->free(s.route);
+	s.route = &router.base;
+	side_start(&s, n23, 2);
+	for (int i = 0; i < 3; i++)
+		cr_assert_eq(send_bytes(&s, 9, 800, 0, false), 0);
+	side_commit(&s, 0);
+	cr_assert_eq(agent_queued(s.agent, 0), 3);
+	for (int i = 0; i < 3; i++)
+		cr_assert_eq(send_bytes(&s, 9, 800, 0, false), 0);
+	cr_assert_eq(agent_queued(s.agent, 0), 3);
+	cr_assert_eq(agent_queued(s.agent, 1), 3, "what the first has no room for");
+	for (int i = 0; i < 20; i++)
+		cr_assert_eq(send_bytes(&s, 9, 800, 0, false), 0);
+	cr_assert_eq(agent_queued(s.agent, 0), 23, "the third contact, to the first neighbour");
+	before = router.n;
+	cr_assert_eq(side_send(&s, 9, 5, 30 * 1000, false), 0); /* gone before that one comes */
+	cr_assert_eq(agent_queued(s.agent, 0) + agent_queued(s.agent, 1), 27);
+	side_commit(&s, 0);
+	before = router.n;
+	side_at(&s, 11 * SEC);
+	agent_contact(s.agent, s.now, 0, false, s.now);
+	cr_assert_leq(router.n - before, 2 * 3, "24 bundles of two sizes");
+	cr_assert_eq(agent_queued(s.agent, 0) + agent_queued(s.agent, 1), 27);
+	side_fini(&s);
+}

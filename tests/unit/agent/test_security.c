@@ -157,7 +157,7 @@ static unsigned crossing(const char *const *at_a, const char *const *at_b, struc
 	return reason;
 }
 
-/* RFC 9172 5.1; RFC 9173 3.8, 4.8; all contexts. */
+/* RFC 9172 5.1; RFC 9173 3.8, 4.8; all contexts. RFC 9171 8/1, 8/2 */
 Test(security, every_context_both_ways)
 {
 	static const struct {

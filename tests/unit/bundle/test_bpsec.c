@@ -437,3 +437,112 @@ Test(bpsec, a_units_primary_stands_for_the_fragments)
 	bpsec_free(x);
 	keyring_free(r);
 }
+
+static bool has_plaintext(const uint8_t *p, size_t n)
+{
+	for (size_t k = 0; k + 8 <= n; k++)
+		if (memcmp(p + k, "Ready to", 8) == 0)
+			return true;
+	return false;
+}
+
+/* Plaintext is nowhere when the tag was wrong, nor when the room was too small. */
+Test(bpsec, no_plaintext_is_left_behind)
+{
+	struct keyring *r = test_ring();
+	struct bpsec *x = bpsec_new(r);
+	uint8_t in[VECTOR_MAX];
+	size_t n = vector_load("rfc9173_a2", in), need = 0;
+	struct bpsec_op op[BPSEC_OPS_MAX];
+	struct bundle b;
+	unsigned ops;
+
+	for (size_t cap = 0; cap < 600; cap++) {
+		struct buf out = buf_of(a, cap);
+		memset(a, 0xee, sizeof a);
+		test_read_or_fail(&b, view_of(in, n));
+		cr_assert_eq(bpsec_list(&b, op, &ops), 0);
+		struct bpsec_accept how = {.op = op, .key = test_key(r, "kek"), .crc = CRC_32C};
+		int err = bpsec_accept(x, &out, &b, &how);
+		cr_expect(err == 0 || err == -E_OVERFLOW, "%s", err_name(err));
+		cr_expect_eq(has_plaintext(a, sizeof a), err == 0, "room of %zu", cap);
+		cr_expect_eq(a[cap], 0xee, "room of %zu", cap);
+		cr_expect(err == 0 || out.len == 0);
+		need = err == 0 && !need ? cap : need;
+		in[94 + 30] ^= 1; /* in the tag */
+		test_read_or_fail(&b, view_of(in, n));
+		out = buf_of(a, cap);
+		memset(a, 0xee, sizeof a);
+		err = bpsec_accept(x, &out, &b, &how);
+		cr_expect(err == (cap < need || !need ? -E_OVERFLOW : -E_AUTH) || err == -E_AUTH,
+			"%s", err_name(err));
+		cr_expect(!has_plaintext(a, sizeof a), "room of %zu", cap);
+		in[94 + 30] ^= 1;
+	}
+	cr_expect_gt(need, 0);
+	/* and adding */
+	n = vector_load("rfc9173_plain", in);
+	test_read_or_fail(&b, view_of(in, n));
+	struct bpsec_how add = {.type = BLOCK_BCB,
+		.target = 1,
+		.context = BPSEC_AES_GCM,
+		.source = eid_ipn(2, 1),
+		.key = test_key(r, "a256"),
+		.iv = view_text(IV)};
+	for (size_t cap = 0; cap < sizeof a; cap += cap < 600 ? 1 : 97) {
+		struct buf out = buf_of(a, cap);
+		int err = bpsec_add(x, &out, &b, &add);
+		cr_expect(err == 0 || err == -E_OVERFLOW, "%s", err_name(err));
+		cr_expect(err == 0 || out.len == 0);
+	}
+	bpsec_free(x);
+	keyring_free(r);
+}
+
+/* What a caller can get wrong. */
+Test(bpsec, misuse)
+{
+	struct keyring *r = test_ring();
+	struct bpsec *x = bpsec_new(r);
+	uint8_t in[VECTOR_MAX], asb[64];
+	size_t n = vector_load("rfc9173_plain", in), made;
+	struct buf small = buf_of(asb, sizeof asb);
+	struct bundle b;
+	struct bpsec_subject s = {.b = &b};
+	struct key other = {.kind = KEY_HMAC, .alg = CRYPTO_HMAC_256, .n_secret = 32};
+
+	test_read_or_fail(&b, view_of(in, n));
+	struct bpsec_how good = {.type = BLOCK_BCB,
+		.target = 1,
+		.context = BPSEC_AES_GCM,
+		.source = eid_ipn(2, 1),
+		.key = test_key(r, "a256"),
+		.iv = view_text(IV)};
+	struct bpsec_how how = good;
+	how.scope = 8;
+	cr_expect_eq(bpsec_make_begin(x, &s, &how), -EINVAL);
+	how = good;
+	how.iv = view_text("short");
+	cr_expect_eq(bpsec_make_begin(x, &s, &how), -EINVAL);
+	how = good;
+	how.context = 7;
+	cr_expect_eq(bpsec_make_begin(x, &s, &how), -EINVAL);
+	how = good;
+	how.key = test_key(r, "kek"); /* and no key to wrap */
+	cr_expect_eq(bpsec_make_begin(x, &s, &how), -EINVAL);
+	how = good;
+	how.type = BLOCK_BIB;
+	how.context = BPSEC_HMAC_SHA2;
+	how.key = &other; /* of no ring */
+	cr_expect_eq(bpsec_make_begin(x, &s, &how), -ENOKEY);
+	cr_expect_eq(bpsec_make_end(x, &small, NULL), -EINVAL);
+	/* not fed whole; no room for what is written; a signature is not begun to be checked */
+	cr_assert_eq(bpsec_make_begin(x, &s, &good), 0);
+	cr_expect_eq(bpsec_make_end(x, &small, NULL), -EINVAL);
+	cr_expect_eq(bpsec_end(x), -EINVAL);
+	cr_assert_eq(bpsec_feed(x, b.payload, a, &made), 0);
+	small.cap = 3;
+	cr_expect_eq(bpsec_make_end(x, &small, NULL), -E_OVERFLOW);
+	bpsec_free(x);
+	keyring_free(r);
+}

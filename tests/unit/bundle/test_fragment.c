@@ -3,6 +3,7 @@
 #include "tests/unit/bundle/vectors.h"
 
 #include "bundle/base/rng.h"
+#include "bundle/cbor.h"
 #include "bundle/fragment.h"
 
 #include <criterion/criterion.h>
@@ -245,6 +246,38 @@ Test(fragment, endpoints_keep_their_bytes)
 	cut(&b, &plain, 3, 2, &out, &piece);
 	cr_assert_eq(piece.primary.n, b.primary.n + 2, "offset, total");
 	cr_assert_eq(memcmp(piece.primary.p + 4, b.primary.p + 4, b.primary.n - 7), 0);
+}
+
+/* Endpoints longer than any known form: such a bundle is left whole. */
+Test(fragment, too_long_a_primary_block)
+{
+	static uint8_t in[20000], name[9000], out_room[20000];
+	struct bundle_rules rules = lenient();
+	struct bundle_fault fault;
+	struct buf w = buf_of(in, sizeof in), out = buf_of(out_room, sizeof out_room);
+	struct bundle b;
+	uint32_t crc;
+
+	cbor_put_array_open(&w);
+	cbor_put_array(&w, 8);
+	cbor_put_uint(&w, 7);
+	cbor_put_uint(&w, 0);
+	cbor_put_uint(&w, 0);
+	eid_write(&w, &(struct eid){.scheme = 2, .node = 2, .service = 1});
+	eid_write(&w, &(struct eid){.scheme = 2, .node = 1, .service = 1});
+	cbor_put_array(&w, 2);
+	cbor_put_uint(&w, 99);
+	cbor_put_bytes(&w, view_of(name, sizeof name));
+	cbor_put_array(&w, 2);
+	cbor_put_uint(&w, T0);
+	cbor_put_uint(&w, 1);
+	cbor_put_uint(&w, 1000);
+	buf_put(&w, view_of((const uint8_t[]){0x85, 1, 1, 0, 0, 0x44, 1, 2, 3, 4, 0xff}, 11));
+	if (bundle_read(&b, buf_view(&w), &rules, &fault) != 0) {
+		cr_assert_eq(fault.rule, RULE_EID_FORM); /* the reader has a limit of its own */
+		return;
+	}
+	cr_assert_eq(fragment_head(&out, &b, &plain, 0, 2, &crc), -E_TOO_BIG);
 }
 
 /* -- random cuts */

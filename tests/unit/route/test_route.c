@@ -71,6 +71,14 @@ Test(route, cpr_choices)
 	cr_assert_eq(r->ops->find(r, &q, &c), 0);
 	cr_expect(c.next == 3 && c.arrival == 3 * US_PER_S && c.hops == 3 && c.contact == 5 &&
 		  c.forfeit == 60 * US_PER_S);
+	cr_expect_eq(c.volume_bytes, 60, "1 byte/s for 60 s");
+	q.at = 2 * US_PER_S;
+	cr_expect(r->ops->find(r, &q, &c) == 0 && c.contact == 5 && c.volume_bytes == 58);
+	q.at = 0;
+	q.closed[q.n_closed++] = 5;
+	cr_expect(r->ops->find(r, &q, &c) == 0 && c.contact != 5 && c.arrival > 3 * US_PER_S);
+	q.n_closed = 0;
+	cr_expect(r->ops->find(r, &q, &c) == 0 && c.contact == 5, "and open again");
 	q.exclude[q.n_exclude++] = 3;
 	cr_assert_eq(r->ops->find(r, &q, &c), 0);
 	cr_expect(c.next == 2 && c.arrival == 4 * US_PER_S);
