@@ -9,6 +9,7 @@ BUILD   ?= build
 O       := $(BUILD)/$(V)
 BIN     := $(if $(filter release,$(V)),$(BUILD),$(O))/bin
 Q       := $(if $(VERBOSE),,@)
+comma   := ,
 
 WARN    := -std=c17 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wmissing-prototypes -Wvla -Werror
 WARN_SRC := -Wconversion
@@ -94,6 +95,7 @@ $(O)/%.o: %.c
 .SECONDEXPANSION:
 $(O)/unit/%: $$(call obj,$$(wildcard tests/unit/$$*/*.c)) $(ARCHIVE)
 	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $^ -lcriterion $(LIBS)
+$(O)/unit/alloc: LDFLAGS += $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc reallocarray aligned_alloc strdup free)
 $(RUNS_UNIT): %.run: %
 	$(Q)tests/run-unit $< $(V)
 

@@ -129,6 +129,14 @@ int dataset_frame(struct dataset *d, const struct pcapng_frame *f)
 	return observe_bundle(d, &frame.bundle, &o);
 }
 
+/* Latches the first error; dataset_line() and dataset_frame() tell it. */
+static void *no_room(struct dataset *d, int err)
+{
+	if (!d->err)
+		d->err = err;
+	return NULL;
+}
+
 struct ds_bundle *dataset_bundle(struct dataset *d, const struct ds_bundle *id)
 {
 	uint64_t hash = bundle_hash(id);
@@ -137,12 +145,13 @@ struct ds_bundle *dataset_bundle(struct dataset *d, const struct ds_bundle *id)
 
 	if (n)
 		return container_of_bundle(n);
-	if (d->n_bundles == d->limits.bundles || local_grow((void **)&d->bundle, &d->cap_bundles,
-							 d->n_bundles, sizeof *d->bundle) < 0)
-		return NULL;
+	if (d->n_bundles == d->limits.bundles)
+		return no_room(d, -E_LIMIT);
+	if (local_grow((void **)&d->bundle, &d->cap_bundles, d->n_bundles, sizeof *d->bundle) < 0)
+		return no_room(d, -ENOMEM);
 	b = calloc(1, sizeof *b);
 	if (!b)
-		return NULL;
+		return no_room(d, -ENOMEM);
 	*b = (struct ds_bundle){.src_node = id->src_node,
 		.src_service = id->src_service,
 		.created_ms = id->created_ms,
@@ -157,16 +166,17 @@ struct ds_bundle *dataset_bundle(struct dataset *d, const struct ds_bundle *id)
 		.index = (uint32_t)d->n_bundles};
 	if (hash_insert(&d->bundles, &b->in_table, hash) < 0) {
 		free(b);
-		return NULL;
+		return no_room(d, -ENOMEM);
 	}
 	return d->bundle[d->n_bundles++] = b;
 }
 
 struct ds_obs *dataset_observe(struct dataset *d, const struct ds_obs *o)
 {
-	if (d->n_obs == d->limits.observations ||
-		local_grow((void **)&d->obs, &d->cap_obs, d->n_obs, sizeof *d->obs) < 0)
-		return NULL;
+	if (d->n_obs == d->limits.observations)
+		return no_room(d, -E_LIMIT);
+	if (local_grow((void **)&d->obs, &d->cap_obs, d->n_obs, sizeof *d->obs) < 0)
+		return no_room(d, -ENOMEM);
 	local_saw(d, o->t);
 	d->obs[d->n_obs] = *o;
 	return &d->obs[d->n_obs++];
@@ -258,7 +268,7 @@ static int observe_bundle(struct dataset *d, const struct bundle *b, struct ds_o
 	o->custody = b->has_cteb;
 	if (b->has_hop)
 		o->hop_count = (uint32_t)b->hop_count;
-	return dataset_observe(d, o) ? 0 : -E_LIMIT;
+	return dataset_observe(d, o) ? 0 : d->err;
 }
 
 /* The first sight of a bundle in the capture tells what it looks like. */

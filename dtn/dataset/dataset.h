@@ -115,6 +115,7 @@ struct dataset {
 	size_t n_marks, cap_marks;
 	struct ds_contact *contact;     /* of the plan, in file order */
 	struct ds_direction *direction; /* 2 a link: a to b, b to a */
+	int err; /* the first observation that had no room: what comes out would lack it */
 	uint64_t frames[FRAME_KINDS], unknown_ifaces, lines, bad_lines, unknown_ids;
 	uint64_t log_only, rx_unmatched; /* observations that found no partner */
 	bool has_frames, has_log;

@@ -34,8 +34,8 @@ static int64_t distance(const struct dataset *d, size_t obs, int64_t t);
 static size_t nearest(const struct dataset *d, size_t from, size_t to, int64_t t);
 static int64_t expected(const struct dataset *d, const struct pairing *p, size_t hop);
 static uint32_t contact_at(const struct dataset *d, const struct ds_obs *tx);
-static void finish_bundles(struct dataset *d);
-static void finish_receivers(struct dataset *d, struct ds_bundle *b, size_t from, size_t to);
+static int finish_bundles(struct dataset *d);
+static int finish_receivers(struct dataset *d, struct ds_bundle *b, size_t from, size_t to);
 static int by_bundle_time(const void *a, const void *b, void *dataset);
 static int by_time(const void *a, const void *b, void *dataset);
 static int by_creation(const void *a, const void *b, void *dataset);
@@ -65,7 +65,8 @@ int dataset_join(struct dataset *d)
 	for (size_t k = 0; k < d->n_hops; k++)
 		d->hop_row[k] = (uint32_t)k;
 	qsort_r(d->hop_row, d->n_hops, sizeof *d->hop_row, by_time, d);
-	finish_bundles(d);
+	if (finish_bundles(d) != 0)
+		return -ENOMEM;
 	for (size_t k = 0; k < d->n_bundles; k++)
 		d->bundle_row[k] = (uint32_t)k;
 	qsort_r(d->bundle_row, d->n_bundles, sizeof *d->bundle_row, by_creation, d);
@@ -221,7 +222,7 @@ static uint32_t contact_at(const struct dataset *d, const struct ds_obs *tx)
 	return c ? c->index : 0;
 }
 
-static void finish_bundles(struct dataset *d)
+static int finish_bundles(struct dataset *d)
 {
 	size_t k = 0;
 
@@ -238,7 +239,8 @@ static void finish_bundles(struct dataset *d)
 
 		for (to = from; to < d->n_obs && d->obs[to].bundle == bundle; to++)
 			;
-		finish_receivers(d, d->bundle[bundle], from, to);
+		if (finish_receivers(d, d->bundle[bundle], from, to) != 0)
+			return -ENOMEM;
 	}
 	for (k = 0; k < d->n_bundles && !d->has_frames; k++) {
 		struct ds_bundle *b = d->bundle[k];
@@ -247,31 +249,34 @@ static void finish_bundles(struct dataset *d)
 			NO_TIME) /* never on a link: from one application to another */
 			b->t_delivered = b->t_app;
 	}
+	return 0;
 }
 
 /* Receivers, duplicates and the first arrival at the destination. */
-static void finish_receivers(struct dataset *d, struct ds_bundle *b, size_t from, size_t to)
+static int finish_receivers(struct dataset *d, struct ds_bundle *b, size_t from, size_t to)
 {
 	enum ds_kind rx = d->has_frames ? DS_FRAME_RX : DS_LOG_RX;
 	node_id *seen = calloc(to - from, sizeof *seen);
 
+	if (!seen)
+		return -ENOMEM;
 	for (size_t k = from; k < to; k++) {
 		const struct ds_obs *o = &d->obs[k];
 
 		if (o->kind != rx && o->kind != DS_FRAME_COPY)
 			continue;
-		if (seen)
-			seen[b->n_rx] = o->receiver;
+		seen[b->n_rx] = o->receiver;
 		b->n_rx++;
 		if (b->has_dst && o->receiver == b->dst_node &&
 			(b->t_delivered == NO_TIME || o->t < b->t_delivered))
 			b->t_delivered = o->t;
 	}
-	if (seen && b->n_rx)
+	if (b->n_rx)
 		qsort(seen, b->n_rx, sizeof *seen, by_receiver);
-	for (uint32_t k = 0; seen && k < b->n_rx; k++)
+	for (uint32_t k = 0; k < b->n_rx; k++)
 		b->n_receivers += (k == 0 || seen[k] != seen[k - 1]) && seen[k] != b->src_node;
 	free(seen);
+	return 0;
 }
 
 static int compare_u64(uint64_t a, uint64_t b)

@@ -109,7 +109,7 @@ int dataset_line(struct dataset *d, struct view text)
 	d->line_node = e.node;
 	d->line_ns = e.t;
 	d->line_was_stop = line_is(&line, "ev", "node_stop");
-	return r;
+	return r ? r : d->err;
 }
 
 void local_saw(struct dataset *d, int64_t t)
@@ -334,7 +334,7 @@ static int take_received(struct entry *e)
 	} else if (last && last->kind == DS_LOG_RX && last->t == e->t && last->bundle == b->index) {
 		return 0; /* the same arrival, told twice */
 	}
-	return dataset_observe(e->d, &o) ? 0 : -E_LIMIT;
+	return dataset_observe(e->d, &o) ? 0 : e->d->err;
 }
 
 static int take_queued(struct entry *e)
@@ -374,7 +374,7 @@ static int take_forwarded(struct entry *e)
 	o.custody = l->custody;
 	if (line_u64(e->line, "frame_bytes", &n) && n < NO_INDEX)
 		o.frame_bytes = (uint32_t)n;
-	return dataset_observe(e->d, &o) ? 0 : -E_LIMIT;
+	return dataset_observe(e->d, &o) ? 0 : e->d->err;
 }
 
 /* A piece of a bundle that was queued, or came, as a whole. */

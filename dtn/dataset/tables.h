@@ -86,7 +86,7 @@ struct tables {
 	struct plan *actual_plan;
 };
 
-/* 0 or -ENOMEM. d is borrowed. */
+/* 0 or -ENOMEM; tables_fini() in either case. d is borrowed. */
 int tables_init(struct tables *t, const struct dataset *d) MUST_USE;
 void tables_fini(struct tables *t);
 const char *table_name(enum ds_table table);

@@ -25,6 +25,8 @@ static bool commit(struct sim *s, struct sim_node *n);
 static void batch_ended(struct sim *s, struct sim_node *n);
 static void sleep_until(struct sim *s, struct sim_node *n);
 
+#define DUE_AT_START 16 /* kinds of events of a node, and some to spare */
+
 int sim_new(const struct sim_cfg *cfg, struct sim **out)
 {
 	struct sim *s = calloc(1, sizeof *s);
@@ -38,6 +40,8 @@ int sim_new(const struct sim_cfg *cfg, struct sim **out)
 	s->packet = malloc(SIM_PACKET);
 	s->node = calloc(cfg->topo->n_nodes, sizeof *s->node);
 	err = s->packet && s->node ? dirs_init(s) : -ENOMEM;
+	if (err == 0) /* what is due from the start on; later there is no run without memory */
+		err = heap_reserve(&s->due, DUE_AT_START * (cfg->topo->n_nodes + 1));
 	for (unsigned i = 0; err == 0 && i < cfg->topo->n_nodes; i++)
 		err = node_init(s, i);
 	if (err == 0)

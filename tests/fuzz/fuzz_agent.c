@@ -572,6 +572,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		cfg.agent.max_send_bytes = 1000;
 		cfg.agent.max_whole_bytes = 300;
 		cfg.agent.max_open_sends = 2;
+		cfg.agent.min_bytes = 8;
+		cfg.agent.max_adus = 2;
+		cfg.agent.max_adu_bytes = 1000;
+		cfg.agent.max_adu_fragments = 5;
+		cfg.agent.max_adu_us = 60 * US_PER_S;
 	}
 	uint64_t sum = play(data, size, &cfg.agent);
 	if (size % 4 == 0)
