@@ -133,21 +133,28 @@ static int send_one(struct job *j)
 
 static void got_answer(struct job *j, const struct owlt_event *ev)
 {
-	const uint8_t *p = ev->payload;
+	int64_t now = owlt_now_us(j->node);
+	uint8_t p[STAMP];
 	double ms;
 	uint64_t seq;
 
-	if (ev->size != j->a->size || be64_get(p) != MAGIC)
+	if (ev->size != j->a->size)
+		return;
+	if (ev->payload)
+		memcpy(p, ev->payload, STAMP);
+	else if (owlt_read(j->node, ev->registration, ev->id, 0, p, STAMP) != STAMP)
+		return;
+	if (be64_get(p) != MAGIC)
 		return;
 	seq = be64_get(p + 8);
-	ms = (double)(owlt_now_us(j->node) - (int64_t)be64_get(p + 16)) / 1e3;
+	ms = (double)(now - (int64_t)be64_get(p + 16)) / 1e3;
 	j->n_got++;
 	j->sum += ms;
 	j->sum2 += ms * ms;
 	j->min = fmin(j->min, ms);
 	j->max = fmax(j->max, ms);
-	out_text(&j->out, "%zu bytes from %s: seq=%llu time=%.3f ms\n", ev->size, ev->source,
-		(unsigned long long)seq, ms);
+	out_text(&j->out, "%llu bytes from %s: seq=%llu time=%.3f ms\n",
+		(unsigned long long)ev->size, ev->source, (unsigned long long)seq, ms);
 	if (j->out.json) {
 		jw_object(&j->out.w, NULL);
 		out_string(&j->out, "from", ev->source);
