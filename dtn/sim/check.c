@@ -305,8 +305,10 @@ int check_ident(struct view head, struct ident *id, dtntime *expires_ms)
 	struct bundle_rules rules = bundle_rules_default();
 	struct bundle_fault fault;
 	struct bundle b;
-	int err = bundle_read_head(&b, head, &rules, &fault);
+	int err;
 
+	rules.allow_no_primary_crc = true; /* its BIB was accepted */
+	err = bundle_read_head(&b, head, &rules, &fault);
 	if (err)
 		return err;
 	*id = (struct ident){b.source.node, b.source.service, b.created_ms, b.seq};
