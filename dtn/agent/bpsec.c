@@ -46,7 +46,7 @@ static enum reason punish(
 static enum reason strip(struct check *c, uint64_t number);
 static void tell(struct check *c, enum why why, uint64_t number);
 
-static bool has_security(const struct bundle *b)
+bool security_is_secured(const struct bundle *b)
 {
 	for (unsigned i = 0; i + 1 < b->n_blocks; i++)
 		if (b->block[i].type == BLOCK_BIB || b->block[i].type == BLOCK_BCB)
@@ -58,7 +58,7 @@ static bool has_security(const struct bundle *b)
 enum reason security_arrived(struct agent *a, mono now, struct bundle *b, struct arrival *in)
 {
 	struct check c = {.a = a, .s = a->security, .now = now, .in = in, .b = b};
-	bool secured = has_security(b);
+	bool secured = security_is_secured(b);
 
 	if ((!secured && c.s->n_in == 0) || b->flags & BUNDLE_FRAGMENT)
 		return REASON_NONE; /* RFC 9172 5.2 */

@@ -32,6 +32,8 @@ struct security {
 	size_t cap;
 };
 
+/* Has it security blocks? */
+bool security_is_secured(const struct bundle *b);
 /* The room that `b` does not lie in. */
 struct buf security_room(const struct security *s, const struct bundle *b);
 /* Context number of a rule's context. */

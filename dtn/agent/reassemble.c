@@ -39,6 +39,7 @@ static struct adu *adu_new(struct agent *a, mono now, const struct record *r);
 static void adu_free(struct agent *a, struct adu *u);
 static void adu_settle(struct agent *a, mono now, struct adu *u);
 static void adu_whole(struct agent *a, mono now, struct adu *u);
+static bool secured(struct agent *a, mono now, struct adu *u, struct bundle_entry *e);
 static bool is_own(const struct agent *a, const struct eid *dest);
 static void serve(struct agent *a, mono now, struct adu *u);
 static int gather(struct agent *a, const struct adu *u, struct view *bytes);
@@ -333,12 +334,38 @@ static void adu_whole(struct agent *a, mono now, struct adu *u)
 {
 	struct bundle_entry *e = entry_by_id(a, extents_from(&u->have, 0)->id);
 
+	if (secured(a, now, u, e))
+		return;
 	u->head = e;
 	heap_remove(&a->adu_timers, &u->timer);
 	list_remove(&e->link);
 	trace_point(a->trace, now, adu_whole, entry_id(e), u->total, u->n_fragments,
 		(uint64_t)(now - u->since));
 	reassemble_go_on(a, now, e);
+}
+
+/* RFC 9172 5.2: what security rules or blocks concern is checked before anything else is done with it.
+ * True: it is dealt with. What was accepted is a new bundle, which replaces the fragments when it is
+ * durable; what may not be believed is deleted with them. */
+static bool secured(struct agent *a, mono now, struct adu *u, struct bundle_entry *e)
+{
+	enum reason reason;
+	bool stored;
+
+	if (!security_concerns(a, e))
+		return false;
+	reason = security_unit(a, now, e, &stored);
+	if (reason == REASON_NONE && stored)
+		return true;
+	for (uint64_t n = u->n_fragments; n > 0; n--) {
+		struct bundle_entry *x = container_of(u->fragments.next, struct bundle_entry, link);
+
+		if (reason == REASON_NONE)
+			release_entry(a, now, x, WHY_REASSEMBLED);
+		else
+			delete_entry(a, now, x, reason);
+	}
+	return true;
 }
 
 /* To the application, or to the node itself. */

@@ -25,6 +25,7 @@ static void unsafe(struct agent *a, mono now, const struct arrival *in, enum rea
 static bool blocks_allow(struct agent *a, mono now, struct arrival *in);
 static bool for_administration(struct agent *a, mono now, const struct arrival *in);
 static void echo_arrived(struct agent *a, mono now, const struct arrival *in);
+static void serve_or_take(struct agent *a, mono now, struct arrival *in);
 static void take(struct agent *a, mono now, struct arrival *in);
 static int put(struct agent *a, struct arrival *in, struct record *r, uint64_t *id);
 static bool is_part(const struct arrival *in);
@@ -77,10 +78,21 @@ void agent_receive(struct agent *a, mono now, unsigned link, node_id from, struc
 		return;
 	if (duplicate_handled(a, now, &in))
 		return;
-	if (in.is_local && echo_is_service(a, &b.dest) && !(b.flags & BUNDLE_FRAGMENT))
-		echo_arrived(a, now, &in);
+	serve_or_take(a, now, &in);
+}
+
+void receive_unit(struct agent *a, mono now, struct arrival *in)
+{
+	if (blocks_allow(a, now, in) && !for_administration(a, now, in))
+		serve_or_take(a, now, in);
+}
+
+static void serve_or_take(struct agent *a, mono now, struct arrival *in)
+{
+	if (in->is_local && echo_is_service(a, &in->b->dest) && !(in->b->flags & BUNDLE_FRAGMENT))
+		echo_arrived(a, now, in);
 	else
-		take(a, now, &in);
+		take(a, now, in);
 }
 
 /* A bundle without source cannot be told from another by its timestamp: nothing may rely on its

@@ -336,6 +336,8 @@ struct arrival {
 	bool takes_custody; /* it asks for custody and we would take it */
 	struct pair pair;
 };
+/* A unit that was put together and checked: what is done with any bundle for this node. */
+void receive_unit(struct agent *a, mono now, struct arrival *in);
 /* True when the bundle was a duplicate and has been dealt with. */
 bool duplicate_handled(struct agent *a, mono now, const struct arrival *in);
 mono expiry_of(const struct agent *a, mono now, const struct arrival *in, bool *override);
@@ -354,6 +356,11 @@ int security_new(struct agent *a) MUST_USE;
 void security_free(struct agent *a);
 /* REASON_NONE: go on, with what is in *b now; else the bundle is to be deleted. */
 enum reason security_arrived(struct agent *a, mono now, struct bundle *b, struct arrival *in);
+/* The same for a unit whose fragments are here, e the one at offset 0 (unit.c). stored: it goes on as a
+ * bundle of its own. REASON_NONE and not stored: it was served, or could not be taken now. */
+bool security_concerns(const struct agent *a, const struct bundle_entry *e);
+enum reason security_unit(
+	struct agent *a, mono now, const struct bundle_entry *e, bool *stored) MUST_USE;
 
 /* -- send.c */
 struct own_bundle {

@@ -2,6 +2,7 @@
 #include "tests/unit/agent/kit.h"
 
 #include "bundle/bpsec.h"
+#include "bundle/fragment.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -606,5 +607,125 @@ Test(security, nothing_for_bundles_that_stay)
 	side_listen(&a);
 	cr_assert_eq(heard(&a, AGENT_DELIVERY), 1);
 	cr_assert_eq(count(&a, EV_security_added), 0);
+	stop(&a, &b);
+}
+
+/* Cuts a bundle in two with the format's own tools. */
+static void cut(const struct flight *f, struct flight piece[2], size_t at)
+{
+	struct bundle b = parsed(f);
+	const struct bundle_edit edit = {.custody = custody_codes_ccsds()};
+	const uint64_t from[3] = {0, at, b.payload.n};
+
+	for (unsigned k = 0; k < 2; k++) {
+		struct buf out = buf_of(piece[k].bytes, sizeof piece[k].bytes);
+		struct view bytes = view_sub(b.payload, from[k], from[k + 1] - from[k]);
+		uint32_t crc;
+
+		cr_assert_eq(fragment_head(&out, &b, &edit, from[k], bytes.n, &crc), 0);
+		buf_put(&out, bytes);
+		crc = crc_update(b.block[b.n_blocks - 1].crc_type, crc, bytes);
+		cr_assert_eq(fragment_tail(&out, &b, crc), 0);
+		piece[k].n = out.len;
+	}
+}
+
+static void with_reassembly(struct side *s)
+{
+	s->cfg.max_adus = 4;
+	s->cfg.max_adu_bytes = 1 << 20;
+	s->cfg.max_adu_fragments = 16;
+	s->cfg.max_adu_us = 3600 * SEC;
+}
+
+/* RFC 9172 5.2: what was cut on the way is checked when it is whole, in either order. */
+Test(security, fragments_are_checked_when_they_are_whole)
+{
+	for (unsigned order = 0; order < 2; order++) {
+		struct side a, b;
+		struct flight f, piece[2];
+		struct view payload;
+
+		two(&a, &b, source_all, accept_all);
+		with_reassembly(&b);
+		start(&a, &b);
+		(void)side_register(&b, 5, 10);
+		fly(&a, &f);
+		cut(&f, piece, 6);
+		side_in(&b, 1, &piece[order]);
+		side_commit(&b, 0);
+		side_in(&b, 1, &piece[!order]);
+		side_commit(&b, 0);
+		cr_assert_eq(end_of(&b), 0);
+		cr_assert_eq(store_payload(b.store, (struct slice){b.last_id, 0, 15}, &payload), 0);
+		cr_assert(view_equal(payload, view_text("hello, far away")));
+		cr_assert_eq(stats(&b).n_bundles, 1, "the fragments are gone");
+		side_in(&b, 1, &piece[0]);
+		side_in(&b, 1, &f);
+		cr_assert_geq(count(&b, EV_bundle_duplicate), 1);
+		cr_assert_eq(heard(&b, AGENT_DELIVERY), 1);
+		stop(&a, &b);
+	}
+}
+
+/* Tampered, unsigned or too large: nothing of it is delivered. */
+Test(security, bad_fragments_are_deleted)
+{
+	static const struct {
+		const char *at_a, *at_b;
+		size_t flip;
+		unsigned reason;
+	} row[] = {
+		{"source confidentiality payload aes", "acceptor confidentiality payload aes", 0,
+			0},
+		{"source confidentiality payload aes", "acceptor confidentiality payload aes", 1,
+			15},
+		{"source integrity payload mac", "acceptor integrity payload mac2", 0, 15},
+		{"source integrity payload mac", "acceptor confidentiality payload aes", 0, 12},
+		{"source confidentiality payload aes", "acceptor integrity primary mac", 0, 13},
+	};
+
+	for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
+		struct side a, b;
+		struct flight f, piece[2];
+
+		pair_of(&a, &b);
+		rule(&a, row[i].at_a);
+		rule(&b, row[i].at_b);
+		with_reassembly(&b);
+		start(&a, &b);
+		(void)side_register(&b, 5, 10);
+		fly(&a, &f);
+		cut(&f, piece, 6);
+		if (row[i].flip)
+			piece[1].bytes[piece[1].n - 2] ^= 1;
+		side_in(&b, 1, &piece[0]);
+		side_in(&b, 1, &piece[1]);
+		side_commit(&b, 0);
+		side_commit(&b, 0);
+		cr_assert_eq(end_of(&b), row[i].reason, "row %zu", i);
+		cr_assert_eq(stats(&b).n_bundles, row[i].reason == 0);
+		stop(&a, &b);
+	}
+}
+
+/* A restart between the check and the commit of what came out: it is done again. */
+Test(security, a_restart_while_a_unit_is_checked)
+{
+	struct side a, b;
+	struct flight f, piece[2];
+
+	two(&a, &b, source_all, accept_all);
+	with_reassembly(&b);
+	start(&a, &b);
+	fly(&a, &f);
+	cut(&f, piece, 6);
+	side_in(&b, 1, &piece[0]);
+	side_in(&b, 1, &piece[1]);
+	side_commit(&b, 0);
+	side_crash(&b, false, n1, 1);
+	(void)side_register(&b, 5, 10);
+	side_commit(&b, 0);
+	cr_assert_eq(end_of(&b), 0);
 	stop(&a, &b);
 }
