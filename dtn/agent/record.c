@@ -36,6 +36,7 @@ int record_decode(struct view value, struct record *r)
 	struct cursor c = cursor_of(value);
 	unsigned version = cursor_u8(&c);
 
+	*r = (struct record){0};
 	if (version < 1 || version > RECORD_VERSION)
 		return cursor_ok(&c) ? -E_VERSION : c.err;
 #define F(field) r->field = take(&c);

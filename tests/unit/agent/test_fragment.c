@@ -2,6 +2,7 @@
 #include "tests/unit/agent/kit.h"
 
 #include "bundle/base/rng.h"
+#include "dtn/agent/record.h"
 
 #include <criterion/criterion.h>
 
@@ -460,4 +461,39 @@ Test(ways, volume_is_promised_once)
 	cr_assert_leq(router.n - before, 2 * 3, "24 bundles of two sizes");
 	cr_assert_eq(agent_queued(s.agent, 0) + agent_queued(s.agent, 1), 27);
 	side_fini(&s);
+}
+
+/* Records of earlier versions are read: what they lack is 0. */
+Test(record, versions)
+{
+	static const size_t fields[] = {19, 20, 25};
+	const struct record full = {.flags = RECORD_LOCAL,
+		.own_seq_no = 7,
+		.source_node = 8,
+		.frag_off = 9,
+		.total_len = 10,
+		.adu_uid = {11, 12},
+		.sent_bytes = 13};
+	uint8_t room[STORE_VALUE_MAX];
+	struct buf b = buf_of(room, sizeof room);
+	struct record r;
+
+	record_encode(&b, &full);
+	cr_assert_eq(b.len, 1 + 8 * fields[2]);
+	for (unsigned version = 1; version <= RECORD_VERSION; version++) {
+		size_t n = 1 + 8 * fields[version - 1];
+
+		room[0] = (uint8_t)version;
+		memset(&r, 0, sizeof r);
+		cr_assert_eq(record_decode(view_of(room, n), &r), 0);
+		cr_expect(r.own_seq_no == 7 && r.flags == RECORD_LOCAL);
+		cr_expect_eq(r.source_node, version >= 2 ? 8 : 0);
+		cr_expect_eq(r.sent_bytes, version >= 3 ? 13 : 0);
+		cr_expect_eq(r.adu_uid[1], version >= 3 ? 12 : 0);
+		for (size_t k = 0; k < n; k++)
+			cr_expect_eq(record_decode(view_of(room, k), &r), -E_TRUNCATED);
+		cr_expect_eq(record_decode(view_of(room, n + 1), &r), -E_TRAILING);
+	}
+	room[0] = RECORD_VERSION + 1;
+	cr_expect_eq(record_decode(buf_view(&b), &r), -E_VERSION);
 }
