@@ -46,7 +46,6 @@ int bpsec_begin(struct bpsec *x, const struct bpsec_subject *s, const struct bps
 	const struct key *key)
 {
 	const struct block *k = &s->b->block[op->block];
-	unsigned services;
 	int err = asb_read(&x->asb, k->data);
 
 	x->doing = BPSEC_IDLE;
@@ -55,8 +54,8 @@ int bpsec_begin(struct bpsec *x, const struct bpsec_subject *s, const struct bps
 		return err;
 	if (op->target >= x->asb.n_targets || x->asb.target[op->target] != op->number)
 		return -EINVAL;
-	services = bpsec_services(s->b, op->number);
-	if (op->type == BLOCK_BIB && (services & 2 || bpsec_services(s->b, k->number) & 2))
+	if (op->type == BLOCK_BIB &&
+		(bpsec_is_encrypted(s->b, op->number) || bpsec_is_encrypted(s->b, k->number)))
 		return -E_STATE; /* RFC 9172 3.9: the value must not be checked */
 	x->type = k->type;
 	x->number = k->number;
@@ -305,8 +304,23 @@ int bpsec_crypto(struct bpsec *x, const struct key *key, enum crypto_alg alg, st
 void sink_put(struct sink *s, struct view v)
 {
 	s->n += v.n;
-	if (s->c)
+	if (!s->c || v.n == 0)
+		return;
+	if (v.n > sizeof s->small - s->n_small)
+		sink_flush(s);
+	if (v.n > sizeof s->small) {
 		crypto_feed(s->c, v);
+		return;
+	}
+	memcpy(s->small + s->n_small, v.p, v.n);
+	s->n_small += v.n;
+}
+
+void sink_flush(struct sink *s)
+{
+	if (s->c)
+		crypto_feed(s->c, view_of(s->small, s->n_small));
+	s->n_small = 0;
 }
 
 static void sink_head(struct sink *s, unsigned major, uint64_t v)

@@ -220,10 +220,12 @@ static int result_take(struct bpsec *x)
 static int context_begin(struct bpsec *x, struct view iv)
 {
 	int err = crypto_begin(x->c, x->doing == BPSEC_MAKES ? CRYPTO_MAKE : CRYPTO_CHECK, iv);
-	struct sink s = {.c = x->c};
+	struct sink s;
 
 	if (err)
 		return err == -E_REFUSED ? -ENOKEY : err;
+	s.c = x->c;
+	s.n = s.n_small = 0;
 	sink_uint(&s, x->scope);
 	/* 3.7: over the primary block itself these two flags say nothing */
 	if (x->target && x->scope & BPSEC_SCOPE_PRIMARY)
@@ -232,14 +234,13 @@ static int context_begin(struct bpsec *x, struct view iv)
 		sink_header(&s, x->target->type, x->target->number, x->target->flags);
 	if (x->scope & BPSEC_SCOPE_SECURITY)
 		sink_header(&s, x->type, x->number, x->flags);
-	if (x->type == BLOCK_BCB)
-		return 0;
-	if (x->target) {
+	if (x->type == BLOCK_BIB && x->target)
 		sink_bytes_head(&s, x->wants);
-		return 0;
+	if (x->type == BLOCK_BIB && !x->target) {
+		if (!x->bare_primary)
+			sink_bytes_head(&s, x->primary.n);
+		sink_put(&s, x->primary);
 	}
-	if (!x->bare_primary)
-		sink_bytes_head(&s, x->primary.n);
-	sink_put(&s, x->primary);
+	sink_flush(&s);
 	return 0;
 }

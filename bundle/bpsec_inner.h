@@ -8,10 +8,13 @@
 #include "bundle/bpsec.h"
 #include "bundle/cbor.h"
 
-/* Where the bytes go that are signed or authenticated; without a crypto they are only counted. */
+/* Where the bytes go that are signed or authenticated; without a crypto they are only counted. Small
+ * pieces are gathered, since each update of the library costs as much as hashing some dozen bytes. */
 struct sink {
 	struct crypto *c;
 	uint64_t n;
+	size_t n_small;
+	uint8_t small[128];
 };
 
 struct bpsec {
@@ -60,10 +63,14 @@ int bpsec_crypto(
 	struct bpsec *x, const struct key *key, enum crypto_alg alg, struct view wrapped) MUST_USE;
 
 void sink_put(struct sink *s, struct view v);
+void sink_flush(struct sink *s); /* before anything else is fed */
 void sink_uint(struct sink *s, uint64_t v);
 void sink_bytes_head(struct sink *s, uint64_t n);
 /* Type, number and flags as three numbers; reserved flags are 0 (RFC 9172 4). */
 void sink_header(struct sink *s, uint64_t type, uint64_t number, uint64_t flags);
+
+/* Is a block the target of a BCB? */
+bool bpsec_is_encrypted(const struct bundle *b, uint64_t number);
 
 /* What was written into the room since `from`. */
 struct view room_since(const struct bpsec *x, size_t from);

@@ -6,8 +6,9 @@
  * fragment blocks may be missing that the whole bundle has (RFC 9171 5.8), so their absence breaks no
  * rule there. Start reading at bpsec_check().
  */
-#include "bundle/bpsec.h"
+#include "bundle/bpsec_inner.h"
 
+#include "bundle/block.h"
 #include "bundle/rule.h"
 
 struct list {
@@ -127,7 +128,7 @@ static unsigned bib_rule(const struct bundle *b, const struct bpsec_op *op, cons
 	if (t && (t->type == BLOCK_BIB || t->type == BLOCK_BCB))
 		return RULE_BIB_TARGET;
 	/* 3.9: who encrypts a block encrypts what tells of its plaintext */
-	return bpsec_services(b, op->number) & 2 ? RULE_BIB_CLEAR : RULE_NONE;
+	return bpsec_is_encrypted(b, op->number) ? RULE_BIB_CLEAR : RULE_NONE;
 }
 
 static unsigned bcb_rule(const struct block *k, const struct bpsec_op *op, const struct block *t)
@@ -152,6 +153,12 @@ static unsigned op_rule(const struct bundle *b, const struct bpsec_op *op, unsig
 				       : bcb_rule(&b->block[op[i].block], &op[i], t);
 }
 
+/* A BCB is never encrypted itself: its list of targets is enough. */
+bool bpsec_is_encrypted(const struct bundle *b, uint64_t number)
+{
+	return block_is_target(b, BLOCK_BCB, number);
+}
+
 /* A block of `type` that can be read and has this target. */
 static bool has_target(const struct bundle *b, uint64_t type, uint64_t number)
 {
@@ -166,8 +173,8 @@ static bool has_target(const struct bundle *b, uint64_t type, uint64_t number)
 
 unsigned bpsec_services(const struct bundle *b, uint64_t number)
 {
-	return (has_target(b, BLOCK_BIB, number) ? 1 : 0) |
-	       (has_target(b, BLOCK_BCB, number) ? 2 : 0);
+	return (has_target(b, BLOCK_BIB, number) ? 1u : 0u) |
+	       (bpsec_is_encrypted(b, number) ? 2u : 0u);
 }
 
 unsigned bpsec_reason(int err)

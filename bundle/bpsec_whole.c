@@ -153,7 +153,7 @@ static int edit_write(struct buf *out, const struct buf *lent, const struct bund
 	part.cap -= lent->cap;
 	err = bundle_rewrite(&part, b, &e->w, payload);
 	if (lent->p)
-		crypto_wipe(lent->p, lent->cap);
+		crypto_wipe(lent->p, lent->len < lent->cap ? lent->len : lent->cap);
 	if (err == -E_OVERFLOW || !buf_fits(&part)) {
 		crypto_wipe(out->p + from, part.cap - from);
 		return -E_OVERFLOW;
@@ -184,7 +184,7 @@ int bpsec_accept(
 	err = err ? err : bpsec_edit_remove(&e, &lent, b, op, how->crc);
 	if (err) {
 		if (lent.p)
-			crypto_wipe(lent.p, lent.cap);
+			crypto_wipe(lent.p, lent.len < lent.cap ? lent.len : lent.cap);
 		return err;
 	}
 	if (op->type == BLOCK_BCB) {

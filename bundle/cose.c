@@ -400,11 +400,11 @@ static int structure_begin(struct bpsec *x, const struct headers *h, const struc
 	sink_put(&out, protected[0]);
 	sink_bytes_head(&out, count.n);
 	err = aad_put(&out, x, s, source, protected[1]);
-	if (x->type == BLOCK_BCB)
-		return err;
-	sink_bytes_head(&out, x->target ? x->wants : x->primary.n);
-	if (!x->target)
+	if (x->type == BLOCK_BIB)
+		sink_bytes_head(&out, x->target ? x->wants : x->primary.n);
+	if (x->type == BLOCK_BIB && !x->target)
 		sink_put(&out, x->primary);
+	sink_flush(&out);
 	return err;
 }
 
