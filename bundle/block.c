@@ -29,6 +29,7 @@ int block_read(struct reader *r)
 	return err ? err : block_check(r, k, at);
 }
 
+/* RFC 9171 4.2.1/d1, 4.2.4/1, 4.2.4/2, 4.2.4/2b, 4.3.2/1, 4.3.2/1b, 4.3.2/2, 4.3.2/2b, 4.3.2/d2 */
 static int general_read(struct reader *r, struct block *k)
 {
 	struct cursor *c = &r->c;
@@ -68,7 +69,8 @@ static int general_read(struct reader *r, struct block *k)
 	return err;
 }
 
-/* The three parts of a bundle begin here: head before the data, payload, and the tail after it. */
+/* The three parts of a bundle begin here: head before the data, payload, and the tail after it.
+ * RFC 9171 4.1/7b, 4.3.2/4 */
 static int payload_data_read(struct reader *r, struct block *k, const uint8_t *from, uint64_t n)
 {
 	struct bundle *b = r->b;
@@ -104,7 +106,8 @@ static bool number_is_new(const struct reader *r, uint64_t number)
 	return true;
 }
 
-/* What holds for each block by itself; then it counts. */
+/* What holds for each block by itself; then it counts.
+ * RFC 9171 4.1/7, 4.1/d1, 4.1/d2, 4.1/d3, 4.1/d4, 4.2.4/3, 4.3.2/d1, 4.3.2/3 */
 static int block_check(struct reader *r, const struct block *k, size_t at)
 {
 	struct bundle *b = r->b;
@@ -136,6 +139,7 @@ static int block_check(struct reader *r, const struct block *k, size_t at)
 
 /* -- the kinds ------------------------------------------------------------------------------- */
 
+/* RFC 9171 4.4.1/d1 */
 static void prev_read(struct cursor *c, struct bundle *b, const struct bundle_rules *rules)
 {
 	eid_read_lenient(c, &b->prev, NULL, rules->allow_short_dtn);
@@ -153,6 +157,7 @@ static void prev_write(struct buf *b, const struct block_values *v)
 	eid_write(b, v->prev);
 }
 
+/* RFC 9171 4.4.2/d1, 4.4.2/1 */
 static void age_read(struct cursor *c, struct bundle *b, const struct bundle_rules *rules)
 {
 	(void)rules;
@@ -165,6 +170,7 @@ static void age_write(struct buf *b, const struct block_values *v)
 	cbor_put_uint(b, v->age_ms);
 }
 
+/* RFC 9171 4.4.3/d1, 4.4.3/4, 4.4.3/5, 4.4.3/6 */
 static void hop_read(struct cursor *c, struct bundle *b, const struct bundle_rules *rules)
 {
 	bool open = cbor_array_of(c, 2);
@@ -176,6 +182,7 @@ static void hop_read(struct cursor *c, struct bundle *b, const struct bundle_rul
 	b->has_hop = true;
 }
 
+/* RFC 9171 4.4.3/1 */
 static unsigned hop_check(const struct bundle *b)
 {
 	return b->hop_limit < 1 || b->hop_limit > 255 ? RULE_HOP_RANGE : RULE_NONE;
@@ -248,6 +255,7 @@ const char *block_type_name(uint64_t type, const struct custody_codes *codes)
 				     : NULL;
 }
 
+/* RFC 9171 4.2.8/1 */
 static int kind_read(struct reader *r, const struct block *k, enum block_kind kind)
 {
 	const struct block_row *w = &row[kind];
@@ -265,6 +273,7 @@ static int kind_read(struct reader *r, const struct block *k, enum block_kind ki
 	return rule ? reader_broken(r, rule, at) : 0;
 }
 
+/* RFC 9171 4.4/1, 4.4.1/3b, 4.4.2/2b, 4.4.2/3, 4.4.3/7, 4.4.3/7b */
 int block_values_read(struct reader *r)
 {
 	struct bundle *b = r->b;
@@ -344,6 +353,7 @@ void block_write_kind(struct buf *b, enum block_kind kind, const struct block_sp
 	block_crc_write(b, from, s->crc_type);
 }
 
+/* RFC 9171 4.2.2/2b, 4.3.1/16b, 4.3.2/5c */
 void block_crc_write(struct buf *b, size_t from, enum crc_type type)
 {
 	size_t n = crc_size(type);

@@ -22,6 +22,7 @@ struct head {
 
 static int head_peek(const struct cursor *c, struct head *h);
 
+/* RFC 9171 4.1/1, 4.1/2 */
 uint64_t cbor_head_slow(struct cursor *c, unsigned major)
 {
 	struct head h;

@@ -22,11 +22,14 @@ bool eid_is_known_scheme(const struct eid *e)
 	return e->scheme == EID_SCHEME_IPN || e->scheme == EID_SCHEME_DTN;
 }
 
+/* RFC 9171 4.2.5.1.1/1, 4.2.5.1.1/d4, 4.2.5.1.2/1, 4.2.5.1.2/d3, 4.2.5.2/1; RFC 9758 5.7/1,
+ * 5.7/2 */
 bool eid_is_admin(const struct eid *e)
 {
 	return e->node != NODE_NONE && e->service == 0 && eid_is_known_scheme(e);
 }
 
+/* RFC 9758 3/1, 3.2/1, 6.4/1, 6.4/2, 6.4/3 */
 bool eid_equal(const struct eid *a, const struct eid *b)
 {
 	uint8_t ta[EID_SSP_MAX], tb[EID_SSP_MAX];
@@ -45,6 +48,7 @@ void eid_read(struct cursor *c, struct eid *e, struct buf *join)
 	eid_read_lenient(c, e, join, false);
 }
 
+/* RFC 9171 4.2.5.1/2, 4.2.5.1/3, 4.2.5.1/4, 4.2.5.1/5; RFC 9758 3.4.1/1b */
 void eid_read_lenient(struct cursor *c, struct eid *e, struct buf *join, bool allow_short)
 {
 	*e = (struct eid){0};
@@ -72,6 +76,9 @@ void eid_read_lenient(struct cursor *c, struct eid *e, struct buf *join, bool al
 		cbor_array_end(c, open);
 }
 
+/* RFC 9171 4.2.5.1.2/2, 4.2.5.1.2/3, 4.2.5.1.2/4; RFC 9758 3.2/d1, 3.3/2, 3.4.1/d1, 5.1/2, 5.1/4,
+ * 5.1/5, 6.1/1, 6.1/2, 6.1.1/1, 6.1.1/2, 6.1.1/3, 6.1.1/d1, 6.1.2/d1, 6.2/d1, 6.3/1, 7.1/1,
+ * 7.1/2 */
 static void ipn_read(struct cursor *c, struct eid *e)
 {
 	size_t at = cursor_at(c);
@@ -99,6 +106,7 @@ static void ipn_read(struct cursor *c, struct eid *e)
 	e->service = e->node == NODE_NONE ? 0 : v[k - 1];
 }
 
+/* RFC 9171 4.2.5.1.1/2, 4.2.5.1.1/2b */
 static void dtn_read(struct cursor *c, struct eid *e, struct buf *join, bool allow_short)
 {
 	size_t at = cursor_at(c);
@@ -148,6 +156,7 @@ struct view eid_ssp_text(const struct eid *e, uint8_t into[EID_SSP_MAX])
 	return view_of(into, n);
 }
 
+/* RFC 9758 6.1.2/1, 6.1.2/2 */
 void eid_write(struct buf *b, const struct eid *e)
 {
 	uint8_t text[EID_SSP_MAX];
@@ -198,6 +207,7 @@ static size_t name_length(struct view v)
 	return n;
 }
 
+/* RFC 9171 4.2.5.1.1/d1, 4.2.5.1.1/d3 */
 int eid_dtn_split(struct eid *e, bool allow_short)
 {
 	static const struct hash_key no_key = {0};

@@ -31,18 +31,20 @@ struct eid {
 	bool three; /* ipn that was read in three elements, or shall be written so */
 };
 
-/* The null endpoint, and an ipn EID. */
+/* The null endpoint, and an ipn EID. RFC 9171 4.2.5.1.1/d2 */
 static inline struct eid eid_null(void)
 {
 	return (struct eid){.scheme = EID_SCHEME_DTN};
 }
 
+/* RFC 9171 4.2.5.1.2/d2; RFC 9758 3.4.1/1, 5/1, 5.1/1 */
 static inline struct eid eid_ipn(node_id fqnn, uint64_t service)
 {
 	/* RFC 9758 5.1: ipn:0.x is never written */
 	return (struct eid){.scheme = EID_SCHEME_IPN, .node = fqnn, .service = fqnn ? service : 0};
 }
 
+/* RFC 9758 3.1/d1, 5.2/d1 */
 static inline bool eid_is_null(const struct eid *e)
 {
 	return e->node == NODE_NONE && (e->scheme == EID_SCHEME_IPN || e->scheme == EID_SCHEME_DTN);

@@ -82,6 +82,7 @@ static __attribute__((noinline)) const uint8_t *padded(
 	return pad;
 }
 
+/* RFC 9171 4.3.1/1b, 4.3.1/4b */
 bool plain_primary(struct reader *r)
 {
 	struct bundle *b = r->b;
@@ -219,6 +220,7 @@ static inline bool is_plain(uint32_t v, uint64_t numbers)
 	       !(numbers >> (v >> 8 & 31) & 1);
 }
 
+/* RFC 9171 4.3.2/2b */
 void plain_blocks(struct reader *r)
 {
 	struct bundle *b = r->b;

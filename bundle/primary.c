@@ -34,6 +34,8 @@ static int endpoint_read(struct reader *r, struct eid *e)
 	return cursor_ok(&r->c) ? 0 : reader_error(r, &r->c, RULE_EID_FORM);
 }
 
+/* RFC 9171 4.1/4b, 4.2.1/d1, 4.2.1/1, 4.2.3/3, 4.2.3/4, 4.2.3/4b, 4.3.1/1, 4.3.1/1b, 4.3.1/4,
+ * 4.3.1/4b, 4.3.1/5 */
 static int general_read(struct reader *r)
 {
 	struct bundle *b = r->b;
@@ -69,7 +71,8 @@ static int general_read(struct reader *r)
 	return err ? err : reader_crc(r, from, b->crc_type, items == CBOR_INDEFINITE);
 }
 
-/* Creation timestamp, lifetime, and a fragment's place. */
+/* Creation timestamp, lifetime, and a fragment's place.
+ * RFC 9171 4.2.6/1, 4.2.7/1, 4.3.1/9, 4.3.1/10, 4.3.1/11, 4.3.1/12, 4.3.1/13 */
 static int times_read(struct reader *r)
 {
 	struct bundle *b = r->b;
@@ -87,6 +90,7 @@ static int times_read(struct reader *r)
 	return cursor_ok(c) ? 0 : reader_error(r, c, 0);
 }
 
+/* RFC 9171 4.2.3/1, 4.2.3/2, 4.2.3/2b */
 unsigned primary_flags_rule(uint64_t flags, bool anonymous)
 {
 	if ((flags & BUNDLE_ADMIN) && (flags & BUNDLE_REPORTS))
@@ -103,6 +107,7 @@ static bool is_local(const struct eid *e)
 	return e->scheme == EID_SCHEME_IPN && e->node == NODE_LOCAL;
 }
 
+/* RFC 9758 5.4/3 */
 static int primary_check(struct reader *r, size_t at)
 {
 	const struct bundle *b = r->b;
@@ -116,6 +121,7 @@ static int primary_check(struct reader *r, size_t at)
 	return rule == RULE_NONE ? 0 : reader_broken(r, rule, at);
 }
 
+/* RFC 9171 4.3.1/1b, 4.3.1/4b */
 void primary_write(struct buf *b, const struct bundle_spec *s)
 {
 	size_t from = b->len, n = crc_size(s->crc_type);

@@ -72,6 +72,7 @@ int bundle_read_head(struct bundle *b, struct view head, const struct bundle_rul
 	return read_all(&r, true);
 }
 
+/* RFC 9171 4.1/4, 4.1/5, 4.1/6, 4.1/8 */
 static int read_all(struct reader *r, bool to_end)
 {
 	struct bundle *b = r->b;
@@ -110,7 +111,7 @@ static int read_all(struct reader *r, bool to_end)
 }
 
 /* The outer array's head; a tag 55799 in front is skipped. *left counts items behind the primary
- * block. */
+ * block. RFC 9171 4.1/3, 4.1/9 */
 static int outer_open(struct reader *r, uint64_t *left)
 {
 	static const uint8_t tag[] = {0xd9, 0xd9, 0xf7};
@@ -139,7 +140,7 @@ static int outer_open(struct reader *r, uint64_t *left)
 	return 0;
 }
 
-/* Rules that need more than one block. */
+/* Rules that need more than one block. RFC 9171 4.3.1/6, 4.3.1/6b, 4.3.1/14, 4.3.1/14b, 4.4.2/2 */
 static int across_check(struct reader *r)
 {
 	const struct bundle *b = r->b;
@@ -185,7 +186,7 @@ int reader_error(struct reader *r, const struct cursor *c, unsigned form)
 }
 
 /* The CRC over the block from `from` to `end`: behind the value stands at most the break of an open
- * array, which counts, too. */
+ * array, which counts, too. RFC 9171 4.2.2/2b, 4.3.1/16, 4.3.1/16b, 4.3.2/5b, 4.3.2/5c */
 static bool crc_holds(
 	const uint8_t *from, const uint8_t *end, struct view value, enum crc_type type)
 {
@@ -202,6 +203,7 @@ static bool crc_holds(
 	return crc == (type == CRC_16 ? be16_get(value.p) : be32_get(value.p));
 }
 
+/* RFC 9171 4.2.2/1, 4.2.2/2, 4.3.1/15, 4.3.2/5, 4.3.2/d3, 5.6-3 */
 int reader_crc(struct reader *r, const uint8_t *from, enum crc_type type, bool open)
 {
 	struct cursor *c = &r->c;
@@ -232,6 +234,7 @@ const struct block *bundle_block(const struct bundle *b, uint64_t type)
 	return NULL;
 }
 
+/* RFC 9758 6.4/2 */
 uint64_t bundle_id_hash(const struct bundle *b, uint64_t k0, uint64_t k1)
 {
 	struct hash_key key = {k0, k1};
