@@ -17,11 +17,13 @@ static const cJSON *inside(const struct json *v);
 static const struct json *outside(const cJSON *v);
 static int check_tree(const cJSON *v, unsigned depth);
 static unsigned line_at(struct view text, const char *at);
+static const char *not_utf8(struct view text);
 
 int json_parse(struct view text, struct json **out, unsigned *line)
 {
-	const char *end = NULL;
-	cJSON *doc = cJSON_ParseWithLengthOpts((const char *)text.p, text.n, &end, false);
+	const char *end = not_utf8(text);
+	cJSON *doc =
+		end ? NULL : cJSON_ParseWithLengthOpts((const char *)text.p, text.n, &end, false);
 	int err;
 
 	*out = NULL;
@@ -429,6 +431,19 @@ static size_t utf8_len(const uint8_t *p, size_t left)
 	if (n == 4 && ((p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f)))
 		return 0;
 	return n;
+}
+
+/* The first byte that is no UTF-8; NULL when all is (RFC 8259 8.1; cJSON does not look). */
+static const char *not_utf8(struct view text)
+{
+	size_t n;
+
+	for (size_t i = 0; i < text.n; i += n) {
+		n = utf8_len(text.p + i, text.n - i);
+		if (n == 0)
+			return (const char *)text.p + i;
+	}
+	return NULL;
 }
 
 static void jw_escaped(struct buf *b, struct view text)
