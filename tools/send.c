@@ -445,7 +445,8 @@ static int refused(const struct job *j, const struct args *a, int err)
 				   : "--no-fragment forbids fragments");
 	if (err == -E_TOO_BIG)
 		return out_no(
-			"send: %s: refused: %s: the node's send.max_bytes; --chunk SIZE cuts it",
+			"send: %s: refused: %s: above the node's send.max_bytes, or "
+			"send.max_whole_bytes where it secures the data; --chunk SIZE cuts it",
 			j->spec.dest, owlt_error_text(err));
 	return out_no("send: %s: refused: %s", j->spec.dest, owlt_error_text(err));
 }

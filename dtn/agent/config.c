@@ -135,8 +135,8 @@ const struct schema_row agent_rows[] = {
 		.max = 1 << 30,
 		.def = "1Mi",
 		.unit = "bytes",
-		.help = "A payload that may not be fragmented (custody, no-fragment, anonymous) at "
-			"most; it is gathered in memory."},
+		.help = "A payload that leaves as one bundle (custody, no-fragment, anonymous, "
+			"secured here) at most; it is gathered in memory."},
 	{.path = "send.max_open",
 		.type = SCHEMA_U64,
 		.offset = AT(max_open_sends),
