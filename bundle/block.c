@@ -8,6 +8,7 @@
  * it.
  */
 #include "bundle/plain.h"
+#include "bundle/plain_write.h"
 
 #define ITEMS_LEAST 5
 
@@ -345,7 +346,13 @@ void block_write_kind(struct buf *b, enum block_kind kind, const struct block_sp
 	const struct block_values *v)
 {
 	size_t from = b->len;
+	uint8_t *p = buf_room(b, PLAIN_BLOCK_ROOM);
+	const uint8_t *end = p ? plain_block_put(p, kind, s, v) : NULL;
 
+	if (end) {
+		b->len += (size_t)(end - p);
+		return;
+	}
 	block_write_open(b, s);
 	size_t mark = cbor_wrap_begin(b);
 	row[kind].write(b, v);
@@ -365,7 +372,7 @@ void block_crc_write(struct buf *b, size_t from, enum crc_type type)
 	value = buf_grow(b, n);
 	if (!value)
 		return;
-	uint32_t crc = crc_block(type, view_of(b->p + from, b->len - n - from));
+	uint32_t crc = crc_block_value(type, b->p + from, b->len - n - from);
 	if (type == CRC_16)
 		be16_put(value, (uint16_t)crc);
 	else

@@ -5,6 +5,8 @@
  */
 #include "bundle/block.h"
 
+static int head_write(
+	struct buf *head, const struct bundle_spec *s, uint64_t payload_len, size_t *payload_at);
 static int spec_check(const struct bundle_spec *s, uint64_t payload_len);
 static void standard_write(struct buf *b, const struct bundle_spec *s, uint64_t *number);
 static uint64_t number_next(const struct bundle_spec *s, uint64_t *number);
@@ -13,13 +15,26 @@ static uint64_t number_next(const struct bundle_spec *s, uint64_t *number);
 int bundle_build_head(
 	struct buf *head, const struct bundle_spec *s, uint64_t payload_len, uint32_t *crc)
 {
-	uint64_t number = 2;
-	int err = spec_check(s, payload_len);
+	size_t payload_at;
+	int err = head_write(head, s, payload_len, &payload_at);
 
 	*crc = 0;
+	if (err == 0)
+		*crc = crc_update(s->block_crc_type, 0,
+			view_of(head->p + payload_at, head->len - payload_at));
+	return err;
+}
+
+/* *payload_at: where the payload block begins. */
+static int head_write(
+	struct buf *head, const struct bundle_spec *s, uint64_t payload_len, size_t *payload_at)
+{
+	uint64_t number = 2;
+	size_t from = head->len;
+	int err = spec_check(s, payload_len);
+
 	if (err)
 		return err;
-	size_t from = head->len;
 	cbor_put_array_open(head);
 	primary_write(head, s);
 	standard_write(head, s, &number);
@@ -29,18 +44,13 @@ int bundle_build_head(
 			k.number = number_next(s, &number);
 		block_write(head, &k);
 	}
-	size_t payload_at = head->len;
+	*payload_at = head->len;
 	block_write_open(head, &(struct block_spec){.type = BLOCK_PAYLOAD,
 				       .number = 1,
 				       .flags = s->payload_flags,
 				       .crc_type = s->block_crc_type});
 	cbor_put_bytes_head(head, payload_len);
-	if (head->len - from > BUNDLE_HEAD_MAX)
-		return -E_RULE;
-	if (head->p && buf_fits(head))
-		*crc = crc_update(s->block_crc_type, 0,
-			view_of(head->p + payload_at, head->len - payload_at));
-	return buf_finish(head);
+	return head->len - from > BUNDLE_HEAD_MAX ? -E_RULE : buf_finish(head);
 }
 
 int bundle_build_tail(struct buf *tail, const struct bundle_spec *s, uint32_t crc)
@@ -68,8 +78,10 @@ int bundle_build(struct buf *out, const struct bundle_spec *s, struct view paylo
 
 	if (err && err != -E_OVERFLOW) /* what does not fit is counted to the end */
 		return err;
+	/* over the payload where it was: reading what has just been stored has to wait for it */
+	crc = crc_update(s->block_crc_type, crc, payload);
 	buf_put(out, payload);
-	return bundle_build_tail(out, s, crc_update(s->block_crc_type, crc, payload));
+	return bundle_build_tail(out, s, crc);
 }
 
 static bool spec_has(const struct bundle_spec *s, uint64_t type)

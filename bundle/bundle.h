@@ -44,7 +44,7 @@
 struct bundle_rules {
 	bool allow_no_primary_crc;
 	bool allow_no_age;
-	bool allow_definite; /* to look at: bundle_forward_head() refuses such a bundle */
+	bool allow_definite; /* to look at, or to be made indefinite before it is kept */
 	bool allow_short_dtn;
 	bool from_outside; /* also refuse LocalNode as source or destination, RFC 9758 5.4 */
 	struct custody_codes custody;
@@ -164,7 +164,8 @@ struct bundle_edit {
 };
 
 /* Writes the changed head of a bundle that was read from a head or whole. -E_OVERFLOW; -E_RULE for
- * a bundle in a definite outer array. */
+ * a bundle in a definite outer array (to be made indefinite first) or without room for the custody
+ * block; the previous node block is left out where the bundle has BUNDLE_BLOCKS_MAX blocks. */
 int bundle_forward_head(
 	struct buf *head, const struct bundle *b, const struct bundle_edit *edit) MUST_USE;
 

@@ -4,6 +4,7 @@
  * It is immutable: whoever forwards copies b->primary. Start reading at primary_read().
  */
 #include "bundle/plain.h"
+#include "bundle/plain_write.h"
 
 #include <stddef.h>
 
@@ -126,7 +127,13 @@ void primary_write(struct buf *b, const struct bundle_spec *s)
 {
 	size_t from = b->len, n = crc_size(s->crc_type);
 	bool fragment = s->flags & BUNDLE_FRAGMENT;
+	uint8_t *p = buf_room(b, PLAIN_PRIMARY_ROOM);
+	const uint8_t *end = p ? plain_primary_put(p, s) : NULL;
 
+	if (end) {
+		b->len += (size_t)(end - p);
+		return;
+	}
 	cbor_put_array(b, ITEMS_LEAST + (fragment ? 2u : 0u) + (n ? 1u : 0u));
 	cbor_put_uint(b, VERSION);
 	cbor_put_uint(b, s->flags);

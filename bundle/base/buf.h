@@ -34,6 +34,12 @@ static inline uint8_t *buf_grow(struct buf *b, size_t n)
 	return b->p && at <= b->cap && n <= b->cap - at ? b->p + at : NULL;
 }
 
+/* Where the next bytes go if n more fit, else NULL; nothing is counted yet. */
+static inline uint8_t *buf_room(const struct buf *b, size_t n)
+{
+	return b->p && b->len <= b->cap && n <= b->cap - b->len ? b->p + b->len : NULL;
+}
+
 static inline void buf_u8(struct buf *b, uint8_t v)
 {
 	uint8_t *p = buf_grow(b, 1);

@@ -161,6 +161,49 @@ Test(forward, definite_outer_is_refused)
 	cr_expect_eq(bundle_forward_head(&w, &b, &e), -E_RULE);
 }
 
+/* A bundle with all the blocks that anyone reads, and none for us: it goes on without a previous
+ * node block (RFC 9171 4.4.1: SHOULD); a custody block it must have is an error; room made by a
+ * discarded block is used. */
+Test(forward, all_blocks_are_there)
+{
+	static const uint8_t data[] = {1};
+	struct block_spec block[BUNDLE_BLOCKS_MAX - 1] = {{0}};
+	struct bundle_spec spec = {.flags = BUNDLE_NO_FRAGMENT,
+		.crc_type = CRC_32C,
+		.dest = eid_ipn(2, 1),
+		.source = eid_ipn(1, 1),
+		.report_to = eid_null(),
+		.created_ms = 1,
+		.block = block,
+		.n_blocks = BUNDLE_BLOCKS_MAX - 1};
+	struct bundle_edit e = {.set_prev = true,
+		.prev = eid_ipn(3, 0),
+		.crc_type = CRC_32C,
+		.cteb = {.seq_no = 1, .seq_id = 1, .custodian = eid_ipn(3, 0)},
+		.custody = custody_codes_ccsds()};
+	struct bundle_rules rules = bundle_rules_default();
+	static uint8_t in[VECTOR_MAX], out[VECTOR_MAX];
+	struct buf w = buf_of(in, sizeof in), head = buf_of(out, sizeof out);
+	struct bundle_fault fault;
+	static struct bundle b, again;
+
+	for (unsigned i = 0; i < spec.n_blocks; i++)
+		block[i] = (struct block_spec){.type = 200, .data = view_of(data, 1)};
+	cr_assert_eq(bundle_build(&w, &spec, view_text("x")), 0);
+	cr_assert_eq(bundle_read(&b, buf_view(&w), &rules, &fault), 0);
+	cr_assert_eq(b.n_blocks, BUNDLE_BLOCKS_MAX);
+	forward(&b, &e, &again, out);
+	cr_expect(again.n_blocks == BUNDLE_BLOCKS_MAX && !again.has_prev);
+	e.set_cteb = true;
+	cr_expect_eq(bundle_forward_head(&head, &b, &e), -E_RULE);
+	e.discard = 1;
+	forward(&b, &e, &again, out);
+	cr_expect(again.n_blocks == BUNDLE_BLOCKS_MAX && again.has_cteb && !again.has_prev);
+	e.discard = 3;
+	forward(&b, &e, &again, out);
+	cr_expect(again.n_blocks == BUNDLE_BLOCKS_MAX && again.has_cteb && again.has_prev);
+}
+
 /* Head, payload in two pieces, tail: the same bytes as all at once. */
 Test(build, in_pieces)
 {

@@ -188,3 +188,40 @@ Test(plain, prefixes_and_bits)
 		}
 	}
 }
+
+/* With no room to spare the general writers write, into the last byte: the same bytes. */
+Test(plain, writers_agree)
+{
+	static uint8_t wide[ROOM], tight[ROOM];
+	struct rng rng;
+
+	rng_init(&rng, 10, 9);
+	for (unsigned round = 0; round < 3000; round++) {
+		struct bundle_spec s = {.flags = BUNDLE_NO_FRAGMENT,
+			.crc_type = (enum crc_type)rng_below(&rng, 3),
+			.block_crc_type = (enum crc_type)rng_below(&rng, 3),
+			.dest = some_eid(&rng),
+			.source = some_eid(&rng),
+			.report_to = some_eid(&rng),
+			.created_ms = 1 + rng_below(&rng, 30),
+			.seq = some_number(&rng),
+			.lifetime_ms = some_number(&rng),
+			.has_prev = rng_below(&rng, 2),
+			.prev = some_eid(&rng),
+			.has_age = rng_below(&rng, 2),
+			.age_ms = some_number(&rng),
+			.has_hop = rng_below(&rng, 2),
+			.hop_limit = 1 + rng_below(&rng, 255),
+			.hop_count = some_number(&rng),
+			.custody = custody_codes_ccsds()};
+		struct buf w = buf_of(wide, sizeof wide), count = buf_of(NULL, 0);
+		cr_assert_eq(bundle_build(&w, &s, view_text("")), 0);
+		cr_assert_eq(bundle_build(&count, &s, view_text("")), -E_OVERFLOW);
+		cr_expect_eq(count.len, w.len);
+		struct buf t = buf_of(tight, w.len);
+		cr_assert_eq(bundle_build(&t, &s, view_text("")), 0);
+		cr_assert(view_equal(buf_view(&t), buf_view(&w)), "round %u", round);
+		struct buf less = buf_of(tight, w.len - 1);
+		cr_assert_eq(bundle_build(&less, &s, view_text("")), -E_OVERFLOW);
+	}
+}

@@ -1,0 +1,20 @@
+/*
+ * plain_write: primary block and known extension blocks written without a check a byte, for
+ * endpoints that are ipn in two elements or dtn:none. Each gives the end of what it wrote, or NULL
+ * and the caller writes with a buf; the bytes are the same. Not for others than bundle/.
+ */
+#ifndef OWLT_BUNDLE_PLAIN_WRITE_H
+#define OWLT_BUNDLE_PLAIN_WRITE_H
+
+#include "bundle/block.h"
+
+/* Bytes that must be free at p. */
+#define PLAIN_PRIMARY_ROOM 160u
+#define PLAIN_BLOCK_ROOM 64u
+
+uint8_t *plain_primary_put(uint8_t *p, const struct bundle_spec *s);
+/* Previous node, age, hop count; others NULL. */
+uint8_t *plain_block_put(
+	uint8_t *p, enum block_kind kind, const struct block_spec *s, const struct block_values *v);
+
+#endif
