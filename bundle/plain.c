@@ -199,6 +199,7 @@ static inline bool is_quick(const struct reader *r)
 #if defined(__x86_64__) && !defined(FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION)
 	return !r->head_only && crc_has_instruction();
 #else
+	(void)r;
 	return false;
 #endif
 }
