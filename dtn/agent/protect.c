@@ -20,11 +20,6 @@ struct protect {
 	struct security *s;
 	struct making *m;
 	struct bundle b;
-	struct {
-		uint64_t block, rule;
-		enum why why;
-	} added[4];
-	unsigned n_added;
 };
 
 static int build(struct protect *p, const struct own_bundle *o);
@@ -55,8 +50,7 @@ bool security_adds(const struct agent *a, const struct agent_send *s)
 	       find(a, s, false, BLOCK_PAYLOAD);
 }
 
-int security_put(
-	struct agent *a, mono now, const struct own_bundle *o, struct making *m, uint64_t *id)
+int security_put(struct agent *a, const struct own_bundle *o, struct making *m, uint64_t *id)
 {
 	struct protect p = {.a = a, .s = a->security, .m = m};
 	struct ready_rule *primary = find(a, &o->s, true, 0),
@@ -75,11 +69,14 @@ int security_put(
 		err = add(&p, encrypt, bib);
 	if (!err && encrypt)
 		err = add(&p, encrypt, 1);
-	err = err ? err : put(&p, o, id);
-	for (unsigned i = 0; !err && i < p.n_added; i++)
-		trace_point(a->trace, now, security_added, *id, p.added[i].why, p.added[i].block,
-			p.added[i].rule);
-	return err;
+	return err ? err : put(&p, o, id);
+}
+
+void security_tell(struct agent *a, mono now, uint64_t id, const struct making *m)
+{
+	for (unsigned i = 0; i < m->n_added; i++)
+		trace_point(a->trace, now, security_added, id, m->added[i].why, m->added[i].block,
+			m->added[i].rule);
 }
 
 static int read_back(struct protect *p, struct buf *w)
@@ -136,9 +133,9 @@ static int add(struct protect *p, struct ready_rule *r, uint64_t target)
 	err = err ? err : read_back(p, &w);
 	if (err)
 		return err;
-	p->added[p->n_added].why = r->is.is_integrity ? WHY_SEC_SIGNED : WHY_SEC_ENCRYPTED;
-	p->added[p->n_added].rule = (uint64_t)(r - p->s->rule);
-	p->added[p->n_added++].block = target;
+	p->m->added[p->m->n_added].why = r->is.is_integrity ? WHY_SEC_SIGNED : WHY_SEC_ENCRYPTED;
+	p->m->added[p->m->n_added].rule = (uint64_t)(r - p->s->rule);
+	p->m->added[p->m->n_added++].block = target;
 	return 0;
 }
 

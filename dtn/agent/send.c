@@ -94,7 +94,7 @@ int send_made(struct agent *a, mono now, const struct own_bundle *o, struct maki
 	int err = allow_part(a, m);
 
 	if (!err && security_adds(a, &o->s))
-		err = security_put(a, now, o, m, id);
+		err = security_put(a, o, m, id);
 	else if (!err)
 		err = build_and_put(a, o, m, id);
 	if (err != 0)
@@ -115,6 +115,7 @@ int send_made(struct agent *a, mono now, const struct own_bundle *o, struct maki
 		.payload = {.n = m->r.payload_bytes}};
 	seen_emit(a, now, *id, &shown, e->priority, m->r.size_bytes);
 	trace_point(a->trace, now, bundle_sourced, *id, o->s.registration, o->s.custody);
+	security_tell(a, now, *id, m);
 	p = promise_add(a, PROMISE_NEW, e->seq, *id);
 	p->request = o->request;
 	p->piece_of = o->piece_of;

@@ -381,6 +381,12 @@ struct making {
 	struct record r;
 	uint64_t seq; /* batch the numbers wait for */
 	bool is_local, needs_commit;
+	/* protect.c: what was added to it */
+	unsigned n_added;
+	struct {
+		uint64_t block, rule;
+		enum why why;
+	} added[4];
 };
 int send_prepare(struct agent *a, mono now, const struct own_bundle *o, struct making *m) MUST_USE;
 int send_made(struct agent *a, mono now, const struct own_bundle *o, struct making *m,
@@ -393,8 +399,9 @@ int send_put(struct agent *a, const struct own_bundle *o, struct making *m,
 /* Does a rule secure what is sent so? */
 bool security_adds(const struct agent *a, const struct agent_send *s);
 /* As the rest of send_made(), with the operations that the rules want. -E_SECURED_SIZE. */
-int security_put(struct agent *a, mono now, const struct own_bundle *o, struct making *m,
-	uint64_t *id) MUST_USE;
+int security_put(
+	struct agent *a, const struct own_bundle *o, struct making *m, uint64_t *id) MUST_USE;
+void security_tell(struct agent *a, mono now, uint64_t id, const struct making *m);
 
 /* -- outgoing.c */
 int outgoing_init(struct agent *a) MUST_USE;
