@@ -33,6 +33,7 @@ static const struct row rows[] = {
 		"read, forward and build bundles of 1 kB; CRC and copy as the machine's limits"},
 	{"crypto", bench_crypto,
 		"AES-GCM and HMAC beside bare OpenSSL; a bundle of 1 kB signed and encrypted"},
+	{"crc", bench_crc, "CRCs beside their limits, and reading bundles of 10 B to 100 MB"},
 	{"emulator", bench_emulator,
 		"the lab's link emulator: frames/s, added delay, clock error at 60 s of light "
 		"time"},

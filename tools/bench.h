@@ -8,6 +8,7 @@
 
 /* A benchmark prints its figures with bench_figure(); 0, or an exit code after a message. */
 int bench_codec(struct out *o);
+int bench_crc(struct out *o);
 int bench_instructions(struct out *o);
 
 /* For profilers: one operation of the codec ("parse", "head", "forward", "build") n times, nothing
