@@ -79,3 +79,49 @@ Test(json, line_walks_over_control_characters)
 	cr_expect_eq(json_line(view_of("{\"a\0bcdefgh\":1}", 15), "a"), 0,
 		"a key with a zero byte inside");
 }
+
+Test(json, numbers_and_kinds)
+{
+	static const char doc_text[] =
+		"{\"a\":[true,null,1.5,-7,\"-8\",\"8x\",9007199254740994,1e400,"
+		"\"\xe2\x82\xac\xf0\x9f\x98\x80\",\"99999999999999999999\"],\"b\":{}}";
+	static const int64_t want[] = {0, 0, 0, -7, -8};
+	struct json *doc;
+	unsigned line;
+	int64_t i;
+	double d;
+
+	cr_assert_eq(json_parse(view_text(doc_text), &doc, &line), 0);
+	const struct json *a = json_get(doc, "a");
+	cr_assert_eq(json_type(json_at(a, 0)), JSON_BOOL);
+	cr_assert_eq(json_type(json_at(a, 1)), JSON_NULL);
+	cr_assert_eq(json_type(json_at(a, 50)), JSON_ABSENT);
+	cr_assert_eq(json_type(json_get(doc, "b")), JSON_OBJECT);
+	cr_assert_eq(json_i64(json_at(a, 0), &i), -E_TYPE);
+	cr_assert_eq(json_i64(json_at(a, 2), &i), -E_RANGE);
+	for (size_t k = 3; k < 5; k++) {
+		cr_assert_eq(json_i64(json_at(a, k), &i), 0);
+		cr_assert_eq(i, want[k]);
+	}
+	cr_assert_eq(json_i64(json_at(a, 5), &i), -E_TYPE);
+	cr_assert_eq(json_i64(json_at(a, 6), &i), -E_RANGE);
+	cr_assert_eq(json_i64(json_at(a, 9), &i), -E_RANGE);
+	cr_assert_eq(json_double(json_at(a, 2), &d), 0);
+	cr_assert_eq(json_double(json_at(a, 4), &d), -E_TYPE);
+	cr_assert_eq(json_double(json_at(a, 7), &d), -E_RANGE);
+	json_free(doc);
+}
+
+Test(json, depth_is_limited)
+{
+	char deep[300];
+	struct json *doc;
+	unsigned line;
+
+	memset(deep, '[', 140);
+	memset(deep + 140, ']', 140);
+	cr_assert_eq(json_parse(view_of((const uint8_t *)deep, 280), &doc, &line), -E_LIMIT);
+	cr_assert_null(doc);
+	cr_assert_eq(json_parse(view_of((const uint8_t *)deep + 100, 80), &doc, &line), 0);
+	json_free(doc);
+}
