@@ -137,14 +137,20 @@ static void *no_room(struct dataset *d, int err)
 	return NULL;
 }
 
+struct ds_bundle *dataset_find(const struct dataset *d, const struct ds_bundle *id)
+{
+	struct hash_node *n = hash_find(&d->bundles, bundle_hash(id), same_bundle, id);
+
+	return n ? container_of_bundle(n) : NULL;
+}
+
 struct ds_bundle *dataset_bundle(struct dataset *d, const struct ds_bundle *id)
 {
 	uint64_t hash = bundle_hash(id);
-	struct hash_node *n = hash_find(&d->bundles, hash, same_bundle, id);
-	struct ds_bundle *b;
+	struct ds_bundle *b = dataset_find(d, id);
 
-	if (n)
-		return container_of_bundle(n);
+	if (b)
+		return b;
 	if (d->n_bundles == d->limits.bundles)
 		return no_room(d, -E_LIMIT);
 	if (local_grow((void **)&d->bundle, &d->cap_bundles, d->n_bundles, sizeof *d->bundle) < 0)

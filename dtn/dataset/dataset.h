@@ -145,6 +145,8 @@ struct dataset_traffic dataset_traffic(const struct dataset *d, uint32_t link, n
 
 /* For this folder: the bundle of an identity, made if new; a new observation. NULL at a limit. */
 struct ds_bundle *dataset_bundle(struct dataset *d, const struct ds_bundle *id);
+/* ... or NULL if nobody told of it. */
+struct ds_bundle *dataset_find(const struct dataset *d, const struct ds_bundle *id);
 struct ds_obs *dataset_observe(struct dataset *d, const struct ds_obs *o);
 /* Source or destination as EID text; always terminated. */
 size_t dataset_print_eid(char *out, size_t cap, const char *text, node_id node, uint64_t service);

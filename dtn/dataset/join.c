@@ -35,6 +35,7 @@ static size_t nearest(const struct dataset *d, size_t from, size_t to, int64_t t
 static int64_t expected(const struct dataset *d, const struct pairing *p, size_t hop);
 static uint32_t contact_at(const struct dataset *d, const struct ds_obs *tx);
 static int finish_bundles(struct dataset *d);
+static void finish_cut(struct dataset *d, const struct ds_bundle *part);
 static int finish_receivers(struct dataset *d, struct ds_bundle *b, size_t from, size_t to);
 static int by_bundle_time(const void *a, const void *b, void *dataset);
 static int by_time(const void *a, const void *b, void *dataset);
@@ -242,6 +243,8 @@ static int finish_bundles(struct dataset *d)
 		if (finish_receivers(d, d->bundle[bundle], from, to) != 0)
 			return -ENOMEM;
 	}
+	for (k = 0; k < d->n_bundles; k++)
+		finish_cut(d, d->bundle[k]);
 	for (k = 0; k < d->n_bundles && !d->has_frames; k++) {
 		struct ds_bundle *b = d->bundle[k];
 
@@ -250,6 +253,22 @@ static int finish_bundles(struct dataset *d)
 			b->t_delivered = b->t_app;
 	}
 	return 0;
+}
+
+/* What an application got by the name of its first fragment is the bundle that was cut on the way. */
+static void finish_cut(struct dataset *d, const struct ds_bundle *part)
+{
+	struct ds_bundle whole = *part, *b;
+
+	if (!part->is_fragment || part->t_app == NO_TIME)
+		return;
+	whole.is_fragment = false;
+	whole.frag_off = whole.frag_len = 0;
+	b = dataset_find(d, &whole);
+	if (!b || (b->t_app != NO_TIME && b->t_app <= part->t_app))
+		return;
+	b->t_app = part->t_app;
+	memcpy(b->end_reason, part->end_reason, sizeof b->end_reason);
 }
 
 /* Receivers, duplicates and the first arrival at the destination. */

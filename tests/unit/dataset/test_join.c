@@ -212,6 +212,45 @@ Test(join, lines_alone)
 }
 
 /* The picture names every node and draws the bundle; a node that starts twice was killed. */
+/* Cut where it was made: the piece has the queue's columns of the bundle, and the bundle its delivery. */
+Test(join, a_bundle_that_was_cut)
+{
+	struct fixture x;
+	char text[256];
+
+	setup(&x);
+	line(&x, 1, "ipn:1.0", SEEN);
+	line(&x, 1, "ipn:1.0", "\"bundle_sourced\",\"id\":4,\"registration\":1,\"custody\":false");
+	line(&x, 1, "ipn:1.0",
+		"\"bundle_queued\",\"id\":4,\"next_node\":\"ipn:3.0\",\"contact\":1,\"arrival_us\":"
+		"9000000,\"n_queued\":2");
+	for (int node = 1; node <= 3; node += 2) {
+		const char *name = node == 1 ? "ipn:1.0" : "ipn:3.0";
+
+		line(&x, node == 1 ? 2 : 11, name,
+			"\"bundle_seen\",\"id\":7,\"src_node\":\"ipn:1.0\",\"src_service\":5,"
+			"\"created_ms\":800000000500,\"seq\":7");
+		line(&x, node == 1 ? 2 : 11, name,
+			"\"bundle_fragment\",\"id\":7,\"frag_off\":0,\"frag_len\":5,\"total_"
+			"bytes\":50");
+	}
+	line(&x, 2, "ipn:1.0",
+		"\"fragment_made\",\"id\":7,\"whole\":4,\"frag_off\":0,\"frag_len\":5,\"next_"
+		"node\":"
+		"\"ipn:3.0\"");
+	line(&x, 2, "ipn:1.0",
+		"\"bundle_forwarded\",\"id\":7,\"next_node\":\"ipn:3.0\",\"link\":\"l\",\"frame_"
+		"bytes\":132,\"tx_end_us\":2001056");
+	line(&x, 12, "ipn:3.0", "\"bundle_delivered\",\"id\":7,\"registration\":1");
+	cr_assert_eq(dataset_join(x.d), 0);
+	cr_assert_eq(x.d->n_hops, 1);
+	cr_assert_eq(x.d->n_bundles, 2);
+	EXPECT(hops, 0, queue_pos, "2");
+	EXPECT(bundles, 0, end_reason, "delivered");
+	EXPECT(bundles, 1, end_reason, "delivered");
+	teardown(&x);
+}
+
 Test(picture, from_lines)
 {
 	static char svg[1 << 16];
