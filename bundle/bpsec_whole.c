@@ -6,7 +6,7 @@
  * Plaintext stands in the caller's buffer only when its tag was right: else the buffer is wiped and as
  * long as before. Start reading at bpsec_accept() and bpsec_add().
  */
-#include "bundle/bpsec.h"
+#include "bundle/bpsec_inner.h"
 
 #include <assert.h>
 
@@ -97,6 +97,12 @@ void bpsec_edit_add(struct bpsec_edit *e, const struct bundle *b, const struct b
 
 /* -- at once ------------------------------------------------------------------------------------- */
 
+/* Read from a head alone, the payload is not at hand. */
+static bool is_whole(const struct bundle *b)
+{
+	return b->payload.p || b->payload.n == 0;
+}
+
 static struct view target_data(const struct bundle *b, uint64_t number)
 {
 	int i = target_index(b, number);
@@ -110,7 +116,7 @@ int bpsec_verify(
 	struct bpsec_subject s = {.b = b};
 	int err;
 
-	if (op->type != BLOCK_BIB)
+	if (op->type != BLOCK_BIB || !is_whole(b))
 		return -EINVAL;
 	err = bpsec_begin(x, &s, op, key);
 	if (!err)
@@ -163,6 +169,22 @@ static int edit_write(struct buf *out, const struct buf *lent, const struct bund
 	return err;
 }
 
+/* RFC 9172 3.8: a BIB is encrypted only where one of its targets is, by this BCB or another (3.9). It
+ * can be seen when the BIB is in clear; those over BIBs stand first in bpsec_list(). */
+static int shared_check(const struct bundle *b, const struct bpsec_op *op, struct view plain)
+{
+	int i = target_index(b, op->number), err;
+	struct asb a;
+
+	if (i < 0 || b->block[i].type != BLOCK_BIB)
+		return 0;
+	err = asb_read(&a, plain);
+	for (unsigned k = 0; !err && k < a.n_targets; k++)
+		if (bpsec_is_encrypted(b, a.target[k]))
+			return 0;
+	return err ? err : -E_RULE;
+}
+
 int bpsec_accept(
 	struct bpsec *x, struct buf *out, const struct bundle *b, const struct bpsec_accept *how)
 {
@@ -172,7 +194,7 @@ int bpsec_accept(
 	size_t asb = b->block[op->block].data.n;
 	struct buf lent = far_end(out, data.n + asb);
 	struct bpsec_edit e;
-	int err = lent.p ? 0 : -E_OVERFLOW;
+	int err = !is_whole(b) ? -EINVAL : lent.p ? 0 : -E_OVERFLOW;
 
 	if (!err && op->type == BLOCK_BIB)
 		err = bpsec_verify(x, b, op, how->key);
@@ -180,6 +202,7 @@ int bpsec_accept(
 		err = bpsec_begin(x, &s, op, how->key);
 		err = err ? err : crypt_put(x, &lent, data, &plain);
 		err = err ? err : bpsec_end(x);
+		err = err ? err : shared_check(b, op, plain);
 	}
 	err = err ? err : bpsec_edit_remove(&e, &lent, b, op, how->crc);
 	if (err) {
@@ -206,7 +229,7 @@ int bpsec_add(struct bpsec *x, struct buf *out, const struct bundle *b, const st
 	int i = target_index(b, how->target);
 	struct bpsec_edit e;
 	size_t from;
-	int err = lent.p ? 0 : -E_OVERFLOW;
+	int err = !is_whole(b) ? -EINVAL : lent.p ? 0 : -E_OVERFLOW;
 
 	if (!err && i < 0 && b->crc_type && how->context != BPSEC_COSE) {
 		/* RFC 9173 3.8.1: the CRC goes before the target is signed */

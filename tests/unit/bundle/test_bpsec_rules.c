@@ -294,3 +294,58 @@ Test(bpsec_rules, encrypted_still)
 	bpsec_free(NULL);
 	keyring_free(r);
 }
+
+/* RFC 9172 3.8: a BCB must not target a BIB unless they share a target. */
+Test(bpsec_rules, a_bib_encrypted_for_nothing)
+{
+	static uint8_t one[8 * VECTOR_MAX], two[8 * VECTOR_MAX], three[8 * VECTOR_MAX];
+	struct keyring *r = test_ring();
+	struct bpsec *x = bpsec_new(r);
+	uint8_t in[VECTOR_MAX];
+	size_t n = vector_load("rfc9173_plain", in);
+	struct bpsec_op op[BPSEC_OPS_MAX];
+	struct bundle b;
+	unsigned ops;
+
+	for (unsigned payload_too = 0; payload_too < 2; payload_too++) {
+		struct buf w = buf_of(one, sizeof one), w2 = buf_of(two, sizeof two),
+			   w3 = buf_of(three, sizeof three);
+		struct bpsec_how how = {.type = BLOCK_BIB,
+			.target = 1,
+			.number = 2,
+			.context = BPSEC_HMAC_SHA2,
+			.source = eid_ipn(2, 1),
+			.key = test_key(r, "h384")};
+		test_read_or_fail(&b, view_of(in, n));
+		cr_assert_eq(bpsec_add(x, &w, &b, &how), 0);
+		how = (struct bpsec_how){.type = BLOCK_BCB,
+			.target = 2,
+			.context = BPSEC_AES_GCM,
+			.source = eid_ipn(2, 1),
+			.key = test_key(r, "a256"),
+			.iv = view_text("Twelve121212")};
+		test_read_or_fail(&b, buf_view(&w));
+		cr_assert_eq(bpsec_add(x, &w2, &b, &how), 0);
+		if (payload_too) {
+			how.target = 1;
+			test_read_or_fail(&b, buf_view(&w2));
+			cr_assert_eq(bpsec_add(x, &w3, &b, &how), 0);
+		}
+		test_read_or_fail(&b, payload_too ? buf_view(&w3) : buf_view(&w2));
+		cr_assert_eq(bpsec_list(&b, op, &ops), 0);
+		cr_assert_eq(ops, 1 + payload_too);
+		cr_assert_eq(op[0].number, 2);
+		w.len = 0;
+		cr_expect_eq(bpsec_accept(x, &w, &b,
+				     &(struct bpsec_accept){.op = op, .key = test_key(r, "a256")}),
+			payload_too ? 0 : -E_RULE);
+		/* of a head alone nothing can be done at once */
+		b.payload.p = NULL;
+		cr_expect_eq(bpsec_accept(x, &w, &b,
+				     &(struct bpsec_accept){.op = op, .key = test_key(r, "a256")}),
+			-EINVAL);
+		cr_expect_eq(bpsec_add(x, &w, &b, &how), -EINVAL);
+	}
+	bpsec_free(x);
+	keyring_free(r);
+}
