@@ -290,7 +290,8 @@ int eid_pattern_parse(const char *text, struct eid_pattern *p)
 		p->any = true;
 		return 0;
 	}
-	if (n < 2 || text[n - 1] != '*' || n >= sizeof room)
+	if (n < 2 || text[n - 1] != '*' || (text[n - 2] != '.' && text[n - 2] != '/') ||
+		n >= sizeof room)
 		return eid_parse(text, &p->eid);
 	/* all endpoints of a node: its administrative one names it */
 	p->any_service = true;
