@@ -34,6 +34,10 @@ sed -i 's/^wait %%$/wait "$receiver"/; s/^\(owlt recv.*&\)$/\1 receiver=$!/' "$T
 check example_ran test $? -eq 0
 check example_received grep -qx 'nobody reads this on the way' "$T/received"
 check example_accepted grep -qE '"security":\{"accepted":3\}' "$T/example.out"
+head -c 400000 /dev/zero >"$T/big"
+check too_large_is_refused bash -c "! owlt send --socket $T/one.sock ipn:2.43 $T/big 2>$T/big.err"
+check too_large_says_why grep -q 'security rule.*--chunk' "$T/big.err"
+check in_chunks_it_goes owlt send --socket "$T/one.sock" --chunk 100k ipn:2.43 "$T/big"
 for p in "$T"/*.pid; do kill "$(cat "$p")"; done
 
 # says NAME LINE_PATTERN CONFIG: refused with exit 2 and this on stderr
