@@ -209,7 +209,7 @@ static int attempt(struct check *c, const struct bpsec_op *op, const struct read
 	bool accepts = c->in->is_local || (r->is.role == ROLE_ACCEPTOR && op->number != 0);
 	struct bpsec_accept how = {
 		.op = op, .key = r->is.key, .crc = c->in->is_local ? CRC_NONE : c->a->cfg.crc_type};
-	struct buf w = security_room(s, c->b);
+	struct buf w = security_room(s, c->b, ROOM_ARRIVED);
 	int err;
 
 	if (op->context != security_context_number(&r->is))
@@ -301,7 +301,7 @@ static enum reason punish(
 /* The block and all security operations on it go (RFC 9172 5.1.1, 5.1.2). */
 static enum reason strip(struct check *c, uint64_t number)
 {
-	struct buf w = security_room(c->s, c->b);
+	struct buf w = security_room(c->s, c->b, ROOM_ARRIVED);
 	struct bundle_change change[BUNDLE_BLOCKS_MAX];
 	struct bundle_rewrite edit = {.change = change};
 	size_t half = w.cap / 2;
@@ -344,12 +344,12 @@ static void tell(struct check *c, enum why why, uint64_t number)
 
 /* -- what both directions need */
 
-struct buf security_room(const struct security *s, const struct bundle *b)
+struct buf security_room(const struct security *s, const struct bundle *b, unsigned pair)
 {
-	bool in_first =
-		s->room[0] && b->primary.p >= s->room[0] && b->primary.p < s->room[0] + s->cap;
+	const uint8_t *first = s->room[pair];
+	bool in_first = first && b->primary.p >= first && b->primary.p < first + s->cap;
 
-	return buf_of(s->room[in_first], s->room[0] ? s->cap : 0);
+	return buf_of(s->room[pair + in_first], first ? s->cap : 0);
 }
 
 int64_t security_context_number(const struct security_rule *r)
@@ -446,9 +446,15 @@ int security_new(struct agent *a)
 		return err;
 	/* a bundle, its target's data once more, blocks beside them (bundle/bpsec.h) */
 	s->cap = 2 * (a->cfg.security.max_bytes + BUNDLE_HEAD_MAX + BPSEC_ROOM);
-	s->room[0] = malloc(s->cap);
-	s->room[1] = malloc(s->cap);
-	return s->room[0] && s->room[1] ? 0 : -ENOMEM;
+	for (unsigned k = 0; !err && k < ROOMS; k++) {
+		if ((k < ROOM_MADE ? s->n_in : s->n_out) == 0)
+			continue;
+		s->room[k] = malloc(s->cap);
+		err = s->room[k] ? 0 : -ENOMEM;
+	}
+	crypto_wipe(a->deps.secret, sizeof a->deps.secret);
+	a->deps.keys = NULL; /* the caller's */
+	return err;
 }
 
 void security_free(struct agent *a)
@@ -460,7 +466,7 @@ void security_free(struct agent *a)
 	bpsec_free(s->worker);
 	if (s->ring)
 		keyring_free(s->ring);
-	for (unsigned k = 0; k < 2; k++) {
+	for (unsigned k = 0; k < ROOMS; k++) {
 		if (s->room[k])
 			crypto_wipe(s->room[k], s->cap);
 		free(s->room[k]);

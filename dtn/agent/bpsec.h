@@ -11,6 +11,10 @@
 #define CONTENT_KEY_MAX 64
 #define USES_MAX (UINT64_C(1) << 32) /* encryptions with one key, RFC 9173 4.6 */
 
+#define ROOM_ARRIVED 0u
+#define ROOM_MADE 2u
+#define ROOMS 4u
+
 /* A rule with what it needs at work. */
 struct ready_rule {
 	struct security_rule is;
@@ -28,14 +32,16 @@ struct security {
 	struct bpsec *worker;
 	struct bucket failures[SECURITY_RULES_MAX]; /* by key->number */
 	uint8_t salt[SECURITY_RULES_MAX][4];        /* of IVs, by key->number */
-	uint8_t *room[2]; /* a bundle is rewritten from one to the other; NULL without rules */
+	/* A bundle is rewritten from one room of a pair to the other. Two pairs, because what arrived
+	 * stands in one of them while a report or an answer about it is made. NULL: no rule needs it. */
+	uint8_t *room[ROOMS];
 	size_t cap;
 };
 
 /* Has it security blocks? */
 bool security_is_secured(const struct bundle *b);
-/* The room that `b` does not lie in. */
-struct buf security_room(const struct security *s, const struct bundle *b);
+/* The room of a pair that `b` does not lie in. */
+struct buf security_room(const struct security *s, const struct bundle *b, unsigned pair);
 /* Context number of a rule's context. */
 int64_t security_context_number(const struct security_rule *r);
 

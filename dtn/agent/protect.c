@@ -90,7 +90,7 @@ static int read_back(struct protect *p, struct buf *w)
 /* The bundle as it would leave without rules. */
 static int build(struct protect *p, const struct own_bundle *o)
 {
-	struct buf w = buf_of(p->s->room[0], p->s->cap);
+	struct buf w = buf_of(p->s->room[ROOM_MADE], p->s->cap);
 	uint64_t n = 0;
 	uint32_t crc;
 	int err;
@@ -111,7 +111,7 @@ static int build(struct protect *p, const struct own_bundle *o)
 static int add(struct protect *p, struct ready_rule *r, uint64_t target)
 {
 	const struct agent *a = p->a;
-	struct buf w = security_room(p->s, &p->b);
+	struct buf w = security_room(p->s, &p->b, ROOM_MADE);
 	uint8_t iv[IV_BYTES];
 	struct bpsec_how how = {.type = r->is.is_integrity ? BLOCK_BIB : BLOCK_BCB,
 		.target = target,

@@ -19,7 +19,10 @@ bool security_concerns(const struct agent *a, const struct bundle_entry *e)
 	if (!entry_bundle(a, e, &b))
 		return false;
 	if (r.prev_node == NODE_NONE && b.source.node == a->self.node)
-		return false; /* from an application of this node: it never left */
+		return false;       /* from an application of this node: it never left */
+	if (a->security->n_in == 0) /* no key: ciphertext is of no use, a BIB as good as none */
+		return bundle_block(&b, BLOCK_BCB) ||
+		       (!a->cfg.security.keep_unverified && bundle_block(&b, BLOCK_BIB));
 	if (security_is_secured(&b))
 		return true;
 	for (size_t i = 0; i < a->security->n_rules; i++) {
@@ -46,6 +49,11 @@ enum reason security_unit(struct agent *a, mono now, const struct bundle_entry *
 	int err;
 
 	*stored = false;
+	if (a->security->n_in == 0) {
+		trace_point(
+			a->trace, now, security_checked, 0, WHY_SEC_UNKNOWN, r.source_node, 0, 1);
+		return REASON_SECURITY_UNKNOWN;
+	}
 	err = put_together(a, e, &b);
 	if (err) {
 		trace_point(
@@ -73,14 +81,14 @@ static int put_together(struct agent *a, const struct bundle_entry *e, struct bu
 	uint64_t total = reassemble_size(e);
 	uint8_t primary_room[BPSEC_ROOM];
 	struct buf primary = buf_of(primary_room, sizeof primary_room);
-	struct buf w = buf_of(s->room[0], s->room[0] ? s->cap : 0);
+	struct buf w = buf_of(s->room[ROOM_ARRIVED], s->cap);
 	struct bundle_rewrite edit = {.set_payload = true, .payload_len = total};
 	struct bundle_fault fault;
 	struct bundle piece;
 	uint32_t crc;
 	int err;
 
-	if (!s->room[0] || total > a->cfg.security.max_bytes)
+	if (total > a->cfg.security.max_bytes)
 		return -E_TOO_BIG;
 	if (!entry_bundle(a, e, &piece))
 		return -E_CORRUPT;

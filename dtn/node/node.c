@@ -305,7 +305,11 @@ static int make_agent(struct node *n, const struct node_cfg *cfg, mono now)
 		.clock_offset_ms = cfg->clock_offset_ms,
 		.clock_drift_ppm = cfg->clock_drift_ppm,
 		.clock_is_accurate = cfg->clock_is_accurate};
+	int err;
 
 	memcpy(deps.secret, n->deps.secret, sizeof deps.secret);
-	return agent_new(&cfg->agent, &deps, now, &n->agent);
+	err = agent_new(&cfg->agent, &deps, now, &n->agent);
+	memset(n->deps.secret, 0, sizeof n->deps.secret);
+	n->deps.keys = NULL;
+	return err;
 }

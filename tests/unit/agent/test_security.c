@@ -683,6 +683,7 @@ Test(security, bad_fragments_are_deleted)
 		{"source integrity payload mac", "acceptor integrity payload mac2", 0, 15},
 		{"source integrity payload mac", "acceptor confidentiality payload aes", 0, 12},
 		{"source confidentiality payload aes", "acceptor integrity primary mac", 0, 13},
+		{"source confidentiality payload aes", "source integrity payload mac", 0, 13},
 	};
 
 	for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
@@ -728,4 +729,86 @@ Test(security, a_restart_while_a_unit_is_checked)
 	side_commit(&b, 0);
 	cr_assert_eq(end_of(&b), 0);
 	stop(&a, &b);
+}
+
+/* An answer is made while its secured request still stands in our room. */
+Test(security, a_secured_echo)
+{
+	struct side a, b;
+	struct flight f;
+	struct view payload;
+
+	two(&a, &b, (const char *const[]){"source confidentiality payload aes", NULL},
+		(const char *const[]){"acceptor confidentiality payload aes", NULL});
+	rule(&b, "source confidentiality payload aes2");
+	rule(&a, "acceptor confidentiality payload aes2");
+	start(&a, &b);
+	(void)side_register(&a, 9, 10);
+	cr_assert_eq(side_send(&a, 2, 7, HOUR_MS, false), 0);
+	side_commit(&a, 0);
+	cr_assert(side_out(&a, 2, &f));
+	side_in(&b, 1, &f);
+	cr_assert_eq(count(&b, EV_echo_answered), 1);
+	side_commit(&b, 0);
+	cr_assert(side_out(&b, 1, &f));
+	cr_assert_not(readable(&f));
+	side_in(&a, 2, &f);
+	a.heard = 0;
+	side_commit(&a, 0);
+	side_listen(&a);
+	cr_assert_eq(heard(&a, AGENT_DELIVERY), 1);
+	cr_assert_eq(store_payload(a.store, (struct slice){a.last_id, 0, 15}, &payload), 0);
+	cr_assert(view_equal(payload, view_text("hello, far away")));
+	stop(&a, &b);
+}
+
+/* A report is made while the bundle that it is about stands in our room. */
+Test(security, a_secured_report_spoils_nothing)
+{
+	struct side a, b;
+	struct flight f;
+	struct view payload, text = view_text("hello, far away");
+	struct agent_send s = {.source = eid_ipn(1, 9),
+		.dest = eid_ipn(2, 5),
+		.report_to = eid_ipn(1, 9),
+		.flags = BUNDLE_REPORTS,
+		.lifetime_ms = HOUR_MS,
+		.priority = 1,
+		.crc_type = CRC_32C,
+		.payload = &text,
+		.n_payload = 1};
+	uint64_t request;
+
+	two(&a, &b, source_all, accept_all);
+	b.cfg.reports = true;
+	rule(&b, "source confidentiality payload aes2");
+	start(&a, &b);
+	(void)side_register(&b, 5, 10);
+	cr_assert_eq(agent_send(a.agent, 0, &s, &request), 0);
+	side_commit(&a, 0);
+	cr_assert(side_out(&a, 2, &f));
+	side_in(&b, 1, &f);
+	cr_assert_geq(count(&b, EV_report_tx), 1);
+	cr_assert_eq(end_of(&b), 0);
+	cr_assert_eq(store_payload(b.store, (struct slice){b.last_id, 0, 15}, &payload), 0);
+	cr_assert(view_equal(payload, text));
+	stop(&a, &b);
+}
+
+/* Erratum 9192: either form of the signed primary block is verified. */
+Test(security, both_forms_of_a_signed_primary_block)
+{
+	for (unsigned bare = 0; bare < 2; bare++) {
+		struct side a, b;
+		struct flight f;
+
+		two(&a, &b, source_all, accept_all);
+		a.cfg.security.a3_bare = bare;
+		start(&a, &b);
+		(void)side_register(&b, 5, 10);
+		fly(&a, &f);
+		side_in(&b, 1, &f);
+		cr_assert_eq(end_of(&b), 0);
+		stop(&a, &b);
+	}
 }
