@@ -11,6 +11,7 @@
 
 #define PRIMARY_ITEMS 8
 #define BLOCK_ITEMS 5
+#define IPN_OPEN 0x820282u /* [2, [ of two elements; the same from either end */
 
 static uint8_t *eid_put(uint8_t *p, const struct eid *e);
 static uint8_t *crc_put(uint8_t *p, const uint8_t *from, enum crc_type type);
@@ -52,12 +53,101 @@ static inline uint8_t *array_put(uint8_t *p, unsigned n)
 	return p + 1;
 }
 
+/* Up to eight bytes, the first one lowest; n = 0: they do not fit. */
+struct packed {
+	uint64_t bytes;
+	unsigned n;
+};
+
+static inline struct packed pack(uint64_t v)
+{
+	if (v < 24)
+		return (struct packed){v, 1};
+	if (v <= UINT8_MAX)
+		return (struct packed){24 | v << 8, 2};
+	if (v <= UINT16_MAX)
+		return (struct packed){25 | (uint64_t)__builtin_bswap16((uint16_t)v) << 8, 3};
+	if (v <= UINT32_MAX)
+		return (struct packed){26 | (uint64_t)__builtin_bswap32((uint32_t)v) << 8, 5};
+	return (struct packed){0};
+}
+
+/* n bytes, then two numbers. */
+static inline struct packed pack_two(uint64_t bytes, unsigned n, uint64_t v, uint64_t w)
+{
+	struct packed a = pack(v), b = pack(w);
+
+	if (!a.n || !b.n || n + a.n + b.n > 8)
+		return (struct packed){0};
+	return (struct packed){
+		bytes | a.bytes << (8 * n) | b.bytes << (8 * (n + a.n)), n + a.n + b.n};
+}
+
+/* What a block of this kind holds, where it is short. */
+static inline struct packed data_pack(enum block_kind kind, const struct block_values *v)
+{
+	switch (kind) {
+	case KIND_PREVIOUS_NODE:
+		if (v->prev->scheme != EID_SCHEME_IPN || v->prev->three)
+			return (struct packed){0};
+		return pack_two(IPN_OPEN, 3, v->prev->node, v->prev->service);
+	case KIND_AGE:
+		return pack(v->age_ms);
+	case KIND_HOP_COUNT:
+		return pack_two(CBOR_ARRAY << 5 | 2, 1, v->hop_limit, v->hop_count);
+	default:
+		return (struct packed){0};
+	}
+}
+
+#if defined(__x86_64__)
+/* A block of at most 15 bytes before its CRC-32C, put together in two words: the CRC is computed
+ * from them, since bytes just stored one by one cannot be loaded as words without a wait. */
+static inline uint8_t *short_put(uint8_t *p, const struct block_spec *s, struct packed data)
+{
+	uint64_t open = (CBOR_ARRAY << 5 | (BLOCK_ITEMS + 1)) | s->type << 8 | s->number << 16 |
+			s->flags << 24 | (uint64_t)CRC_32C << 32 |
+			(uint64_t)(CBOR_BYTES << 5 | data.n) << 40;
+	unsigned __int128 rest = data.bytes | (unsigned __int128)0x44 << (8 * data.n);
+	uint64_t low = open | (uint64_t)rest << 48, high = (uint64_t)(rest >> 16);
+	unsigned r = data.n - 1, up = 63 - 8 * r; /* bytes of high, as in crc32c_rest() */
+	uint64_t crc = crc32c_u64(UINT32_MAX, low);
+
+	crc = crc32c_u64(0, (high ^ crc) << up << 1) ^ crc >> (8 * r);
+	memcpy(p, &low, 8);
+	memcpy(p + 8, &high, 8);
+	be32_put(p + 8 + r, ~crc32c_zeros4(crc));
+	return p + 8 + r + 4;
+}
+
+static inline bool is_short(const struct block_spec *s)
+{
+	return s->crc_type == CRC_32C && s->type < 24 && s->number < 24 && s->flags < 24 &&
+	       crc_has_instruction();
+}
+#else
+static inline bool is_short(const struct block_spec *s)
+{
+	(void)s;
+	return false;
+}
+
+static inline uint8_t *short_put(uint8_t *p, const struct block_spec *s, struct packed data)
+{
+	(void)s, (void)data;
+	return p;
+}
+#endif
+
 uint8_t *plain_block_put(
 	uint8_t *p, enum block_kind kind, const struct block_spec *s, const struct block_values *v)
 {
+	struct packed packed = is_short(s) ? data_pack(kind, v) : (struct packed){0};
 	const uint8_t *from = p;
 	uint8_t *data;
 
+	if (packed.n)
+		return short_put(p, s, packed);
 	p = array_put(p, BLOCK_ITEMS + (s->crc_type ? 1u : 0u));
 	p = uint_put(p, s->type);
 	p = uint_put(p, s->number);
