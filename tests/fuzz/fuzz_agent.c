@@ -16,6 +16,47 @@
 #include <assert.h>
 #include <stdlib.h>
 
+/* The keys of RFC 9173 A, so that its bundles, which are among the seeds, are accepted or decrypted; and
+ * rules for what is made here. */
+static void set_security(struct node_cfg *cfg)
+{
+	static const char *const set[][2] = {
+		{"security.max_bytes", "64Ki"},
+		{"security.lab_keys[0].id", "mac"},
+		{"security.lab_keys[0].kind", "hmac"},
+		{"security.lab_keys[0].sha", "384"},
+		{"security.lab_keys[0].secret", "1a2b1a2b1a2b1a2b1a2b1a2b1a2b1a2b"},
+		{"security.lab_keys[1].id", "aes"},
+		{"security.lab_keys[1].kind", "aes256"},
+		{"security.lab_keys[1].secret",
+			"71776572747975696f7061736466676871776572747975696f70617364666768"},
+		{"security.rules[0].role", "acceptor"},
+		{"security.rules[0].operation", "integrity"},
+		{"security.rules[0].key", "mac"},
+		{"security.rules[0].missing", "keep"},
+		{"security.rules[1].role", "acceptor"},
+		{"security.rules[1].operation", "confidentiality"},
+		{"security.rules[1].key", "aes"},
+		{"security.rules[1].missing", "keep"},
+		{"security.rules[2].role", "verifier"},
+		{"security.rules[2].operation", "integrity"},
+		{"security.rules[2].block", "7"},
+		{"security.rules[2].key", "mac"},
+		{"security.rules[2].missing", "strip"},
+		{"security.rules[2].failed", "strip"},
+		{"security.rules[3].role", "source"},
+		{"security.rules[3].operation", "integrity"},
+		{"security.rules[3].key", "mac"},
+		{"security.rules[4].role", "source"},
+		{"security.rules[4].operation", "confidentiality"},
+		{"security.rules[4].key", "aes"},
+	};
+	struct schema_error e;
+
+	for (size_t i = 0; i < sizeof set / sizeof set[0]; i++)
+		assert(schema_set(node_parts, cfg, set[i][0], set[i][1], &e) == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define DTN0 UINT64_C(820000000000)
@@ -534,6 +575,8 @@ static uint64_t play(const uint8_t *data, size_t size, const struct agent_cfg *c
 	unsigned what = u8(&f);
 	f.cfg.reports = what & 1;
 	f.cfg.custody_accept = what & 2;
+	if (!(what & 128)) /* BPSec: keys and rules of set_security() */
+		f.cfg.security.n_rules = 0;
 	f.limits.max_bytes = what & 4 ? 4096 : 65536;
 	f.limits.stage_bytes = what & 8 ? 2048 : 65536;
 	f.limits.max_rows = what & 16 ? 8 : 256;
@@ -577,6 +620,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		cfg.agent.max_adu_bytes = 1000;
 		cfg.agent.max_adu_fragments = 5;
 		cfg.agent.max_adu_us = 60 * US_PER_S;
+		set_security(&cfg);
 	}
 	uint64_t sum = play(data, size, &cfg.agent);
 	if (size % 4 == 0)
