@@ -110,7 +110,11 @@ SSE static inline uint32_t three(uint32_t crc, const uint8_t *p, size_t words, c
 {
 	struct streams s = streams_of(crc, p, words);
 
-	for (size_t i = 0; i < words / 4; i++)
+	for (size_t i = 0; i < words / 8; i++) {
+		streams_step(&s);
+		streams_step(&s);
+	}
+	if (words & 4)
 		streams_step(&s);
 	for (size_t i = 0; i < words % 4; i++) {
 		streams_word(&s, 0);

@@ -218,7 +218,7 @@ static const uint8_t *plain_end_other(
 static inline bool is_plain(uint32_t v, uint64_t numbers)
 {
 	return (((v + 0x686868) | v) & (0x808080 | BLOCK_REPORT << 16)) == 0 &&
-	       !(numbers >> (v >> 8 & 31) & 1);
+	       !(numbers >> (v >> 8 & 63) & 1);
 }
 
 /* RFC 9171 4.3.2/2b */
@@ -254,8 +254,8 @@ void plain_blocks(struct reader *r)
 		more = k->type != BLOCK_PAYLOAD && k < b->block + BUNDLE_BLOCKS_MAX - 1;
 		plain = plain && plain_value(b, k, limit);
 		k++;
-		types |= UINT64_C(1) << (v & 31);
-		numbers |= UINT64_C(1) << (v >> 8 & 31);
+		types |= UINT64_C(1) << (v & 63);
+		numbers |= UINT64_C(1) << (v >> 8 & 63);
 	}
 	r->c.p = from;
 	r->types |= types;
