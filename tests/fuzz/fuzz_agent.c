@@ -1,6 +1,6 @@
 /*
  * One agent driven by bytes and time: the input is a row of steps (a step octet and its arguments),
- * which are bundles made from a few octets, changed, or free, time going on, contacts, commits that
+ * which are bundles made from a few octets, changed, signed, or free, time going on, contacts, commits that
  * succeed, fail or are lost in a crash, registrations, credit, acknowledgements, sends at once and in
  * pieces. Limits are small so that they are met.
  *
@@ -9,53 +9,13 @@
  * played again and must give the same counts.
  */
 #include "bundle/admin.h"
+#include "bundle/bpsec.h"
 #include "dtn/agent/agent.h"
 #include "dtn/node/config.h"
 #include "tests/fuzz/bundle_mutate.h"
 
 #include <assert.h>
 #include <stdlib.h>
-
-/* The keys of RFC 9173 A, so that its bundles, which are among the seeds, are accepted or decrypted; and
- * rules for what is made here. */
-static void set_security(struct node_cfg *cfg)
-{
-	static const char *const set[][2] = {
-		{"security.max_bytes", "64Ki"},
-		{"security.lab_keys[0].id", "mac"},
-		{"security.lab_keys[0].kind", "hmac"},
-		{"security.lab_keys[0].sha", "384"},
-		{"security.lab_keys[0].secret", "1a2b1a2b1a2b1a2b1a2b1a2b1a2b1a2b"},
-		{"security.lab_keys[1].id", "aes"},
-		{"security.lab_keys[1].kind", "aes256"},
-		{"security.lab_keys[1].secret",
-			"71776572747975696f7061736466676871776572747975696f70617364666768"},
-		{"security.rules[0].role", "acceptor"},
-		{"security.rules[0].operation", "integrity"},
-		{"security.rules[0].key", "mac"},
-		{"security.rules[0].missing", "keep"},
-		{"security.rules[1].role", "acceptor"},
-		{"security.rules[1].operation", "confidentiality"},
-		{"security.rules[1].key", "aes"},
-		{"security.rules[1].missing", "keep"},
-		{"security.rules[2].role", "verifier"},
-		{"security.rules[2].operation", "integrity"},
-		{"security.rules[2].block", "7"},
-		{"security.rules[2].key", "mac"},
-		{"security.rules[2].missing", "strip"},
-		{"security.rules[2].failed", "strip"},
-		{"security.rules[3].role", "source"},
-		{"security.rules[3].operation", "integrity"},
-		{"security.rules[3].key", "mac"},
-		{"security.rules[4].role", "source"},
-		{"security.rules[4].operation", "confidentiality"},
-		{"security.rules[4].key", "aes"},
-	};
-	struct schema_error e;
-
-	for (size_t i = 0; i < sizeof set / sizeof set[0]; i++)
-		assert(schema_set(node_parts, cfg, set[i][0], set[i][1], &e) == 0);
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -72,9 +32,16 @@ struct acked {
 	mono until;
 };
 
+struct secured {
+	struct node_cfg cfg;
+	struct keyring *ring;
+	struct bpsec *worker;
+};
+
 struct play {
 	const uint8_t *p, *end;
 	struct agent_cfg cfg;
+	const struct secured *secured;
 	struct store_limits limits;
 	struct store *store;
 	struct store_batch *batch;
@@ -126,7 +93,8 @@ static void start(struct play *f)
 		.seed = 7,
 		.self = eid_ipn(2, 0),
 		.dtn_at_zero = DTN0,
-		.clock_is_accurate = true};
+		.clock_is_accurate = true,
+		.keys = f->secured->ring};
 
 	assert(agent_new(&f->cfg, &deps, f->now, &f->agent) == 0);
 	for (node_id n = 1; n < 6; n += 2)
@@ -243,6 +211,68 @@ static void judge(struct play *f)
 	assert(agent_deadline(f->agent) >= 0);
 }
 
+/* -- security: no rule, a verifier, an acceptor, a source and acceptor --------------------------- */
+
+#define RULE(name, role, op)                                                                       \
+	"{\"name\":\"" name "\",\"role\":\"" role "\",\"operation\":\"" op                         \
+	"\",\"source\":\"*\",\"missing\":\"keep\",\"key\":\"" op "\"}"
+#define KEYS                                                                                       \
+	"\"lab_keys\":[{\"id\":\"integrity\",\"kind\":\"hmac\",\"secret\":"                        \
+	"\"1f0a8c5d7be2493b6c11d4e8a09f3752c6b81e40d97a2f63e5048bc2716dfa39\"},"                   \
+	"{\"id\":\"confidentiality\",\"kind\":\"aes256\",\"secret\":"                              \
+	"\"80c3d1f2a4b5968778695a4b3c2d1e0f00112233445566778899aabbccddeeff\"}]"
+
+static const char *const security[] = {"{}",
+	"{\"security\":{\"rules\":[" RULE("v", "verifier", "integrity") "]," KEYS "}}",
+	"{\"security\":{\"rules\":[" RULE("a", "acceptor", "integrity") "," RULE(
+		"d", "acceptor", "confidentiality") "]," KEYS "}}",
+	"{\"security\":{\"rules\":[" RULE("s", "source", "integrity") "," RULE(
+		"e", "source", "confidentiality") "," RULE("a", "acceptor",
+		"integrity") "," RULE("d", "acceptor", "confidentiality") "]," KEYS "}}"};
+
+static struct secured *secured_get(unsigned k)
+{
+	static struct secured all[4];
+	struct secured *x = &all[k];
+	struct schema_error e;
+
+	if (x->worker)
+		return x;
+	assert(node_cfg_defaults(&x->cfg, &e) == 0);
+	assert(schema_json(node_parts, &x->cfg, view_text(security[k]), &e) == 0);
+	assert(security_lab_ring(&x->cfg.agent.security, &x->ring, &e) == 0);
+	x->worker = bpsec_new(x->ring);
+	assert(x->worker);
+	return x;
+}
+
+/* Signs or encrypts the bundle in room as another node would; its new length, or n. */
+static size_t secure(struct play *f, uint8_t *room, size_t n, size_t cap)
+{
+	static uint8_t out[1 << 15];
+	static const uint8_t iv[12] = {1};
+	const struct secured *x = f->secured;
+	struct bundle_rules rules = bundle_rules_default();
+	unsigned how = u8(f);
+	struct bpsec_how h = {.type = how & 1 ? BLOCK_BCB : BLOCK_BIB,
+		.target = how & 2 && !(how & 1) ? 0 : 1,
+		.crc_type = CRC_32C,
+		.context = how & 1 ? BPSEC_AES_GCM : BPSEC_HMAC_SHA2,
+		.source = eid_ipn(1, 0),
+		.scope = how >> 2 & 7,
+		.iv = view_of(iv, sizeof iv)};
+	struct buf b = buf_of(out, sizeof out);
+	struct bundle_fault fault;
+	struct bundle in;
+
+	h.key = keyring_find(x->ring, view_text(how & 1 ? "confidentiality" : "integrity"));
+	if (!h.key || bundle_read(&in, view_of(room, n), &rules, &fault) != 0 ||
+		bpsec_add(x->worker, &b, &in, &h) != 0 || b.len > cap)
+		return n;
+	memcpy(room, out, b.len);
+	return b.len;
+}
+
 /* -- steps ------------------------------------------------------------------------------------ */
 
 static struct eid endpoint(unsigned k)
@@ -336,6 +366,8 @@ static void receive(struct play *f, unsigned what)
 		return;
 	}
 	n = bundle_make(f, room, sizeof room);
+	if (link & 0x40 && n)
+		n = secure(f, room, n, sizeof room);
 	if (what == 2 && n)
 		n = mut_bundle(room, n, sizeof room, u8(f) << 8 | 1, true);
 	if (what == 3 && n) {
@@ -562,7 +594,25 @@ static void step(struct play *f)
 	}
 }
 
-static uint64_t play(const uint8_t *data, size_t size, const struct agent_cfg *cfg)
+static void limits_small(struct agent_cfg *cfg)
+{
+	cfg->max_bundles = 12;
+	cfg->max_tombstones = 16;
+	cfg->max_registrations = 2;
+	cfg->max_parties = 4;
+	cfg->source_bytes = 100;
+	cfg->max_send_bytes = 1000;
+	cfg->max_whole_bytes = 300;
+	cfg->max_open_sends = 2;
+	cfg->min_bytes = 8;
+	cfg->max_adus = 2;
+	cfg->max_adu_bytes = 1000;
+	cfg->max_adu_fragments = 5;
+	cfg->max_adu_us = 60 * US_PER_S;
+	cfg->security.max_bytes = 2048;
+}
+
+static uint64_t play(const uint8_t *data, size_t size)
 {
 	static struct play f;
 	static const struct static_row row[] = {{1, 1}, {3, 3}, {5, 5}, {4, 3}};
@@ -570,13 +620,13 @@ static uint64_t play(const uint8_t *data, size_t size, const struct agent_cfg *c
 	memset(&f, 0, sizeof f);
 	f.p = data;
 	f.end = data + size;
-	f.cfg = *cfg;
 	f.limits = store_limits_default();
 	unsigned what = u8(&f);
+	f.secured = secured_get(what >> 5 & 3);
+	f.cfg = f.secured->cfg.agent;
+	limits_small(&f.cfg);
 	f.cfg.reports = what & 1;
 	f.cfg.custody_accept = what & 2;
-	if (!(what & 128)) /* BPSec: keys and rules of set_security() */
-		f.cfg.security.n_rules = 0;
 	f.limits.max_bytes = what & 4 ? 4096 : 65536;
 	f.limits.stage_bytes = what & 8 ? 2048 : 65536;
 	f.limits.max_rows = what & 16 ? 8 : 256;
@@ -602,28 +652,9 @@ static uint64_t play(const uint8_t *data, size_t size, const struct agent_cfg *c
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static struct node_cfg cfg;
-	struct schema_error e;
+	uint64_t sum = play(data, size);
 
-	if (!cfg.agent.max_bundles) {
-		assert(node_cfg_defaults(&cfg, &e) == 0);
-		cfg.agent.max_bundles = 12;
-		cfg.agent.max_tombstones = 16;
-		cfg.agent.max_registrations = 2;
-		cfg.agent.max_parties = 4;
-		cfg.agent.source_bytes = 100;
-		cfg.agent.max_send_bytes = 1000;
-		cfg.agent.max_whole_bytes = 300;
-		cfg.agent.max_open_sends = 2;
-		cfg.agent.min_bytes = 8;
-		cfg.agent.max_adus = 2;
-		cfg.agent.max_adu_bytes = 1000;
-		cfg.agent.max_adu_fragments = 5;
-		cfg.agent.max_adu_us = 60 * US_PER_S;
-		set_security(&cfg);
-	}
-	uint64_t sum = play(data, size, &cfg.agent);
 	if (size % 4 == 0)
-		assert(play(data, size, &cfg.agent) == sum);
+		assert(play(data, size) == sum);
 	return 0;
 }

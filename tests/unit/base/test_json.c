@@ -28,6 +28,11 @@ Test(json, tells_the_line_of_a_syntax_error)
 	cr_assert_eq(json_parse(view_text("{} x"), &doc, &line), -E_SYNTAX);
 	cr_assert_eq(json_parse(view_text("{\n\"a\": \"\xc3\"}"), &doc, &line), -E_SYNTAX);
 	cr_assert_eq(line, 2);
+	/* too long a form, a surrogate, beyond U+10FFFF, alone: no UTF-8 */
+	static const char *const bad[] = {"\"\xe0\x80\x80\"", "\"\xed\xa0\x80\"",
+		"\"\xf0\x80\x80\x80\"", "\"\xf4\x90\x80\x80\"", "\"\xff\"", "\"\xc3\x28\""};
+	for (size_t k = 0; k < sizeof bad / sizeof *bad; k++)
+		cr_assert_eq(json_parse(view_text(bad[k]), &doc, &line), -E_SYNTAX);
 }
 
 Test(json, keeps_whole_numbers_exact)

@@ -220,3 +220,36 @@ Test(schema, explains_itself)
 	schema_help(parts, true, &out);
 	cr_assert(strstr(text, ".TP\n.B store.count\n(number, 1 to 100; default 5) How many.\n"));
 }
+
+Test(schema, refuses_what_has_no_place)
+{
+	static const struct {
+		const char *path, *value, *text;
+	} t[] = {{"on", "yes", "true or false"}, {"ratio", "x", "a number"},
+		{"ratio", "1.5", "out of range"}, {"ratio", "-1", "out of range"},
+		{"nothing", "1", "no such setting"}, {"nothing[0]", "1", "no such setting"},
+		{"links[x].name", "1", "no such setting"}, {"links[0", "1", "no such setting"},
+		{"links", "1", "a list is set by its elements"},
+		{"a.very.long.path.that.is.longer.than.any.setting.can.be.and.therefore.is.none."
+		 "of.them.at.all.by.any.means.whatever.anybody.says[0]",
+			"1", "no such setting"}};
+	char *many[1100];
+	struct cfg c = defaults();
+	struct schema_error e;
+
+	for (size_t k = 0; k < sizeof t / sizeof *t; k++) {
+		cr_assert_eq(schema_set(parts, &c, t[k].path, t[k].value, &e), -E_CONFIG);
+		cr_assert(strstr(e.text, t[k].text), "%zu: %s", k, e.text);
+	}
+	for (size_t k = 0; k < 1099; k++)
+		many[k] = (char *)"OWLT_STORE__COUNT=5";
+	many[1099] = NULL;
+	cr_assert_eq(schema_env(parts, &c, many, (const char *[]){NULL}, &e), -E_CONFIG);
+	cr_assert_eq(schema_json(parts, &c, view_text("{\"links\":[3]}"), &e), -E_CONFIG);
+	cr_assert(strstr(e.text, "an object is required"));
+	cr_assert_eq(schema_json(parts, &c, view_text("{\"wait\":[]}"), &e), -E_CONFIG);
+	cr_assert(strstr(e.text, "a number is required"));
+	cr_assert_eq(
+		schema_json(parts, &c, view_text("{\"store\":{\"size\":200000000000000}}"), &e), 0);
+	cr_assert_eq(c.size, 200000000000000);
+}
