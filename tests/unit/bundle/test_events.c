@@ -100,3 +100,34 @@ Test(events, first_of_several)
 	cr_assert_neq(bundle_read_first(&one, view_of(room, n - 1), &rules, &fault, &used), 0);
 	cr_assert_eq(used, 0);
 }
+
+Test(events, definite_arrays_that_hold_nothing)
+{
+	static const struct {
+		const char *bytes;
+		size_t n;
+		unsigned rule;
+	} t[] = {{"\x80", 1, RULE_PRIMARY_MISSING}, {"\x98", 1, RULE_TRUNCATED},
+		{"\x98\x02", 2, RULE_NOT_SHORTEST}, {"\x81", 1, RULE_TRUNCATED}};
+	struct bundle_rules rules = bundle_rules_default();
+	struct bundle_fault fault;
+	struct bundle b;
+
+	rules.allow_definite = true;
+	for (size_t k = 0; k < sizeof t / sizeof *t; k++) {
+		cr_assert_neq(bundle_read(&b, view_of((const uint8_t *)t[k].bytes, t[k].n), &rules,
+				      &fault),
+			0);
+		cr_expect_eq(fault.rule, t[k].rule, "%zu: %s", k, rule_name(fault.rule));
+	}
+}
+
+/* Sources of unknown schemes are told apart by their bytes. */
+Test(events, identity_of_unknown_schemes)
+{
+	struct bundle a = {.source = {.scheme = 9, .ssp = view_text("\x07")}}, b = a;
+
+	cr_assert_eq(bundle_id_hash(&a, 1, 2), bundle_id_hash(&b, 1, 2));
+	b.source.ssp = view_text("\x08");
+	cr_assert_neq(bundle_id_hash(&a, 1, 2), bundle_id_hash(&b, 1, 2));
+}
