@@ -3,7 +3,7 @@
 # To be sourced from the top of the tree.
 seed_files() { # NAME
 	case $1 in
-	bundle | bpsec) ls tests/vectors/*.hex tests/vectors/captured/*.hex ;;
+	bundle | bpsec | cose) ls tests/vectors/*.hex tests/vectors/captured/*.hex ;;
 	plan) ls tests/vectors/*.ionrc tests/vectors/plan/* 2>/dev/null ;;
 	topo) ls netns/labs/*.json tests/sim/*.json ;;
 	scenario) ls tests/scenario/*.scn ;;
