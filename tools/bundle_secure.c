@@ -205,6 +205,28 @@ static bool rules_hold(const struct bundle *b, struct bundle_fault *fault, uint6
 	return bpsec_check(b, fault) == 0 || (type == BLOCK_BCB && fault->rule == RULE_BIB_CLEAR);
 }
 
+/* Says which integrity block of a block that is encrypted now still tells about it. */
+static void next_hint(const char *command, struct view out, const struct bundle_rules *rules)
+{
+	struct bpsec_op op[BPSEC_OPS_MAX];
+	struct bundle_fault fault;
+	struct bundle b;
+	unsigned n = 0;
+
+	if (bundle_read(&b, out, rules, &fault) || bpsec_check(&b, &fault) == 0 ||
+		fault.rule != RULE_BIB_CLEAR || bpsec_list(&b, op, &n))
+		return;
+	for (unsigned bcb = 0; bcb < n && op[bcb].type == BLOCK_BCB; bcb++)
+		for (unsigned bib = bcb + 1; bib < n; bib++)
+			if (op[bib].type == BLOCK_BIB && op[bib].number == op[bcb].number)
+				fprintf(stderr,
+					"%s: block %llu still tells about block %llu, which is "
+					"encrypted: encrypt it, too (--target %llu)\n",
+					command, (unsigned long long)b.block[op[bib].block].number,
+					(unsigned long long)op[bib].number,
+					(unsigned long long)b.block[op[bib].block].number);
+}
+
 static int secure(const char *command, struct secure_args *a, struct view in, struct keyring *ring)
 {
 	struct bundle_rules rules = bundle_rules_default();
@@ -231,8 +253,10 @@ static int secure(const char *command, struct secure_args *a, struct view in, st
 		int err = bpsec_add(x, &out, &b, &a->how);
 		code = err ? refused(command, err) : 0;
 	}
-	if (!code)
+	if (!code) {
 		bytes_put(buf_view(&out), a->hex);
+		next_hint(command, buf_view(&out), &rules);
+	}
 	bpsec_free(x);
 	free(out.p);
 	crypto_wipe(cek, sizeof cek);

@@ -114,7 +114,8 @@ code no_keys 2 "$owlt" bundle sign --key none "$tmp/plain"
 code bad_iv 2 "$owlt" bundle encrypt --keys "$keys" --key a256 --iv 00 "$tmp/plain"
 "$owlt" bundle make --source ipn:1.1 --dest ipn:2.1 --fragment 0,100 --payload "$tmp/payload" >"$tmp/fragment"
 code sign_fragment 1 "$owlt" bundle sign --keys "$keys" --key h384 "$tmp/fragment"
-"$owlt" bundle encrypt --keys "$keys" --key a256 "$tmp/signed" >"$tmp/clear"
+"$owlt" bundle encrypt --keys "$keys" --key a256 "$tmp/signed" >"$tmp/clear" 2>"$tmp/hint"
+case_is hint_of_clear_block 1 "$(grep -c 'encrypt it, too (--target [0-9]*)$' "$tmp/hint")"
 case_is check_rules "invalid: bib-clear at byte" "$("$owlt" bundle check "$tmp/clear" | cut -c1-26)"
 
 # -- RFC 9173 A
