@@ -3,6 +3,7 @@
  * below them. What is accepted can be written and gives the same again.
  */
 #include "bundle/base/units.h"
+#include "dtn/io/udp.h"
 #include "dtn/node/config.h"
 
 #include <assert.h>
@@ -53,6 +54,7 @@ static void single(char *text)
 	struct node_cfg *cfg = calloc(1, sizeof *cfg);
 	struct schema_error e = {0};
 	char *value = strchr(text, '='), *line = malloc(strlen(text) + 8);
+	union udp_address address;
 	int64_t us;
 	uint64_t n;
 
@@ -67,6 +69,7 @@ static void single(char *text)
 			assert(us >= 0);
 		(void)!units_bytes(value, &n);
 		(void)!units_rate(value, &n);
+		(void)!udp_address_parse(value, &address);
 	}
 	free(line);
 	free(cfg);

@@ -239,7 +239,7 @@ def eid_inside(d, at, short):
         v = []
         while (len(v) < k) if k is not None else not (at < len(d) and d[at] == 0xFF):
             if len(v) == 3:
-                raise Bad("eid-form")
+                raise Bad("truncated" if at >= len(d) else "eid-form")
             x, at = uint(d, at)
             v.append(x)
         at += k is None
