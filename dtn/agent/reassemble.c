@@ -73,10 +73,10 @@ void reassemble_fini(struct agent *a)
 
 /* What is known of this local bundle by what is gathered, or WHY_NONE: a fragment of an ADU that is
  * whole, a whole bundle whose ADU is, or no byte that was missing. *id: the bundle that has it. */
-enum why reassemble_known(const struct agent *a, const struct arrival *in, uint64_t *id)
+enum why reassemble_known(struct agent *a, const struct arrival *in, uint64_t *id)
 {
 	const struct bundle *b = in->b;
-	const struct adu *u = find(a, in->adu_uid);
+	struct adu *u = find(a, in->adu_uid);
 	bool fragment = b->flags & BUNDLE_FRAGMENT;
 
 	if (!u || (!u->head && !fragment))
@@ -85,8 +85,9 @@ enum why reassemble_known(const struct agent *a, const struct arrival *in, uint6
 		*id = entry_id(u->head);
 		return WHY_STORED;
 	}
-	if (b->total_len != u->total || u->is_stale ||
-		extents_missing(&u->have, b->frag_off, b->payload.n) > 0)
+	if (u->is_stale) /* else reassemble_join() would find out that there is nothing new */
+		rebuild(a, u);
+	if (b->total_len != u->total || extents_missing(&u->have, b->frag_off, b->payload.n) > 0)
 		return WHY_NONE;
 	*id = extents_from(&u->have, b->frag_off)->id;
 	return WHY_COVERED;

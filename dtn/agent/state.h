@@ -458,7 +458,7 @@ static inline bool reassemble_is_part(const struct bundle_entry *e)
 }
 int reassemble_init(struct agent *a) MUST_USE;
 void reassemble_fini(struct agent *a);
-enum why reassemble_known(const struct agent *a, const struct arrival *in, uint64_t *id);
+enum why reassemble_known(struct agent *a, const struct arrival *in, uint64_t *id);
 enum why reassemble_allow(
 	const struct agent *a, const struct eid *dest, const uint64_t uid[2], uint64_t total);
 int reassemble_join(
