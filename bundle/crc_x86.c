@@ -7,7 +7,8 @@
  * CRC-32C, crc32c_folded(): beside the three streams, which leave the multiplier idle, four
  * registers of 32 bytes run over a part of their own: each step multiplies them by x^1024 mod P and
  * adds the next 128 bytes. Of every 224 bytes 128 are folded and 96 go through the streams: the two
- * take equally long. From BIG_BYTES on the parts are larger than pages, which the prefetcher needs.
+ * take equally long. Below FEW_BYTES all is folded. From BIG_BYTES on the parts are larger than
+ * pages, which the prefetcher needs.
  * CRC-16, crc16_x25_fold(): four registers of 16 bytes, x^512 mod P.
  * Folding constants K(n) = x^n mod P, 32 bits reflected, times two: bits t ahead, the low half is
  * multiplied by K(t + 32) and the high half by K(t - 32). README.md tells how they were computed.
@@ -29,6 +30,7 @@
 #define SMALL_BYTES BYTES_OF(SMALL_STEPS)
 #define BIG_STEPS 512u
 #define BIG_BYTES BYTES_OF(BIG_STEPS)
+#define FEW_BYTES 768u   /* below, joining three streams costs more than they save */
 #define STREAM_WORDS 56u /* of eight bytes: the longest of crc32c_streams(), but for big ones */
 #define STREAM_BIG 1024u
 
@@ -70,25 +72,18 @@ SSE static inline uint64_t shift(uint64_t crc, uint32_t k)
 
 /* -- streams alone ----------------------------------------------------------------------------- */
 
-/* Three streams, and where each stands. */
+/* Three streams, the place of the first, and how far behind it each of the others is. */
 struct streams {
 	uint64_t a, b, c;
-	const uint8_t *at_a, *at_b, *at_c;
+	const uint8_t *at;
+	size_t apart;
 };
 
 static inline void streams_word(struct streams *s, size_t at)
 {
-	s->a = crc32c_u64(s->a, le64_get(s->at_a + at));
-	s->b = crc32c_u64(s->b, le64_get(s->at_b + at));
-	s->c = crc32c_u64(s->c, le64_get(s->at_c + at));
-}
-
-/* n bytes on, in each: 8, or STEP_STREAM. */
-static inline void streams_move(struct streams *s, size_t n)
-{
-	s->at_a += n;
-	s->at_b += n;
-	s->at_c += n;
+	s->a = crc32c_at(s->a, s->at + at);
+	s->b = crc32c_at(s->b, s->at + s->apart + at);
+	s->c = crc32c_at(s->c, s->at + 2 * s->apart + at);
 }
 
 static inline void streams_step(struct streams *s)
@@ -97,12 +92,12 @@ static inline void streams_step(struct streams *s)
 	streams_word(s, 8);
 	streams_word(s, 16);
 	streams_word(s, 24);
-	streams_move(s, STEP_STREAM);
+	s->at += STEP_STREAM;
 }
 
 static inline struct streams streams_of(uint32_t crc, const uint8_t *p, size_t words)
 {
-	return (struct streams){.a = crc, .at_a = p, .at_b = p + 8 * words, .at_c = p + 16 * words};
+	return (struct streams){.a = crc, .at = p, .apart = 8 * words};
 }
 
 /* Three streams of `words` words each, from p. */
@@ -110,16 +105,14 @@ SSE static inline uint32_t three(uint32_t crc, const uint8_t *p, size_t words, c
 {
 	struct streams s = streams_of(crc, p, words);
 
-	for (size_t i = 0; i < words / 8; i++) {
+	for (const uint8_t *end = p + 64 * (words / 8); s.at != end;) {
 		streams_step(&s);
 		streams_step(&s);
 	}
 	if (words & 4)
 		streams_step(&s);
-	for (size_t i = 0; i < words % 4; i++) {
+	for (const uint8_t *end = p + 8 * words; s.at != end; s.at += 8)
 		streams_word(&s, 0);
-		streams_move(&s, 8);
-	}
 	return (uint32_t)(shift(s.a, k->two) ^ shift(s.b, k->one) ^ s.c);
 }
 
@@ -145,7 +138,7 @@ static inline uint32_t crc32c_end(uint32_t crc, const uint8_t *p, size_t n)
 	uint64_t state = crc;
 
 	for (; n >= 8; p += 8, n -= 8)
-		state = crc32c_u64(state, le64_get(p));
+		state = crc32c_at(state, p);
 	return (uint32_t)crc32c_rest(state, p + n, (unsigned)n);
 }
 
@@ -181,27 +174,47 @@ AVX static inline uint64_t fold_finish(const __m256i x[4])
 	return crc32c_u64(crc, (uint64_t)_mm_extract_epi64(z, 1));
 }
 
+AVX static inline void fold_step(__m256i x[4], const uint8_t *p)
+{
+	const __m256i next = keys(C32_FOLD_1024);
+
+	x[0] = _mm256_xor_si256(fold(x[0], next), load(p));
+	x[1] = _mm256_xor_si256(fold(x[1], next), load(p + 32));
+	x[2] = _mm256_xor_si256(fold(x[2], next), load(p + 64));
+	x[3] = _mm256_xor_si256(fold(x[3], next), load(p + 96));
+}
+
+/* STEP_FOLDED <= n < FEW_BYTES: the steps are folded, what comes before them is one stream
+ * meanwhile, and the last n % 8 bytes are one word more. */
+AVX static __attribute__((noinline)) uint32_t few(uint32_t crc, const uint8_t *p, size_t n)
+{
+	size_t steps = n / STEP_FOLDED;
+	const uint8_t *end = p + n, *at = end - n % 8 - STEP_FOLDED * steps, *folded = at;
+	__m256i x[4] = {load(at), load(at + 32), load(at + 64), load(at + 96)};
+	uint64_t state = crc;
+
+	for (size_t i = 1; i < steps; i++)
+		fold_step(x, at += STEP_FOLDED);
+	for (; p != folded; p += 8)
+		state = crc32c_at(state, p);
+	state = shift(state, crc32c_shift[STEP_FOLDED / 8 * steps]) ^ fold_finish(x);
+	return (uint32_t)crc32c_rest(state, end, (unsigned)(n % 8));
+}
+
 /* The first STEP_FOLDED * steps bytes are folded, then come three streams of `words` words. */
 AVX static inline uint32_t part(
 	uint32_t crc, const uint8_t *p, size_t steps, size_t words, const struct join *k)
 {
-	const __m256i next = keys(C32_FOLD_1024);
 	__m256i x[4] = {load(p), load(p + 32), load(p + 64), load(p + 96)};
 	struct streams s = streams_of(0, p + STEP_FOLDED * steps, words);
 
 	x[0] = _mm256_xor_si256(x[0], _mm256_zextsi128_si256(_mm_cvtsi32_si128((int)crc)));
 	for (size_t i = 1; i < steps; i++) {
-		p += STEP_FOLDED;
 		streams_step(&s);
-		x[0] = _mm256_xor_si256(fold(x[0], next), load(p));
-		x[1] = _mm256_xor_si256(fold(x[1], next), load(p + 32));
-		x[2] = _mm256_xor_si256(fold(x[2], next), load(p + 64));
-		x[3] = _mm256_xor_si256(fold(x[3], next), load(p + 96));
+		fold_step(x, p += STEP_FOLDED);
 	}
-	for (size_t i = STEP_STREAM / 8 * (steps - 1); i < words; i++) {
+	for (size_t i = STEP_STREAM / 8 * (steps - 1); i < words; i++, s.at += 8)
 		streams_word(&s, 0);
-		streams_move(&s, 8);
-	}
 	return (uint32_t)(shift(fold_finish(x), k->three) ^ shift(s.a, k->two) ^
 			  shift(s.b, k->one) ^ s.c);
 }
@@ -210,6 +223,8 @@ AVX uint32_t crc32c_folded(uint32_t crc, const uint8_t *p, size_t n)
 {
 	static const struct join big = {SHIFT_BIG_1, SHIFT_BIG_2, SHIFT_BIG_3};
 
+	if (n < FEW_BYTES)
+		return few(crc, p, n);
 	for (; n >= BIG_BYTES; p += BIG_BYTES, n -= BIG_BYTES)
 		crc = part(crc, p, BIG_STEPS, STEP_STREAM / 8 * (BIG_STEPS - 1), &big);
 	while (n >= CRC32C_LONG) {
