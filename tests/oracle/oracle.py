@@ -144,8 +144,13 @@ def skip(d, at, depth=0):
             raise Bad("cbor-form")
         return skip(d, at, depth + 1)
     if n is not None:
-        for _ in range(n * (2 if major == 5 else 1)):
-            at = skip(d, at, depth + 1)
+        n *= 2 if major == 5 else 1
+        try:
+            for _ in range(min(n, len(d) + 1)):
+                at = skip(d, at, depth + 1)
+        except Bad as bad:  # more items than bytes: that it ends early is as true
+            bad.rules |= {"truncated"} if n > len(d) - at else set()
+            raise
         return at
     count = 0
     while True:
