@@ -27,6 +27,11 @@
 #define PRIMARY_ROOM (3 + UINT_MAX_BYTES + 3 * EID_MAX_BYTES + 1 + 5 * UINT_MAX_BYTES)
 /* Array, type, number, flags, CRC type, and the head of the data. */
 #define BLOCK_ROOM (5 + UINT_MAX_BYTES)
+/* short_shape() reads two words, then the CRC. */
+#define SHORT_ROOM 24u
+/* Its first and fifth byte. */
+#define SHORT_MASK UINT64_C(0xff000000ff)
+#define SHORT_OPEN (OPEN_CRC | (uint64_t)CRC_32C << 32)
 
 /* A number and where the next item begins, or next NULL. */
 struct number {
@@ -43,10 +48,10 @@ static const uint8_t *plain_end_32c(
 	const struct reader *r, const uint8_t *from, size_t n, bool quick);
 static bool is_quick(const struct reader *r);
 static bool plain_payload(struct reader *r, struct block *k);
-static bool plain_value(struct bundle *b, const struct block *k, const uint8_t *end);
-static bool plain_prev(struct bundle *b, struct view data, const uint8_t *end);
-static bool plain_age(struct bundle *b, struct view data, const uint8_t *end);
-static bool plain_hop(struct bundle *b, struct view data, const uint8_t *end);
+static bool plain_value(struct bundle *b, unsigned type, struct view data, const uint8_t *end);
+static bool plain_prev(struct bundle *b, struct view data);
+static bool plain_age(struct bundle *b, struct view data);
+static bool plain_hop(struct bundle *b, struct view data);
 
 /* An argument behind its initial byte, in shortest form; nine bytes can be read at p. */
 static inline struct number long_head(const uint8_t *p, unsigned info)
@@ -214,11 +219,58 @@ static const uint8_t *plain_end_other(
 }
 
 /* Type, number and flags of a block are below 24 each and ask for no report: adding 0x68 takes
- * larger ones to the top bit and leaves the three low bits alone. The number is a new one. */
-static inline bool is_plain(uint32_t v, uint64_t numbers)
+ * larger ones to the top bit and leaves the three low bits alone. The fourth byte of v is not
+ * looked at. */
+static inline bool is_plain(uint32_t v)
 {
-	return (((v + 0x686868) | v) & (0x808080 | BLOCK_REPORT << 16)) == 0 &&
-	       !(numbers >> (v >> 8 & 63) & 1);
+	return (((v + 0x686868) | v) & (0x808080 | BLOCK_REPORT << 16)) == 0;
+}
+
+/* What all of the reader's ways through a block find out about it. */
+struct shape {
+	uint32_t v;         /* type, number and flags, a byte each */
+	enum crc_type type; /* of its CRC */
+	size_t data, n;     /* where its data begins, and how long it is */
+	const uint8_t *end; /* behind the block, or NULL */
+};
+
+/* A block with CRC-32C and one to eight bytes of data, which is two words, the CRC's head included;
+ * else no end. SHORT_ROOM bytes can be read at p. */
+static inline struct shape short_shape(const uint8_t *p)
+{
+#if defined(__x86_64__)
+	uint64_t low = le64_get(p), high = le64_get(p + 8);
+	uint32_t v = (uint32_t)(low >> 8);
+	unsigned rest = p[5] - (CBOR_BYTES << 5 | 1u); /* bytes of high */
+	const uint8_t *value = p + 8 + rest;
+
+	if (rest > 7 || !is_plain(v) || (low & SHORT_MASK) != SHORT_OPEN ||
+		value[-1] != (CBOR_BYTES << 5 | 4))
+		return (struct shape){0};
+	uint64_t crc = crc32c_u64(UINT32_MAX, low);
+	/* as in crc32c_rest() */
+	crc = crc32c_u64(0, (high ^ crc) << (63 - 8 * rest) << 1) ^ crc >> (8 * rest);
+	return (struct shape){
+		v, CRC_32C, 6, rest + 1, be32_get(value) == ~crc32c_zeros4(crc) ? value + 4 : NULL};
+#else
+	(void)p;
+	return (struct shape){0};
+#endif
+}
+
+static inline struct shape block_shape(const struct reader *r, const uint8_t *from, bool quick)
+{
+	uint8_t pad[BLOCK_ROOM];
+	const uint8_t *p = window(from, r->c.end, pad, BLOCK_ROOM);
+	uint32_t v = (uint32_t)(le64_get(p) >> 8);
+	struct number n = head(p + 5, CBOR_BYTES);
+
+	if (!is_plain(v) || !n.next || n.v > (size_t)(r->c.end - from))
+		return (struct shape){0};
+	size_t data = (size_t)(n.next - p), size = data + (size_t)n.v;
+	return (struct shape){v, (enum crc_type)p[4], data, (size_t)n.v,
+		p[0] == OPEN_CRC && p[4] == CRC_32C ? plain_end_32c(r, from, size, quick)
+						    : plain_end_other(r, from, p, size)};
 }
 
 /* RFC 9171 4.3.2/2b */
@@ -227,35 +279,32 @@ void plain_blocks(struct reader *r)
 	struct bundle *b = r->b;
 	struct block *k = b->block + b->n_blocks;
 	uint64_t types = 0, numbers = r->numbers | 1; /* 0 is the primary block's */
-	const uint8_t *from = r->c.p, *limit = r->c.end, *end;
+	const uint8_t *from = r->c.p;
 	bool quick = is_quick(r), plain = r->plain;
-	uint8_t pad[BLOCK_ROOM];
 
-	for (bool more = !b->head.n && b->n_blocks < BUNDLE_BLOCKS_MAX; more; from = end) {
-		const uint8_t *p = window(from, limit, pad, BLOCK_ROOM);
-		uint32_t v = (uint32_t)(le64_get(p) >> 8) & 0xffffff;
-		struct number n = head(p + 5, CBOR_BYTES);
-		if (!is_plain(v, numbers) || !n.next || n.v > (size_t)(limit - from))
+	for (bool more = !b->head.n && b->n_blocks < BUNDLE_BLOCKS_MAX; more;) {
+		struct shape s = {0};
+		if (quick && (size_t)(r->c.end - from) >= SHORT_ROOM)
+			s = short_shape(from);
+		if (!s.end)
+			s = block_shape(r, from, quick);
+		unsigned type = s.v & 63, number = s.v >> 8 & 63;
+		if (!s.end || numbers >> number & 1)
 			break;
-		size_t data = (size_t)(n.next - p);
-		end = p[0] == OPEN_CRC && p[4] == CRC_32C
-			      ? plain_end_32c(r, from, data + (size_t)n.v, quick)
-			      : plain_end_other(r, from, p, data + (size_t)n.v);
-		if (!end)
+		k->type = type;
+		k->number = number;
+		k->flags = s.v >> 16 & 63;
+		k->crc_type = s.type;
+		k->whole = view_of(from, (size_t)(s.end - from));
+		k->data = view_of(from + s.data, s.n);
+		if (type <= BLOCK_PAYLOAD && !plain_payload(r, k))
 			break;
-		k->type = (uint8_t)v;
-		k->number = (uint8_t)(v >> 8);
-		k->flags = v >> 16;
-		k->crc_type = (enum crc_type)p[4];
-		k->whole = view_of(from, (size_t)(end - from));
-		k->data = view_of(from + data, (size_t)n.v);
-		if (k->type <= BLOCK_PAYLOAD && !plain_payload(r, k))
-			break;
-		more = k->type != BLOCK_PAYLOAD && k < b->block + BUNDLE_BLOCKS_MAX - 1;
-		plain = plain && plain_value(b, k, limit);
+		more = type != BLOCK_PAYLOAD && k < b->block + BUNDLE_BLOCKS_MAX - 1;
+		plain = plain && plain_value(b, type, k->data, r->c.end);
 		k++;
-		types |= UINT64_C(1) << (v & 63);
-		numbers |= UINT64_C(1) << (v >> 8 & 63);
+		types |= UINT64_C(1) << type;
+		numbers |= UINT64_C(1) << number;
+		from = s.end;
 	}
 	r->c.p = from;
 	r->types |= types;
@@ -278,31 +327,36 @@ static bool plain_payload(struct reader *r, struct block *k)
 }
 
 /* What the block holds, its rules included. */
-static inline bool plain_value(struct bundle *b, const struct block *k, const uint8_t *end)
+static inline bool plain_value(
+	struct bundle *b, unsigned type, struct view data, const uint8_t *end)
 {
-	switch (k->type) {
+	if (type == BLOCK_PAYLOAD)
+		return true;
+	if ((size_t)(end - data.p) < EID_MAX_BYTES) /* the longest of them */
+		return false;
+	switch (type) {
 	case BLOCK_PREVIOUS_NODE:
-		return plain_prev(b, k->data, end);
+		return plain_prev(b, data);
 	case BLOCK_AGE:
-		return plain_age(b, k->data, end);
+		return plain_age(b, data);
 	case BLOCK_HOP_COUNT:
-		return plain_hop(b, k->data, end);
+		return plain_hop(b, data);
 	default:
-		return k->type == BLOCK_PAYLOAD;
+		return false;
 	}
 }
 
-static inline bool plain_prev(struct bundle *b, struct view data, const uint8_t *end)
+static inline bool plain_prev(struct bundle *b, struct view data)
 {
-	if (b->has_prev || (size_t)(end - data.p) < EID_MAX_BYTES)
+	if (b->has_prev)
 		return false;
 	b->has_prev = true;
 	return plain_eid(data.p, &b->prev) == data.p + data.n && b->prev.node != NODE_NONE;
 }
 
-static inline bool plain_age(struct bundle *b, struct view data, const uint8_t *end)
+static inline bool plain_age(struct bundle *b, struct view data)
 {
-	if (b->has_age || (size_t)(end - data.p) < UINT_MAX_BYTES)
+	if (b->has_age)
 		return false;
 	struct number age = head(data.p, CBOR_UINT);
 	b->has_age = true;
@@ -310,12 +364,11 @@ static inline bool plain_age(struct bundle *b, struct view data, const uint8_t *
 	return age.next == data.p + data.n;
 }
 
-static inline bool plain_hop(struct bundle *b, struct view data, const uint8_t *end)
+static inline bool plain_hop(struct bundle *b, struct view data)
 {
 	struct number limit, count;
 
-	if (b->has_hop || (size_t)(end - data.p) < 1 + 2 * UINT_MAX_BYTES ||
-		*data.p != (CBOR_ARRAY << 5 | 2))
+	if (b->has_hop || *data.p != (CBOR_ARRAY << 5 | 2))
 		return false;
 	limit = head(data.p + 1, CBOR_UINT);
 	if (!limit.next || limit.v - 1 >= 255)
