@@ -121,16 +121,19 @@ static const uint8_t *plain_eid(const uint8_t *p, struct eid *e)
 	uint32_t open = (be32_get(p) >> 8);
 	struct number node, service;
 
-	*e = (struct eid){.scheme = EID_SCHEME_DTN};
-	if (open != IPN_OPEN)
+	if (open != IPN_OPEN) {
+		*e = eid_null();
 		return open == DTN_NONE ? p + 3 : NULL;
+	}
 	node = head(p + 3, CBOR_UINT);
 	if (!node.next)
 		return NULL;
 	service = head(node.next, CBOR_UINT);
 	e->scheme = EID_SCHEME_IPN;
 	e->node = node.v;
-	e->service = node.v ? service.v : 0;
+	e->service = node.v ? service.v : 0; /* as eid_ipn() */
+	e->ssp = (struct view){0};
+	e->group = e->three = false;
 	return service.next;
 }
 
