@@ -3,10 +3,9 @@
  * payload block's CRC is continued by the caller over the payload, and the tail closes it.
  * Start reading at bundle_build_head().
  */
-#include "bundle/block.h"
+#include "bundle/plain_write.h"
 
-static int head_write(
-	struct buf *head, const struct bundle_spec *s, uint64_t payload_len, size_t *payload_at);
+static uint32_t payload_open(struct buf *head, const struct bundle_spec *s, uint64_t payload_len);
 static int spec_check(const struct bundle_spec *s, uint64_t payload_len);
 static void standard_write(struct buf *b, const struct bundle_spec *s, uint64_t *number);
 static uint64_t number_next(const struct bundle_spec *s, uint64_t *number);
@@ -15,24 +14,11 @@ static uint64_t number_next(const struct bundle_spec *s, uint64_t *number);
 int bundle_build_head(
 	struct buf *head, const struct bundle_spec *s, uint64_t payload_len, uint32_t *crc)
 {
-	size_t payload_at;
-	int err = head_write(head, s, payload_len, &payload_at);
-
-	*crc = 0;
-	if (err == 0)
-		*crc = crc_update(s->block_crc_type, 0,
-			view_of(head->p + payload_at, head->len - payload_at));
-	return err;
-}
-
-/* *payload_at: where the payload block begins. */
-static int head_write(
-	struct buf *head, const struct bundle_spec *s, uint64_t payload_len, size_t *payload_at)
-{
 	uint64_t number = 2;
 	size_t from = head->len;
 	int err = spec_check(s, payload_len);
 
+	*crc = 0;
 	if (err)
 		return err;
 	cbor_put_array_open(head);
@@ -44,30 +30,52 @@ static int head_write(
 			k.number = number_next(s, &number);
 		block_write(head, &k);
 	}
-	*payload_at = head->len;
-	block_write_open(head, &(struct block_spec){.type = BLOCK_PAYLOAD,
-				       .number = 1,
-				       .flags = s->payload_flags,
-				       .crc_type = s->block_crc_type});
+	uint32_t state = payload_open(head, s, payload_len);
+	err = head->len - from > BUNDLE_HEAD_MAX ? -E_RULE : buf_finish(head);
+	if (err == 0)
+		*crc = state;
+	return err;
+}
+
+/* The payload block up to its data; its CRC so far, if it fits. */
+static uint32_t payload_open(struct buf *head, const struct bundle_spec *s, uint64_t payload_len)
+{
+	const struct block_spec k = {.type = BLOCK_PAYLOAD,
+		.number = 1,
+		.flags = s->payload_flags,
+		.crc_type = s->block_crc_type};
+	size_t at = head->len;
+	uint8_t *p = buf_room(head, PLAIN_BLOCK_ROOM);
+	uint32_t crc;
+	const uint8_t *end = p ? plain_open_put(p, &k, payload_len, &crc) : NULL;
+
+	if (end) {
+		head->len += (size_t)(end - p);
+		return crc;
+	}
+	block_write_open(head, &k);
 	cbor_put_bytes_head(head, payload_len);
-	return head->len - from > BUNDLE_HEAD_MAX ? -E_RULE : buf_finish(head);
+	if (!head->p || !buf_fits(head))
+		return 0;
+	return crc_update(k.crc_type, 0, view_of(head->p + at, head->len - at));
 }
 
 int bundle_build_tail(struct buf *tail, const struct bundle_spec *s, uint32_t crc)
 {
-	uint8_t field[5] = {0};
-	size_t n = crc_size(s->block_crc_type);
+	uint8_t bytes[6] = {0};
+	size_t size = crc_size(s->block_crc_type), n = 0;
 
-	if (n) {
-		field[0] = (uint8_t)(CBOR_BYTES << 5 | n);
-		crc = crc_update(s->block_crc_type, crc, view_of(field, 1 + n));
-		if (n == 2)
-			be16_put(field + 1, (uint16_t)crc);
+	if (size) {
+		bytes[0] = (uint8_t)(CBOR_BYTES << 5 | size);
+		n = 1 + size;
+		crc = crc_field_value(s->block_crc_type, crc);
+		if (size == 2)
+			be16_put(bytes + 1, (uint16_t)crc);
 		else
-			be32_put(field + 1, crc);
-		buf_put(tail, view_of(field, 1 + n));
+			be32_put(bytes + 1, crc);
 	}
-	cbor_put_break(tail);
+	bytes[n++] = CBOR_BREAK;
+	buf_put(tail, view_of(bytes, n));
 	return buf_finish(tail);
 }
 

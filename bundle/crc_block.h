@@ -21,4 +21,16 @@ static inline uint32_t crc_block_value(enum crc_type type, const uint8_t *p, siz
 	return crc_block(type, view_of(p, n));
 }
 
+/* What the field holds behind bytes whose CRC so far is given: over its own head and zeros. */
+static inline uint32_t crc_field_value(enum crc_type type, uint32_t before)
+{
+	const uint8_t field[5] = {(uint8_t)(2 << 5 | 2 * (unsigned)type)};
+
+#if defined(__x86_64__)
+	if (type == CRC_32C && crc_has_instruction())
+		return ~(uint32_t)crc32c_u64(0, (uint64_t)(~before ^ field[0]) << 24);
+#endif
+	return crc_update(type, before, view_of(field, 1 + crc_size(type)));
+}
+
 #endif

@@ -35,8 +35,8 @@ int bundle_forward_head(struct buf *head, const struct bundle *b, const struct b
 	x.change[KIND_HOP_COUNT] = e->set_hop && b->has_hop;
 	x.change[KIND_CTEB] = e->set_cteb;
 	x.insert[KIND_CTEB] = e->set_cteb && !bundle_block(b, e->custody.cteb_type);
-	unsigned room =
-		BUNDLE_BLOCKS_MAX - b->n_blocks + (unsigned)__builtin_popcountll(e->discard);
+	unsigned room = BUNDLE_BLOCKS_MAX - b->n_blocks +
+			(e->discard ? (unsigned)__builtin_popcountll(e->discard) : 0);
 	if (x.insert[KIND_CTEB] && room-- == 0)
 		return -E_RULE;
 	/* RFC 9171 4.4.1: it should be there; a bundle that has all the blocks anyone reads goes on

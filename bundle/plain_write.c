@@ -101,13 +101,18 @@ static inline struct packed data_pack(enum block_kind kind, const struct block_v
 }
 
 #if defined(__x86_64__)
+/* Array, type, number, flags, CRC type. */
+static inline uint64_t short_open(const struct block_spec *s)
+{
+	return (CBOR_ARRAY << 5 | (BLOCK_ITEMS + 1)) | s->type << 8 | s->number << 16 |
+	       s->flags << 24 | (uint64_t)CRC_32C << 32;
+}
+
 /* A block of at most 15 bytes before its CRC-32C, put together in two words: the CRC is computed
  * from them, since bytes just stored one by one cannot be loaded as words without a wait. */
 static inline uint8_t *short_put(uint8_t *p, const struct block_spec *s, struct packed data)
 {
-	uint64_t open = (CBOR_ARRAY << 5 | (BLOCK_ITEMS + 1)) | s->type << 8 | s->number << 16 |
-			s->flags << 24 | (uint64_t)CRC_32C << 32 |
-			(uint64_t)(CBOR_BYTES << 5 | data.n) << 40;
+	uint64_t open = short_open(s) | (uint64_t)(CBOR_BYTES << 5 | data.n) << 40;
 	unsigned __int128 rest = data.bytes | (unsigned __int128)0x44 << (8 * data.n);
 	uint64_t low = open | (uint64_t)rest << 48, high = (uint64_t)(rest >> 16);
 	unsigned r = data.n - 1, up = 63 - 8 * r; /* bytes of high, as in crc32c_rest() */
@@ -125,6 +130,20 @@ static inline bool is_short(const struct block_spec *s)
 	return s->crc_type == CRC_32C && s->type < 24 && s->number < 24 && s->flags < 24 &&
 	       crc_has_instruction();
 }
+
+uint8_t *plain_open_put(uint8_t *p, const struct block_spec *s, uint64_t n, uint32_t *crc)
+{
+	struct packed head = pack(n);
+
+	if (!is_short(s) || head.n - 1 > 2)
+		return NULL;
+	uint64_t word = short_open(s) | (CBOR_BYTES << 5 | head.bytes) << 40;
+	/* of six to eight bytes: all of the state meets one of them */
+	uint64_t state = crc32c_u64(0, (word ^ UINT32_MAX) << (24 - 8 * head.n));
+	memcpy(p, &word, 8);
+	*crc = ~(uint32_t)state;
+	return p + 5 + head.n;
+}
 #else
 static inline bool is_short(const struct block_spec *s)
 {
@@ -136,6 +155,12 @@ static inline uint8_t *short_put(uint8_t *p, const struct block_spec *s, struct 
 {
 	(void)s, (void)data;
 	return p;
+}
+
+uint8_t *plain_open_put(uint8_t *p, const struct block_spec *s, uint64_t n, uint32_t *crc)
+{
+	(void)p, (void)s, (void)n, (void)crc;
+	return NULL;
 }
 #endif
 

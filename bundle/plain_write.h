@@ -16,5 +16,8 @@ uint8_t *plain_primary_put(uint8_t *p, const struct bundle_spec *s);
 /* Previous node, age, hop count; others NULL. */
 uint8_t *plain_block_put(
 	uint8_t *p, enum block_kind kind, const struct block_spec *s, const struct block_values *v);
+/* A block up to its n bytes of data; *crc: its CRC so far, as of crc_update(). NULL where it is not
+ * one of CRC-32C with short numbers. */
+uint8_t *plain_open_put(uint8_t *p, const struct block_spec *s, uint64_t n, uint32_t *crc);
 
 #endif
