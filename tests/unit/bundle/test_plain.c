@@ -189,6 +189,20 @@ Test(plain, prefixes_and_bits)
 	}
 }
 
+/* A head for a payload that long, and the CRC up to it. */
+static void heads_agree(const struct bundle_spec *s, uint64_t payload_len)
+{
+	uint8_t wide[512], tight[512];
+	struct buf w = buf_of(wide, sizeof wide);
+	uint32_t crc, crc_tight;
+
+	cr_assert_eq(bundle_build_head(&w, s, payload_len, &crc), 0);
+	struct buf t = buf_of(tight, w.len);
+	cr_assert_eq(bundle_build_head(&t, s, payload_len, &crc_tight), 0);
+	cr_expect(view_equal(buf_view(&t), buf_view(&w)), "%llu", (unsigned long long)payload_len);
+	cr_expect_eq(crc, crc_tight);
+}
+
 /* With no room to spare the general writers write, into the last byte: the same bytes. */
 Test(plain, writers_agree)
 {
@@ -213,7 +227,8 @@ Test(plain, writers_agree)
 			.has_hop = rng_below(&rng, 2),
 			.hop_limit = 1 + rng_below(&rng, 255),
 			.hop_count = some_number(&rng),
-			.custody = custody_codes_ccsds()};
+			.custody = custody_codes_ccsds(),
+			.payload_flags = some_number(&rng)};
 		struct buf w = buf_of(wide, sizeof wide), count = buf_of(NULL, 0);
 		cr_assert_eq(bundle_build(&w, &s, view_text("")), 0);
 		cr_assert_eq(bundle_build(&count, &s, view_text("")), -E_OVERFLOW);
@@ -223,5 +238,6 @@ Test(plain, writers_agree)
 		cr_assert(view_equal(buf_view(&t), buf_view(&w)), "round %u", round);
 		struct buf less = buf_of(tight, w.len - 1);
 		cr_assert_eq(bundle_build(&less, &s, view_text("")), -E_OVERFLOW);
+		heads_agree(&s, some_number(&rng));
 	}
 }
