@@ -197,6 +197,7 @@ static inline const uint8_t *plain_end_32c(
 					   : crc32c_long(~UINT32_C(0), from, n + 1);
 	return be32_get(value) == ~crc32c_zeros4(crc) ? value + 4 : NULL;
 #else
+	(void)quick;
 	return plain_end(r, from, n, CRC_32C);
 #endif
 }
