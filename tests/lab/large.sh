@@ -40,7 +40,12 @@ node_pid() { field "$run"/run.json '[n["pid"] for n in d["nodes"] if n["name"]==
 node_peak() { sed -n 's/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$(node_pid "$1")/status"; }
 # events RELAY NAME N: it has seen so many about its link to mars.
 events() { [ "$(grep -c '"ev":"'"$2"'".*"peer":"ipn:4.0"' "$run"/events/"$1".jsonl)" -ge "$3" ]; }
-both_closed() { events east link_close "$1" && events west link_close "$1"; }
+count() { grep -c '"ev":"'"$2"'"' "$run"/events/"$1".jsonl; }
+# all_there N: both ways to mars closed for the N-th time, and what was under way then is on mars's disk.
+all_there() {
+	events east link_close "$1" && events west link_close "$1" &&
+		[ $(($(count east bundle_forwarded) + $(count west bundle_forwarded))) -eq "$(count mars bundle_committed)" ]
+}
 same_file() { cmp -s "$1" "$(find "$2" -type f -not -name '.*' | head -1)"; }
 once() { [ "$(grep -c '"ev":"app_gone"' "$run"/events/mars.jsonl)" -ge 1 ] && ! "$owlt" recv --socket "$run"/nodes/mars/owltd.sock ipn:4.42 -n 1 --timeout 3 >/dev/null 2>&1; }
 carried() { field "$run"/links.json '[x["frames_in"] for l in d["links"] if l["name"]=="'"$1"'" for x in l["directions"] if x["to"]=="mars"][0]'; }
@@ -103,7 +108,7 @@ crossing() {
 	if [ "$name" = large-chunks ]; then
 		check "$name-half-way" until_true 120 events west link_open 3
 	else
-		check "$name-half-way" until_true 120 both_closed 3
+		check "$name-half-way" until_true 120 all_there 3
 	fi
 	most=$(node_peak mars)
 	check "$name-kill" "$owlt" lab kill "$run" mars
