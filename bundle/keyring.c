@@ -106,10 +106,11 @@ int keyring_parse(struct view json, struct keyring **out, struct keyring_fault *
 	*out = NULL;
 	if (!err)
 		err = json_parse(json, &doc, &fault->line);
-	if (err == -E_SYNTAX)
-		snprintf(fault->text, sizeof fault->text, "not JSON");
 	if (!err)
 		err = ring_read(doc, ring, &r);
+	if (err && !fault->text[0])
+		snprintf(fault->text, sizeof fault->text, "%s",
+			err == -E_SYNTAX ? "not JSON" : err_text(err));
 	wipe_strings(doc);
 	json_free(doc);
 	if (err) {
