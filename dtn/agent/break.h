@@ -1,8 +1,11 @@
 /*
- * break: three deliberate faults, for tests that must notice them (-DOWLT_BREAK=n). Never set in a
- * build that is used. 1: custody is signalled when the bundle is staged, not when it is durable. 2:
- * a custody duplicate is decided by the bundle's identity alone. 3: custody numbers begin again
- * after a restart.
+ * break: deliberate faults, for tests that must notice them (-DOWLT_BREAK=n). Never set in a build
+ * that is used. 1: custody is signalled when the bundle is staged, not when it is durable. 2: a
+ * custody duplicate is decided by the bundle's identity alone. 3: custody numbers begin again after
+ * a restart. 4: the release after an acknowledgement does not write its tombstone. 5: an
+ * application is told that its acknowledgement is durable before it is. 6: a bundle that came back
+ * keeps its number, so that signals for its earlier life count. 7: a retransmission takes a new
+ * number and does not wait for its commit.
  */
 #ifndef OWLT_AGENT_BREAK_H
 #define OWLT_AGENT_BREAK_H
@@ -27,6 +30,30 @@
 #define BREAK_NUMBERS_REPEAT 1
 #else
 #define BREAK_NUMBERS_REPEAT 0
+#endif
+
+#if OWLT_BREAK == 4
+#define BREAK_NO_TOMBSTONE 1
+#else
+#define BREAK_NO_TOMBSTONE 0
+#endif
+
+#if OWLT_BREAK == 5
+#define BREAK_ACKED_EARLY 1
+#else
+#define BREAK_ACKED_EARLY 0
+#endif
+
+#if OWLT_BREAK == 6
+#define BREAK_NUMBER_KEPT 1
+#else
+#define BREAK_NUMBER_KEPT 0
+#endif
+
+#if OWLT_BREAK == 7
+#define BREAK_NUMBER_UNSAVED 1
+#else
+#define BREAK_NUMBER_UNSAVED 0
 #endif
 
 #endif

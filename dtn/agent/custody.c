@@ -15,6 +15,7 @@
 #include "dtn/agent/break.h"
 #include "dtn/agent/state.h"
 
+static void number_again(struct agent *a, struct bundle_entry *e);
 static mono signal_expected(
 	const struct agent *a, const struct bundle_entry *e, const struct agent_sent *s);
 
@@ -81,7 +82,21 @@ void custody_due(struct agent *a, mono now, struct bundle_entry *e)
 		return;
 	if (e->flags & E_SENT)
 		trace_point(a->trace, now, custody_retx, entry_id(e), last, e->n_sent, why);
+	if (BREAK_NUMBER_UNSAVED)
+		number_again(a, e);
 	forward_entry(a, now, e, NODE_NONE);
+}
+
+/* break.h 7 only. */
+static void number_again(struct agent *a, struct bundle_entry *e)
+{
+	struct record r = entry_record(a, e);
+	uint64_t seq;
+
+	if (custody_number(a, &r.own_seq_no, &seq) != 0)
+		return;
+	entry_set_pair(a, e, r.own_seq_no);
+	entry_save(a, e, &r);
 }
 
 /* A signal speaks of our pair. */

@@ -109,6 +109,8 @@ static void other_pair(struct agent *a, mono now, const struct arrival *in, stru
 	if (!(e->flags & E_LOCAL)) {
 		if (custody_number(a, &seq_no, &seq) != 0)
 			return;
+		if (BREAK_NUMBER_KEPT)
+			seq_no = r.own_seq_no;
 		r.flags |= RECORD_CUSTODY;
 		r.own_seq_id = a->cfg.custody_seq_id;
 		r.own_seq_no = seq_no;
