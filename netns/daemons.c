@@ -110,6 +110,7 @@ void daemon_kill(struct lab *l, size_t node)
 		continue;
 	n->pid = 0;
 	n->is_ready = false;
+	daemon_answer(l, node, "error it was killed before it was ready");
 }
 
 void daemons_stop(struct lab *l, int patience_ms)

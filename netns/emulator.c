@@ -274,8 +274,16 @@ static void pass(struct emulator *e, unsigned dir, const struct wire_frame *f)
 	struct capture_frame sent = {.way = CAPTURE_OUT,
 		.bytes = f->bytes,
 		.unix_ns = lab_clock_unix_ns(&e->clock, f->mono_ns)};
-	struct flight *copy[2] = {flights_get(&e->flights, f->bytes.n), NULL};
+	struct flight *copy[2];
 
+	if (e->cfg->shared->is_cut[d->link]) {
+		d->lost_cut++;
+		strcpy(sent.comment, "drop: cut");
+		record(e, dir, &sent);
+		return;
+	}
+	copy[0] = flights_get(&e->flights, f->bytes.n);
+	copy[1] = NULL;
 	if (copy[0])
 		copy[1] = flights_get(&e->flights, f->bytes.n);
 	if (!copy[1]) {

@@ -26,7 +26,8 @@ struct emulator_shared {
 	_Atomic uint64_t kernel_frames, overrun, capture_missed;
 	_Atomic uint64_t late_p50_ns, late_p99_ns, late_max_ns;
 	_Atomic bool is_balanced, has_realtime;
-	_Atomic uint64_t capacity; /* frames per second, measured at start */
+	_Atomic uint64_t capacity;           /* frames per second, measured at start */
+	_Atomic bool is_cut[TOPO_LINKS_MAX]; /* set by the runner: nothing leaves on this link */
 };
 
 struct emulator_cfg {
@@ -61,6 +62,7 @@ struct emulator_dir {
 	mono last;               /* the model's time never goes back */
 	uint64_t kernel_frames;  /* what a kernel said by itself: dropped, must stay 0 */
 	uint64_t lost_memory;    /* no room for it; not shown to the model */
+	uint64_t lost_cut;       /* the link was cut; not shown to the model */
 	uint64_t lost_interface; /* the kernel would not take it at delivery */
 };
 

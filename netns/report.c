@@ -19,7 +19,7 @@ static int save(const char *path, struct view text);
 bool emulator_is_balanced(const struct emulator_dir *d)
 {
 	const struct link_counts *c = &d->model.counts;
-	uint64_t in = c->frames_in + d->lost_memory;
+	uint64_t in = c->frames_in + d->lost_memory + d->lost_cut;
 	uint64_t out = c->frames_out - d->lost_interface;
 
 	return link_balanced(&d->model) && in + c->duplicated == out + dropped(d) + c->in_flight;
@@ -56,7 +56,7 @@ static void share(struct emulator *e)
 	for (unsigned k = 0; k < e->n_dirs; k++) {
 		const struct emulator_dir *d = &e->dir[k];
 
-		in += d->model.counts.frames_in + d->lost_memory;
+		in += d->model.counts.frames_in + d->lost_memory + d->lost_cut;
 		out += d->model.counts.frames_out - d->lost_interface;
 		dup += d->model.counts.duplicated;
 		drop += dropped(d);
@@ -81,7 +81,7 @@ static void share(struct emulator *e)
 
 static uint64_t dropped(const struct emulator_dir *d)
 {
-	uint64_t n = d->lost_memory + d->lost_interface;
+	uint64_t n = d->lost_memory + d->lost_interface + d->lost_cut;
 
 	for (unsigned why = LINK_PASSED + 1; why < LINK_DROPS; why++)
 		n += d->model.counts.dropped[why];
@@ -138,7 +138,7 @@ static void write_dir(struct json_writer *w, const struct topo *t, const struct 
 	jw_object(w, NULL);
 	jw_text(w, "from", view_text(t->node[d->way == A_TO_B ? l->a : l->b].name));
 	jw_text(w, "to", view_text(t->node[d->way == A_TO_B ? l->b : l->a].name));
-	jw_u64(w, "frames_in", c->frames_in + d->lost_memory);
+	jw_u64(w, "frames_in", c->frames_in + d->lost_memory + d->lost_cut);
 	jw_u64(w, "bytes_in", c->bytes_in);
 	jw_u64(w, "frames_out", c->frames_out - d->lost_interface);
 	jw_u64(w, "bytes_out", c->bytes_out);
@@ -152,6 +152,7 @@ static void write_dir(struct json_writer *w, const struct topo *t, const struct 
 		jw_u64(w, link_drop_name(why), c->dropped[why]);
 	jw_u64(w, "memory", d->lost_memory);
 	jw_u64(w, "interface", d->lost_interface);
+	jw_u64(w, "cut", d->lost_cut);
 	jw_object_end(w);
 	jw_object_end(w);
 }

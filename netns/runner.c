@@ -5,7 +5,7 @@
  *
  * Order: directory and files, janitor, rights, namespaces and links, emulator (which measures the machine; a
  * speed beyond it is refused), clock line in run.json, daemons, then the loop until the end.
- * Requests ("kill NODE", "start NODE", "down") come as single messages on RUN_DIR/lab.sock.
+ * Requests ("kill NODE", "start NODE", "cut LINK", "mend LINK", "down") come as single messages on RUN_DIR/lab.sock.
  *
  * Start reading at runner_run().
  */
@@ -61,6 +61,7 @@ static void take_signals(struct runner *r);
 static void reap(struct runner *r);
 static void take_request(struct runner *r);
 static bool obey(struct runner *r, char *line, int fd);
+static const char *set_cut(struct runner *r, const char *link, bool is_cut);
 static void show_progress(struct runner *r);
 static void stop(struct runner *r);
 static void stop_emulator(struct runner *r);
@@ -443,6 +444,11 @@ static bool obey(struct runner *r, char *line, int fd)
 		r->down_fd = fd;
 		return true;
 	}
+	if (arg && (strcmp(line, "cut") == 0 || strcmp(line, "mend") == 0)) {
+		answer = set_cut(r, arg + 1, strcmp(line, "cut") == 0);
+		(void)!send(fd, answer, strlen(answer), MSG_NOSIGNAL);
+		return false;
+	}
 	if (node == SIZE_MAX) {
 		answer = "error no such node in this lab";
 	} else if (strcmp(line, "kill") == 0) {
@@ -462,6 +468,18 @@ static bool obey(struct runner *r, char *line, int fd)
 		answer = "error run.json could not be written";
 	(void)!send(fd, answer, strlen(answer), MSG_NOSIGNAL);
 	return false;
+}
+
+static const char *set_cut(struct runner *r, const char *link, bool is_cut)
+{
+	const struct topo *t = r->lab.topo;
+
+	for (size_t k = 0; k < t->n_links; k++)
+		if (strcmp(t->link[k].name, link) == 0) {
+			r->emulator.shared->is_cut[k] = is_cut;
+			return "ok";
+		}
+	return "error no such link in this lab";
 }
 
 /* Once a second, on a terminal. */

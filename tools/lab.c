@@ -1,5 +1,5 @@
 /*
- * owlt lab: list, run, up, down, exec, status, kill, start. What it does is in netns/; here are the
+ * owlt lab: list, run, up, down, exec, status, kill, start, cut, mend. What it does is in netns/; here are the
  * options and what people read.
  */
 #include "bundle/base/units.h"
@@ -70,6 +70,11 @@ static const struct opt_command kill_command = {
 static const struct opt_command start_command = {
 	"lab start", "LAB NODE", "start a node's owltd again", no_options, NULL};
 
+static const struct opt_command cut_command = {"lab cut", "LAB LINK",
+	"take a link away: what is sent on it is lost, and no node is told", no_options, NULL};
+static const struct opt_command mend_command = {
+	"lab mend", "LAB LINK", "put a link that was cut back", no_options, NULL};
+
 static int lab_run(int argc, char **argv);
 static int lab_up(int argc, char **argv);
 static int lab_down(int argc, char **argv);
@@ -78,6 +83,8 @@ static int lab_status(int argc, char **argv);
 static int lab_list(int argc, char **argv);
 static int lab_kill(int argc, char **argv);
 static int lab_start(int argc, char **argv);
+static int lab_cut(int argc, char **argv);
+static int lab_mend(int argc, char **argv);
 static int read_run(
 	const struct opt_command *cmd, int argc, char **argv, struct run_opts *o, char *dir);
 static int make_run_dir(struct run_opts *o, char *dir);
@@ -98,7 +105,8 @@ int cmd_lab(int argc, char **argv)
 		{"exec", lab_exec, "run a program in a node"},
 		{"status", lab_status, "nodes and links of a running lab"},
 		{"kill", lab_kill, "kill a node's owltd"},
-		{"start", lab_start, "start a node's owltd again"}, {0}};
+		{"start", lab_start, "start a node's owltd again"},
+		{"cut", lab_cut, "take a link away"}, {"mend", lab_mend, "put it back"}, {0}};
 
 	return opt_dispatch("owlt lab", table, argc, argv);
 }
@@ -160,6 +168,16 @@ static int lab_kill(int argc, char **argv)
 static int lab_start(int argc, char **argv)
 {
 	return ask(&start_command, "start", argc, argv);
+}
+
+static int lab_cut(int argc, char **argv)
+{
+	return ask(&cut_command, "cut", argc, argv);
+}
+
+static int lab_mend(int argc, char **argv)
+{
+	return ask(&mend_command, "mend", argc, argv);
 }
 
 /* Options of the program are its own: nothing behind NODE is read here. */
@@ -304,8 +322,8 @@ static bool owltd_path(char *path, size_t n)
 
 static int ask(const struct opt_command *cmd, const char *verb, int argc, char **argv)
 {
-	bool has_node = strcmp(verb, "down") != 0;
-	struct opt_rest rest = opt_read(cmd, argc, argv, NULL, 1 + has_node, 1 + has_node);
+	bool has_operand = strcmp(verb, "down") != 0;
+	struct opt_rest rest = opt_read(cmd, argc, argv, NULL, 1 + has_operand, 1 + has_operand);
 	struct run_info r;
 	char line[128];
 	int err;
@@ -314,8 +332,8 @@ static int ask(const struct opt_command *cmd, const char *verb, int argc, char *
 		return rest.code;
 	if (run_info_open(&r, rest.argv[0]) != 0)
 		return EXIT_USAGE;
-	snprintf(line, sizeof line, "%s%s%s", verb, has_node ? " " : "",
-		has_node ? rest.argv[1] : "");
+	snprintf(line, sizeof line, "%s%s%s", verb, has_operand ? " " : "",
+		has_operand ? rest.argv[1] : "");
 	err = run_info_ask(&r, line);
 	run_info_close(&r);
 	return err == 0 ? EXIT_YES : err == -E_REFUSED ? EXIT_NO : EXIT_USAGE;

@@ -2,6 +2,8 @@
 . tests/lab/lib.bash
 
 talks() { [ "$(field "$dir"/run/links.json 'd["links"][0]["directions"][0]["frames_in"]')" -gt "$1" ]; }
+closed_again() { [ "$(field "$dir"/run/links.json 'd["links"][0]["directions"][0]["dropped"]["closed"]')" -gt "$1" ]; }
+cut_off() { [ "$(field "$dir"/run/links.json 'd["links"][0]["directions"][0]["dropped"]["cut"]')" -gt "$1" ]; }
 node_pid() { field "$dir"/run/run.json '[n["pid"] for n in d["nodes"] if n["name"]=="left"][0]'; }
 
 body() {
@@ -23,6 +25,12 @@ body() {
 	check $t-new-pid test "$(node_pid)" != "$before" -a "$(node_pid)" != 0
 	before=$(field "$run"/links.json 'd["links"][0]["directions"][0]["frames_in"]')
 	check $t-talks-again until_true 10 talks "$before"
+	check $t-cut $owlt lab cut "$run" wire
+	check $t-cut-drops until_true 10 cut_off 10
+	check $t-mend $owlt lab mend "$run" wire
+	before=$(field "$run"/links.json 'd["links"][0]["directions"][0]["dropped"]["closed"]')
+	check $t-mended until_true 10 closed_again "$before"
+	check $t-cut-unknown sh -c "! $owlt lab cut $run nothing 2>/dev/null"
 	check $t-unknown-node sh -c "! $owlt lab kill $run nobody 2>/dev/null"
 	check $t-down $owlt lab down "$run"
 	check $t-gone test ! -S "$run"/lab.sock
