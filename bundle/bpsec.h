@@ -145,8 +145,9 @@ void bpsec_edit_add(struct bpsec_edit *e, const struct bundle *b, const struct b
 
 /* At once: verify without change; write the bundle without the operation (verified, or decrypted; on
  * error nothing stays in out); write the bundle with one more. A BIB that comes out of decryption without
- * a target that is encrypted is -E_RULE (RFC 9172 3.8). b is whole (else -EINVAL); out is not its memory, and has
- * room for the new bundle, the target's data once more and BPSEC_ROOM. */
+ * a target that is encrypted is -E_RULE (RFC 9172 3.8). b is whole, or, for
+ * another target than the payload, read from its head: then the new head is written (else -EINVAL). out
+ * is not its memory, and has room for the new bundle, the target's data once more and BPSEC_ROOM. */
 int bpsec_verify(struct bpsec *x, const struct bundle *b, const struct bpsec_op *op,
 	const struct key *key) MUST_USE;
 struct bpsec_accept {

@@ -103,6 +103,12 @@ static bool is_whole(const struct bundle *b)
 	return b->payload.p || b->payload.n == 0;
 }
 
+/* ... but all other targets are. */
+static bool is_at_hand(const struct bundle *b, uint64_t number)
+{
+	return is_whole(b) || !is_payload(b, target_index(b, number));
+}
+
 static struct view target_data(const struct bundle *b, uint64_t number)
 {
 	int i = target_index(b, number);
@@ -116,7 +122,7 @@ int bpsec_verify(
 	struct bpsec_subject s = {.b = b};
 	int err;
 
-	if (op->type != BLOCK_BIB || !is_whole(b))
+	if (op->type != BLOCK_BIB || !is_at_hand(b, op->number))
 		return -EINVAL;
 	err = bpsec_begin(x, &s, op, key);
 	if (!err)
@@ -148,16 +154,18 @@ static struct buf far_end(const struct buf *out, size_t n)
 	return n <= free ? buf_of(out->p + out->cap - n, n) : buf_of(NULL, 0);
 }
 
-/* Writes the bundle, leaving what was lent at the far end clean. */
+/* Writes the bundle, or its head where that is all there is, leaving what was lent at the far end clean. */
 static int edit_write(struct buf *out, const struct buf *lent, const struct bundle *b,
 	const struct bpsec_edit *e, struct view payload)
 {
 	struct buf part = *out;
 	size_t from = out->len;
+	uint32_t crc;
 	int err;
 
 	part.cap -= lent->cap;
-	err = bundle_rewrite(&part, b, &e->w, payload);
+	err = is_whole(b) ? bundle_rewrite(&part, b, &e->w, payload)
+			  : bundle_rewrite_head(&part, b, &e->w, &crc);
 	if (lent->p)
 		crypto_wipe(lent->p, lent->len < lent->cap ? lent->len : lent->cap);
 	if (err == -E_OVERFLOW || !buf_fits(&part)) {
@@ -194,7 +202,7 @@ int bpsec_accept(
 	size_t asb = b->block[op->block].data.n;
 	struct buf lent = far_end(out, data.n + asb);
 	struct bpsec_edit e;
-	int err = !is_whole(b) ? -EINVAL : lent.p ? 0 : -E_OVERFLOW;
+	int err = !is_at_hand(b, op->number) ? -EINVAL : lent.p ? 0 : -E_OVERFLOW;
 
 	if (!err && op->type == BLOCK_BIB)
 		err = bpsec_verify(x, b, op, how->key);
@@ -229,7 +237,7 @@ int bpsec_add(struct bpsec *x, struct buf *out, const struct bundle *b, const st
 	int i = target_index(b, how->target);
 	struct bpsec_edit e;
 	size_t from;
-	int err = !is_whole(b) ? -EINVAL : lent.p ? 0 : -E_OVERFLOW;
+	int err = !is_at_hand(b, how->target) ? -EINVAL : lent.p ? 0 : -E_OVERFLOW;
 
 	if (!err && i < 0 && b->crc_type && how->context != BPSEC_COSE) {
 		/* RFC 9173 3.8.1: the CRC goes before the target is signed */

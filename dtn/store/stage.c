@@ -74,6 +74,16 @@ int store_append(struct store *st, uint64_t id, struct view piece)
 	return 0;
 }
 
+int store_appended(const struct store *st, uint64_t id, struct view *bytes)
+{
+	const struct entry *e = find_open(st, id);
+
+	if (!e)
+		return -E_UNKNOWN;
+	*bytes = e->payload;
+	return 0;
+}
+
 int store_seal(struct store *st, uint64_t id, const struct store_bundle *b)
 {
 	struct entry *e = find_open(st, id);

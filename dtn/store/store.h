@@ -88,6 +88,8 @@ int store_begin(struct store *st, uint64_t size, unsigned flags, uint64_t *id) M
 int store_append(struct store *st, uint64_t id, struct view piece) MUST_USE;
 int store_seal(struct store *st, uint64_t id, const struct store_bundle *b) MUST_USE;
 void store_abandon(struct store *st, uint64_t id);
+/* What came so far of one that is not sealed; good until it is sealed or dropped. */
+int store_appended(const struct store *st, uint64_t id, struct view *bytes) MUST_USE;
 /* Replaces a bundle's value. Never fails for want of room. */
 void store_update(struct store *st, uint64_t id, struct view value);
 /* Deletes a bundle; its views stay good until store_turn(). */

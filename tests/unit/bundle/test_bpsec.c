@@ -329,6 +329,65 @@ Test(bpsec, round_trips)
 	keyring_free(r);
 }
 
+static void head_read_or_fail(struct bundle *b, struct view head)
+{
+	struct bundle_rules rules = bundle_rules_default();
+	struct bundle_fault fault;
+
+	rules.allow_no_primary_crc = true;
+	cr_assert_eq(bundle_read_head(b, head, &rules, &fault), 0, "%s", rule_name(fault.rule));
+}
+
+/* Read from its head alone, with the payload elsewhere: what is not about the payload gives the head that
+ * the whole bundle would have. */
+Test(bpsec, from_a_head)
+{
+	struct keyring *r = test_ring();
+	struct bpsec *x = bpsec_new(r);
+	uint8_t plain[VECTOR_MAX];
+	size_t n = bundle_make_crc(plain, sizeof plain);
+	unsigned n_payload = 0;
+
+	for (unsigned k = 0; k < sizeof trips / sizeof trips[0]; k++) {
+		struct buf out = buf_of(a, sizeof a), back = buf_of(c, sizeof c);
+		uint8_t from_head[sizeof a];
+		struct buf h = buf_of(from_head, sizeof from_head);
+		struct bpsec_how how = trips[k].how;
+		struct bpsec_op op[BPSEC_OPS_MAX];
+		struct bundle b, head;
+		unsigned ops;
+
+		how.key = test_key(r, trips[k].key);
+		how.source = eid_ipn(9, 0);
+		how.iv = how.type == BLOCK_BCB ? view_text(IV) : (struct view){0};
+		how.cek = view_text(trips[k].cek ? trips[k].cek : "");
+		how.alg = trips[k].alg;
+		test_read_or_fail(&b, view_of(plain, n));
+		head_read_or_fail(&head, b.head);
+		if (how.target == 1) {
+			n_payload++;
+			cr_expect_eq(bpsec_add(x, &h, &head, &how), -EINVAL);
+			continue;
+		}
+		cr_assert_eq(bpsec_add(x, &out, &b, &how), 0, "%s", trips[k].name);
+		cr_assert_eq(bpsec_add(x, &h, &head, &how), 0, "%s", trips[k].name);
+		test_read_or_fail(&b, buf_view(&out));
+		if (!how.key->n_public) /* a signature may differ each time */
+			cr_expect(view_equal(b.head, buf_view(&h)), "%s", trips[k].name);
+		head_read_or_fail(&head, b.head);
+		cr_assert_eq(bpsec_list(&head, op, &ops), 0);
+		struct bpsec_accept accept = {.op = op, .key = how.key, .crc = CRC_16};
+		cr_assert_eq(bpsec_accept(x, &back, &b, &accept), 0);
+		h.len = 0;
+		cr_assert_eq(bpsec_accept(x, &h, &head, &accept), 0);
+		test_read_or_fail(&b, buf_view(&back));
+		cr_expect(view_equal(b.head, buf_view(&h)), "%s", trips[k].name);
+	}
+	cr_expect_gt(n_payload, 0);
+	bpsec_free(x);
+	keyring_free(r);
+}
+
 /* The same in pieces of every size, in place, with the tag behind: the same bytes. */
 Test(bpsec, in_pieces)
 {

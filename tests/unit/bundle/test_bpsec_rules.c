@@ -339,11 +339,13 @@ Test(bpsec_rules, a_bib_encrypted_for_nothing)
 		cr_expect_eq(bpsec_accept(x, &w, &b,
 				     &(struct bpsec_accept){.op = op, .key = test_key(r, "a256")}),
 			payload_too ? 0 : -E_RULE);
-		/* of a head alone nothing can be done at once */
+		/* of a head alone nothing can be done at once with the payload */
 		b.payload.p = NULL;
 		cr_expect_eq(bpsec_accept(x, &w, &b,
-				     &(struct bpsec_accept){.op = op, .key = test_key(r, "a256")}),
-			-EINVAL);
+				     &(struct bpsec_accept){
+					     .op = &op[payload_too], .key = test_key(r, "a256")}),
+			payload_too ? -EINVAL : -E_RULE);
+		how.target = 1;
 		cr_expect_eq(bpsec_add(x, &w, &b, &how), -EINVAL);
 	}
 	bpsec_free(x);

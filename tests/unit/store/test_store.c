@@ -192,6 +192,8 @@ STORE_TEST(a_payload_in_pieces)
 	cr_assert_eq(store_begin(k->st, 10, 0, &id), 0);
 	cr_assert_eq(store_begin(k->st, 100, 0, &gone), 0);
 	cr_assert_eq(store_append(k->st, id, view_text("hello")), 0);
+	cr_assert_eq(store_appended(k->st, id, &v), 0);
+	cr_assert(view_equal(v, view_text("hello")));
 	cr_assert_eq(store_seal(k->st, id, &b), -E_STATE);
 	kit_expect_gone(k, id);
 	cr_assert_eq(store_append(k->st, id, view_text("abcdef")), -E_RANGE);
@@ -199,6 +201,7 @@ STORE_TEST(a_payload_in_pieces)
 	cr_assert_eq(store_append(k->st, id, view_text("abcde")), 0);
 	store_abandon(k->st, gone);
 	cr_assert_eq(store_append(k->st, gone, view_text("x")), -E_UNKNOWN);
+	cr_assert_eq(store_appended(k->st, gone, &v), -E_UNKNOWN);
 	cr_assert_eq(store_seal(k->st, id, &b), 0);
 	store_abandon(k->st, id);
 	kit_commit(k);
