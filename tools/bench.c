@@ -39,6 +39,8 @@ static const struct row rows[] = {
 		"time"},
 	{"store", bench_store,
 		"durable commits of bundles of 1 kB, beside a bare pwrite and fdatasync"},
+	{"million", bench_million,
+		"a store of a million bundles: memory, opening, expiry of half of them"},
 	{"node", bench_node,
 		"a whole relay node: CPU a bundle, how it grows with its tables; allocations"},
 	{"instructions", bench_instructions,

@@ -17,6 +17,7 @@ int bench_codec_loop(const char *operation, size_t n);
 int bench_crypto(struct out *o);
 int bench_emulator(struct out *o);
 int bench_node(struct out *o);
+int bench_million(struct out *o);
 int bench_store(struct out *o);
 int bench_udp(struct out *o);
 
