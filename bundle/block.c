@@ -214,6 +214,18 @@ static void custody_write(struct buf *b, const struct block_values *v)
 	cteb_write(b, v->cteb);
 }
 
+static void reporting_read(struct cursor *c, struct bundle *b, const struct bundle_rules *rules)
+{
+	(void)rules;
+	creb_read(c, &b->creb);
+	b->has_creb = true;
+}
+
+static void reporting_write(struct buf *b, const struct block_values *v)
+{
+	creb_write(b, v->creb);
+}
+
 static const struct block_row row[KINDS] = {
 	[KIND_PREVIOUS_NODE] = {BLOCK_PREVIOUS_NODE, 3, prev_read, prev_check, prev_write,
 		RULE_PREVIOUS_NODE, "previous-node"},
@@ -221,6 +233,8 @@ static const struct block_row row[KINDS] = {
 	[KIND_HOP_COUNT] = {BLOCK_HOP_COUNT, 3, hop_read, hop_check, hop_write, RULE_HOP_FORM,
 		"hop-count"},
 	[KIND_CTEB] = {0, 6, custody_read, custody_check, custody_write, RULE_CTEB_FORM, "custody"},
+	[KIND_CREB] = {0, 2, reporting_read, NULL, reporting_write, RULE_CREB_FORM,
+		"compressed-reporting"},
 };
 
 enum block_kind block_kind_of(uint64_t type, const struct custody_codes *codes)
@@ -233,12 +247,16 @@ enum block_kind block_kind_of(uint64_t type, const struct custody_codes *codes)
 	case BLOCK_HOP_COUNT:
 		return KIND_HOP_COUNT;
 	default:
-		return type == codes->cteb_type ? KIND_CTEB : KINDS;
+		return type == codes->cteb_type   ? KIND_CTEB
+		       : type == codes->creb_type ? KIND_CREB
+						  : KINDS;
 	}
 }
 
 uint64_t block_kind_type(enum block_kind kind, const struct custody_codes *codes)
 {
+	if (kind == KIND_CREB)
+		return codes->creb_type;
 	return row[kind].type ? row[kind].type : codes->cteb_type;
 }
 
@@ -248,8 +266,6 @@ const char *block_type_name(uint64_t type, const struct custody_codes *codes)
 
 	if (kind != KINDS)
 		return row[kind].name;
-	if (type == codes->creb_type)
-		return "compressed-reporting";
 	return type == BLOCK_PAYLOAD ? "payload"
 	       : type == BLOCK_BIB   ? "integrity"
 	       : type == BLOCK_BCB   ? "confidentiality"
@@ -290,9 +306,9 @@ int block_values_read(struct reader *r)
 		enum block_kind kind = block_kind_of(k->type, &r->rules->custody);
 		if (kind == KINDS)
 			continue;
-		/* custody is for whole bundles only: in a fragment the block is carried, not read
-		 * */
-		if (kind == KIND_CTEB && (b->flags & BUNDLE_FRAGMENT))
+		/* custody and compressed reports are of whole bundles only: in a fragment the
+		 * block is carried, not read */
+		if (kind >= KIND_CTEB && (b->flags & BUNDLE_FRAGMENT))
 			continue;
 		if (seen[kind])
 			return reader_broken(

@@ -7,13 +7,14 @@
 
 #include "bundle/reader.h"
 
-enum block_kind { KIND_PREVIOUS_NODE, KIND_AGE, KIND_HOP_COUNT, KIND_CTEB, KINDS };
+enum block_kind { KIND_PREVIOUS_NODE, KIND_AGE, KIND_HOP_COUNT, KIND_CTEB, KIND_CREB, KINDS };
 
 /* What the kinds write. */
 struct block_values {
 	const struct eid *prev;
 	uint64_t age_ms, hop_limit, hop_count;
 	const struct cteb *cteb;
+	const struct creb *creb;
 };
 
 struct block_row {

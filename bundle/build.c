@@ -103,7 +103,8 @@ static bool spec_has(const struct bundle_spec *s, uint64_t type)
 /* What a caller can get wrong without seeing it; a reader would refuse the rest as well. */
 static int spec_check(const struct bundle_spec *s, uint64_t payload_len)
 {
-	unsigned standard = (unsigned)s->has_prev + s->has_age + s->has_hop + s->has_cteb;
+	unsigned standard =
+		(unsigned)s->has_prev + s->has_age + s->has_hop + s->has_cteb + s->has_creb;
 
 	if (primary_flags_rule(s->flags, eid_is_null(&s->source)) || s->source.group)
 		return -E_RULE;
@@ -123,10 +124,11 @@ static int spec_check(const struct bundle_spec *s, uint64_t payload_len)
 
 static void standard_write(struct buf *b, const struct bundle_spec *s, uint64_t *number)
 {
-	const struct block_values v = {&s->prev, s->age_ms, s->hop_limit, s->hop_count, &s->cteb};
-	const bool has[KINDS] = {s->has_prev, s->has_age, s->has_hop, s->has_cteb};
+	const struct block_values v = {
+		&s->prev, s->age_ms, s->hop_limit, s->hop_count, &s->cteb, &s->creb};
+	const bool has[KINDS] = {s->has_prev, s->has_age, s->has_hop, s->has_cteb, s->has_creb};
 	const uint64_t replicate = s->replicate ? BLOCK_REPLICATE : 0;
-	const uint64_t flags[KINDS] = {0, replicate, replicate, BLOCK_REPLICATE};
+	const uint64_t flags[KINDS] = {0, replicate, replicate, BLOCK_REPLICATE, BLOCK_REPLICATE};
 
 	for (unsigned kind = 0; kind < KINDS; kind++) {
 		if (!has[kind])

@@ -86,11 +86,12 @@ struct bundle {
 	struct block block[BUNDLE_BLOCKS_MAX];
 	unsigned n_blocks;
 	/* what the known extension blocks say */
-	bool has_prev, has_age, has_hop, has_cteb;
+	bool has_prev, has_age, has_hop, has_cteb, has_creb;
 	struct eid prev;
 	uint64_t age_ms;
 	uint64_t hop_limit, hop_count;
 	struct cteb cteb;
+	struct creb creb; /* unset without has_creb */
 	/* the three parts */
 	struct view head;
 	struct view payload; /* p NULL if only the head was read; n is right all the same */
@@ -119,7 +120,7 @@ struct block_spec {
 };
 
 /* A new bundle. Extension blocks come out in this order: previous node, age, hop count, custody,
- * others. */
+ * compressed reporting, others. */
 struct bundle_spec {
 	uint64_t flags;
 	enum crc_type crc_type;       /* of the primary block */
@@ -128,11 +129,12 @@ struct bundle_spec {
 	dtntime created_ms;
 	uint64_t seq, lifetime_ms;
 	uint64_t frag_off, total_len;
-	bool has_prev, has_age, has_hop, has_cteb;
+	bool has_prev, has_age, has_hop, has_cteb, has_creb;
 	struct eid prev;
 	bool replicate; /* age and hop count go into every fragment */
 	uint64_t age_ms, hop_limit, hop_count;
 	struct cteb cteb;
+	struct creb creb;
 	struct custody_codes custody;
 	uint64_t payload_flags; /* block flags of the payload block */
 	const struct block_spec *block;

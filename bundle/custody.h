@@ -1,11 +1,11 @@
 /*
- * custody: the custody transfer extension block (CTEB) and the compressed custody signal (CCS) of
- * CCSDS 734.6 / draft-flentge; code points are configuration, because deployments differ.
+ * custody: the extension blocks of CCSDS 734.6 / draft-flentge: custody transfer (CTEB) and compressed
+ * reporting (CREB); code points are configuration, because deployments differ. The signals that answer
+ * them: ccs.h.
  */
 #ifndef OWLT_BUNDLE_CUSTODY_H
 #define OWLT_BUNDLE_CUSTODY_H
 
-#include "bundle/base/ranges.h"
 #include "bundle/eid.h"
 
 /* Code points and form of the signal: profile ccsds (default) or bplib. */
@@ -46,37 +46,5 @@ struct creb {
 void creb_read(struct cursor *c, struct creb *r);
 /* Writes as few items as say it all. */
 void creb_write(struct buf *b, const struct creb *r);
-
-/* One sequence of a signal: numbers of one counter. */
-struct ccs_sequence {
-	bool accepted;   /* disposition 1, else -1 */
-	uint64_t seq_id; /* > 0, or 0 with dest */
-	struct eid dest; /* where seq_id == 0 */
-	struct ranges numbers;
-};
-
-/* Reads an administrative record that is a CCS, sequence by sequence, without allocating:
- * ccs_open(), then ccs_next() until it returns false; then r->c.err tells. */
-struct ccs_reader {
-	struct cursor c;
-	uint64_t maps_left, seqs_left; /* CBOR_INDEFINITE while inside an indefinite item */
-	unsigned n_seqs;               /* so far, at most CCS_SEQUENCES_MAX */
-	bool accepted;                 /* the disposition we are in */
-	bool in_list, bare;            /* inside one; it is one sequence without a list around it */
-	bool seen[2];                  /* refused, accepted: each may come once */
-	bool open;                     /* the record's array is indefinite */
-};
-
-/* 0, -E_TYPE (another record), or the form error. */
-int ccs_open(struct ccs_reader *r, struct view record, const struct custody_codes *codes) MUST_USE;
-/* The next sequence; its numbers replace those in s->numbers, whose storage the caller gave. False
- * at the end or on error (r->c.err). Read a signal to its end before acting on it: the error may
- * come last. */
-bool ccs_next(struct ccs_reader *r, struct ccs_sequence *s);
-
-/* Writes a whole signal from sequences in any order (accepted ones first on the wire), none empty.
- * With codes->bare_sequence at most one sequence a disposition fits. */
-void ccs_write(
-	struct buf *b, const struct custody_codes *codes, const struct ccs_sequence *s, size_t n);
 
 #endif

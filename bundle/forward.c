@@ -29,7 +29,8 @@ int bundle_forward_head(struct buf *head, const struct bundle *b, const struct b
 	 * */
 	if (b->primary.p[-1] != 0x9f)
 		return -E_RULE;
-	x.v = (struct block_values){&e->prev, e->age_ms, b->hop_limit, e->hop_count, &e->cteb};
+	x.v = (struct block_values){
+		&e->prev, e->age_ms, b->hop_limit, e->hop_count, &e->cteb, &b->creb};
 	x.change[KIND_PREVIOUS_NODE] = true;
 	x.change[KIND_AGE] = e->set_age && b->has_age;
 	x.change[KIND_HOP_COUNT] = e->set_hop && b->has_hop;

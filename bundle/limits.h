@@ -11,8 +11,9 @@
 #define EID_SSP_MAX 1023       /* bytes of text of a dtn SSP */
 #define EID_TEXT_MAX 1100      /* an EID as text with its terminator */
 #define CBOR_DEPTH_MAX 8       /* nesting that is skipped over */
-#define CCS_SEQUENCES_MAX 64   /* sequences in one compressed custody signal */
+#define CCS_SEQUENCES_MAX 64   /* sequences in one compressed signal */
 #define CCS_RUNS_MAX 1024      /* runs in one sequence */
+#define BIBE_RUNS_MAX 1024     /* runs of ids in one signal of an encapsulation */
 #define ADMIN_RECORD_MAX 65536 /* bytes of an administrative record */
 #define ASB_TARGETS_MAX 16     /* targets of one security block */
 #define ASB_PARAMS_MAX 16      /* its parameters */

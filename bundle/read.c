@@ -27,7 +27,7 @@ struct bundle_rules bundle_rules_default(void)
 static void bundle_clear(struct bundle *b)
 {
 	b->n_blocks = 0;
-	b->has_prev = b->has_age = b->has_hop = b->has_cteb = false;
+	b->has_prev = b->has_age = b->has_hop = b->has_cteb = b->has_creb = false;
 	b->prev = (struct eid){0};
 	b->age_ms = b->hop_limit = b->hop_count = 0;
 	b->cteb = (struct cteb){0};

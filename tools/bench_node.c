@@ -13,6 +13,7 @@
  */
 #include "tools/bench.h"
 
+#include "bundle/ccs.h"
 #include "dtn/node/config.h"
 #include "dtn/node/node.h"
 

@@ -5,7 +5,9 @@
 #include "tools/bundle_show.h"
 
 #include "bundle/admin.h"
+#include "bundle/bibe.h"
 #include "bundle/block.h"
+#include "bundle/ccs.h"
 #include "bundle/limits.h"
 #include "tools/bundle.h"
 
@@ -138,6 +140,18 @@ static void number_show(struct out *o, const char *key, const char *label, uint6
 	out_text(o, "  %-12s %" PRIu64 "\n", label, v);
 }
 
+static void reporting_show(struct out *o, const struct creb *r)
+{
+	number_show(o, "seq_no", "number", r->seq_no);
+	number_show(o, "seq_id", "sequence", r->seq_id);
+	if (r->has_flags)
+		number_show(o, "report_flags", "reports", r->flags);
+	if (r->has_reporter)
+		eid_show(o, "reporter", "reporter", &r->reporter);
+	if (r->has_report_to)
+		eid_show(o, "report_to", "report to", &r->report_to);
+}
+
 /* What a known block says; its bundle has only one of the kind. */
 static void values_show(struct out *o, const struct bundle *b, enum block_kind kind)
 {
@@ -152,6 +166,8 @@ static void values_show(struct out *o, const struct bundle *b, enum block_kind k
 		number_show(o, "seq_no", "number", b->cteb.seq_no);
 		number_show(o, "seq_id", "sequence", b->cteb.seq_id);
 		eid_show(o, "custodian", "custodian", &b->cteb.custodian);
+	} else if (kind == KIND_CREB && b->has_creb) {
+		reporting_show(o, &b->creb);
 	}
 }
 
@@ -217,22 +233,29 @@ static void report_show(struct out *o, struct cursor *content)
 	}
 }
 
-static void sequence_show(struct out *o, const struct ccs_sequence *s)
+static void sequence_show(struct out *o, const struct ccs_sequence *s, bool is_report)
 {
+	static const char *const kinds[CRS_KINDS] = {
+		"received", "forwarded", "delivered", "deleted", "accepted", "refused"};
+	const char *what = is_report ? kinds[s->kind] : s->accepted ? "accepted" : "refused";
 	char to[EID_TEXT_MAX] = "";
 
 	if (o->json) {
 		jw_object(&o->w, NULL);
-		jw_bool(&o->w, "accepted", s->accepted);
+		if (is_report)
+			out_string(o, "kind", what);
+		else
+			jw_bool(&o->w, "accepted", s->accepted);
 		jw_u64(&o->w, "seq_id", s->seq_id);
 		if (!s->seq_id)
 			out_eid(o, "destination", &s->dest);
+		if (s->has_source)
+			out_eid(o, "block_source", &s->source);
 		jw_array(&o->w, "ranges");
 	}
 	eid_print(&s->dest, to, sizeof to);
-	out_text(o, "  %-12s sequence %" PRIu64 "%s%s, numbers",
-		s->accepted ? "accepted" : "refused", s->seq_id, s->seq_id ? "" : " to ",
-		s->seq_id ? "" : to);
+	out_text(o, "  %-12s sequence %" PRIu64 "%s%s, numbers", what, s->seq_id,
+		s->seq_id ? "" : " to ", s->seq_id ? "" : to);
 	for (size_t i = 0; i < s->numbers.n; i++) {
 		uint64_t first = s->numbers.run[i].from, last = s->numbers.run[i].to - 1;
 		out_text(o, " %" PRIu64, first);
@@ -245,7 +268,8 @@ static void sequence_show(struct out *o, const struct ccs_sequence *s)
 			jw_array_end(&o->w);
 		}
 	}
-	out_text(o, "\n");
+	eid_print(&s->source, to, sizeof to);
+	out_text(o, "%s%s\n", s->has_source ? " of " : "", s->has_source ? to : "");
 	if (o->json) {
 		jw_array_end(&o->w);
 		jw_object_end(&o->w);
@@ -260,7 +284,7 @@ static void signal_show(struct out *o, struct ccs_reader *r)
 	if (o->json)
 		jw_array(&o->w, "sequences");
 	while (ccs_next(r, &s))
-		sequence_show(o, &s);
+		sequence_show(o, &s, r->is_report);
 	if (o->json)
 		jw_array_end(&o->w);
 	if (r->c.err)
@@ -269,9 +293,61 @@ static void signal_show(struct out *o, struct ccs_reader *r)
 		out_string(o, "malformed", err_name(r->c.err));
 }
 
+static void bpdu_show(struct out *o, const struct bpdu *p)
+{
+	number_show(o, "transmission", "transmission", p->id);
+	number_show(o, "retransmission_time", "time", p->when);
+	number_show(o, "bundle_bytes", "bundle bytes", p->bundle.n);
+}
+
+static void answer_show(struct out *o, const struct bibe_signal *s)
+{
+	number_show(o, "disposition", "disposition", s->disposition);
+	if (o->json)
+		jw_array(&o->w, "transmissions");
+	for (size_t i = 0; i < s->ids.n; i++) {
+		uint64_t first = s->ids.run[i].from, last = s->ids.run[i].to - 1;
+
+		out_text(o, "  %-12s %" PRIu64 "-%" PRIu64 "\n", "transmissions", first, last);
+		if (!o->json)
+			continue;
+		jw_array(&o->w, NULL);
+		jw_u64(&o->w, NULL, first);
+		jw_u64(&o->w, NULL, last);
+		jw_array_end(&o->w);
+	}
+	if (o->json)
+		jw_array_end(&o->w);
+}
+
+/* The records that are told by their content; the name of what it is. */
+static const char *content_show(
+	struct out *o, struct view record, const struct custody_codes *codes, bool is_shown)
+{
+	struct range run[BIBE_RUNS_MAX];
+	struct bibe_signal answer = {.ids = ranges_of(run, BIBE_RUNS_MAX)};
+	struct ccs_reader r;
+	struct bpdu p;
+
+	if (ccs_open(&r, record, codes) == 0 || crs_open(&r, record, codes) == 0) {
+		if (is_shown)
+			signal_show(o, &r);
+		return r.is_report ? "reporting-signal" : "custody-signal";
+	}
+	if (bpdu_read(record, &p) == 0) {
+		if (is_shown)
+			bpdu_show(o, &p);
+		return "encapsulated-bundle";
+	}
+	if (bibe_signal_read(record, &answer) != 0)
+		return "unknown";
+	if (is_shown)
+		answer_show(o, &answer);
+	return "encapsulation-signal";
+}
+
 static void record_show(struct out *o, const struct bundle *b, const struct custody_codes *codes)
 {
-	struct ccs_reader ccs;
 	struct cursor content;
 	uint64_t type;
 
@@ -281,18 +357,17 @@ static void record_show(struct out *o, const struct bundle *b, const struct cust
 		out_text(o, "administrative record: malformed, it will be ignored (RFC 9713)\n");
 		out_string(o, "malformed", "FORM");
 	} else {
-		bool custody = ccs_open(&ccs, b->payload, codes) == 0;
-		const char *name = type == ADMIN_STATUS_REPORT ? "status-report"
-				   : custody                   ? "custody-signal"
-							       : "unknown";
+		const char *name = type == ADMIN_STATUS_REPORT
+					   ? "status-report"
+					   : content_show(o, b->payload, codes, false);
 		out_text(o, "administrative record, type %" PRIu64 " (%s)\n", type, name);
 		if (o->json)
 			jw_u64(&o->w, "type", type);
 		out_string(o, "name", name);
 		if (type == ADMIN_STATUS_REPORT)
 			report_show(o, &content);
-		else if (custody)
-			signal_show(o, &ccs);
+		else
+			(void)content_show(o, b->payload, codes, true);
 	}
 	if (o->json)
 		jw_object_end(&o->w);

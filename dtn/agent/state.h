@@ -15,6 +15,7 @@
 #include "bundle/base/list.h"
 #include "bundle/base/pool.h"
 #include "bundle/base/rng.h"
+#include "bundle/ccs.h"
 #include "bundle/events.h"
 #include "dtn/agent/agent.h"
 #include "dtn/agent/record.h"

@@ -67,6 +67,15 @@ code exit_unknown_option 2 "$owlt" bundle check --nonsense
 code exit_make_invalid 1 "$owlt" bundle make --hex $pair --hop 0,0 --payload hex:00
 code exit_make_usage 2 "$owlt" bundle make --hex --payload hex:00
 code exit_show 0 "$owlt" bundle show --json "$tmp/g1.bin"
+record() { # NAME HEX: what show calls an administrative record
+	"$owlt" bundle make --source ipn:2.0 --dest ipn:1.0 --flags admin --payload "hex:$2" >"$tmp/record"
+	case_is "record_$1" "$1" "$("$owlt" bundle show --json "$tmp/record" | sed -n 's/.*"record":{"type":[0-9]*,"name":"\([a-z-]*\)".*/\1/p')"
+}
+record custody-signal 820da1018183010c01
+record reporting-signal 820ea10281840107018202820100
+record encapsulated-bundle 82078300004100
+record encapsulation-signal 8208820082820105820902
+record unknown 8204a10183010c8101
 code exit_show_invalid 1 "$owlt" bundle show --hex "$broken"
 code exit_group 2 "$owlt" bundle nonsense
 code exit_help 0 "$owlt" bundle check --help

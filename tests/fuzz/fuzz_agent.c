@@ -10,6 +10,7 @@
  */
 #include "bundle/admin.h"
 #include "bundle/bpsec.h"
+#include "bundle/ccs.h"
 #include "dtn/agent/agent.h"
 #include "dtn/node/config.h"
 #include "tests/fuzz/bundle_mutate.h"

@@ -1,135 +1,9 @@
-/* Custody formats of custody.md D.3 to D.5, both profiles; administrative records of RFC 9171 6.1.
- * */
+/* Blocks of custody.md D.3 and D.4, both profiles; administrative records of RFC 9171 6.1. */
 #include "tests/unit/bundle/vectors.h"
 
 #include "bundle/admin.h"
-#include "bundle/cbor.h"
 
 #include <criterion/criterion.h>
-#include <stdio.h>
-
-/* A signal as text: "+1:12 +1:18-22 -3:12-13" ("*EID" for id 0). Error of the reader. */
-static int signal_text(struct view record, const struct custody_codes *codes, char *out, size_t cap)
-{
-	struct range run[8];
-	struct ccs_sequence s = {.numbers = ranges_of(run, 8)};
-	struct ccs_reader r;
-	char to[EID_TEXT_MAX];
-	size_t n = 0;
-	int err = ccs_open(&r, record, codes);
-
-	out[0] = 0;
-	while (!err && ccs_next(&r, &s)) {
-		for (size_t i = 0; i < s.numbers.n; i++) {
-			eid_print(&s.dest, to, sizeof to);
-			n += (size_t)snprintf(
-				out + n, cap - n, "%s%c", n ? " " : "", s.accepted ? '+' : '-');
-			n += s.seq_id ? (size_t)snprintf(out + n, cap - n, "%u", (unsigned)s.seq_id)
-				      : (size_t)snprintf(out + n, cap - n, "*%s", to);
-			n += (size_t)snprintf(out + n, cap - n, ":%u-%u",
-				(unsigned)s.numbers.run[i].from, (unsigned)s.numbers.run[i].to - 1);
-		}
-	}
-	return err ? err : r.c.err;
-}
-
-Test(ccs, read)
-{
-	static const struct {
-		const char *hex, *text;
-		bool bplib;
-	} rows[] = {{"820d a1 01 81 83 01 0c 01", "+1:12-12", false},
-		{"820d a2 01 81 83 01 0c 83 02 04 05 20 81 83 03 0c 02",
-			"+1:12-13 +1:18-22 -3:12-13", false},
-		{"8204 a2 01 83 01 0c 83 020405 20 83 03 0c 83 020405",
-			"+1:12-13 +1:18-22 -3:12-13 -3:18-22", true},
-		{"8204 a1 01 81 83 01 0c 8101", "+1:12-12",
-			true},                                 /* a list where bplib writes none */
-		{"820d a1 01 83 01 0c 01", "+1:12-12", false}, /* and the other way round */
-		{"820d a1 01 81 83 8202820201 0c 01", "+*ipn:2.1:12-12", false},
-		{"820d a1 01 83 8202820201 0c 01", "+*ipn:2.1:12-12", false},
-		{"820d cd a1 01 81 83 01 0c 01", "+1:12-12",
-			false}, /* tag 13 of an earlier draft */
-		{"820d a1 01 82 83 01 0c 01 83 02 00 03", "+1:12-12 +2:0-2", false},
-		{"9f 0d bf 01 9f 9f 01 0c 9f 02 04 05 ff ff ff ff ff", "+1:12-13 +1:18-22", false},
-		{"820d bf 01 9f 9f 9f 02 82 02 01 ff 0c 01 ff ff ff", "+*ipn:2.1:12-12", false}};
-
-	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		struct custody_codes codes =
-			rows[i].bplib ? custody_codes_bplib() : custody_codes_ccsds();
-		uint8_t bytes[VECTOR_MAX];
-		char text[256];
-		size_t n = hex_bytes(rows[i].hex, bytes);
-		int err = signal_text(view_of(bytes, n), &codes, text, sizeof text);
-		cr_expect_eq(err, 0, "%s: %s", rows[i].hex, err ? err_name(err) : "");
-		cr_expect_str_eq(text, rows[i].text);
-		for (size_t cut = 0; cut < n; cut++)
-			cr_expect_lt(signal_text(view_of(bytes, cut), &codes, text, sizeof text), 0,
-				"%s cut at %zu", rows[i].hex, cut);
-	}
-}
-
-Test(ccs, refused)
-{
-	static const struct {
-		const char *hex;
-		int err;
-	} rows[] = {{"820e a1 01 81 83 01 0c 01", -E_TYPE}, {"820d a0", -E_FORM},
-		{"820d a1 01 80", -E_FORM}, {"820d a1 02 81 83 01 0c 01", -E_RANGE},
-		{"820d a1 21 81 83 01 0c 01", -E_RANGE},
-		{"820d a2 01 81 83 01 0c 01 01 81 83 01 0d 01", -E_DUPLICATE},
-		{"820d a1 01 81 83 00 0c 01", -E_RANGE}, {"820d a1 01 81 83 01 0c 00", -E_RANGE},
-		{"820d a1 01 81 83 01 0c 80", -E_FORM},
-		{"820d a1 01 81 83 01 0c 82 02 04", -E_FORM},
-		{"820d a1 01 81 83 01 0c 83 02 00 04", -E_RANGE},
-		{"820d a1 01 81 83 01 1bffffffffffffffff 01", -E_RANGE},
-		{"820d a1 01 81 83 01 01 83 02 1bffffffffffffffff 04", -E_RANGE},
-		{"820d a1 01 81 84 01 0c 01 8202820100",
-			-E_FORM}, /* block source is the receiver, never written */
-		{"820d a1 01 81 83 01 0c 01 00", -E_TRAILING}, {"820d a1 01 81 82 01 0c", -E_FORM},
-		{"820d a1 01 81 83 01 0c 93 01010101010101010101010101010101010101", -E_LIMIT},
-		{"830d a1 01 81 83 01 0c 01 00", -E_FORM}};
-
-	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		struct custody_codes codes = custody_codes_ccsds();
-		uint8_t bytes[VECTOR_MAX];
-		char text[256];
-		size_t n = hex_bytes(rows[i].hex, bytes);
-		int err = signal_text(view_of(bytes, n), &codes, text, sizeof text);
-		cr_expect_eq(
-			err, rows[i].err, "%s: %s", rows[i].hex, err ? err_name(err) : "accepted");
-	}
-}
-
-Test(ccs, written)
-{
-	struct range a[] = {{12, 14}, {18, 23}}, one[] = {{12, 13}}, two[] = {{12, 14}};
-	struct custody_codes ccsds = custody_codes_ccsds(), bplib = custody_codes_bplib();
-	struct ccs_sequence mixed[] = {{.accepted = false, .seq_id = 3, .numbers = {two, 1, 1}},
-		{.accepted = true, .seq_id = 1, .numbers = {a, 2, 2}}};
-	struct ccs_sequence single = {.accepted = true, .seq_id = 1, .numbers = {one, 1, 1}};
-	struct ccs_sequence dest = {
-		.accepted = true, .dest = eid_ipn(2, 1), .numbers = {one, 1, 1}};
-	struct ccs_sequence both[] = {{.accepted = true, .seq_id = 1, .numbers = {a, 2, 2}},
-		{.accepted = false, .seq_id = 3, .numbers = {a, 2, 2}}};
-	uint8_t out[256];
-	struct buf b = buf_of(out, sizeof out);
-
-	ccs_write(&b, &ccsds, &single, 1);
-	expect_hex(buf_view(&b), "820da1018183010c01", "one");
-	b.len = 0;
-	ccs_write(&b, &ccsds, mixed, 2);
-	expect_hex(buf_view(&b), "820da2018183010c83020405208183030c02", "mixed");
-	b.len = 0;
-	ccs_write(&b, &ccsds, &dest, 1);
-	expect_hex(buf_view(&b), "820da101818382028202010c01", "by destination");
-	b.len = 0;
-	ccs_write(&b, &bplib, both, 2);
-	expect_hex(buf_view(&b), "8204a20183010c830204052083030c83020405", "bplib");
-	b.len = 0;
-	ccs_write(&b, &bplib, &single, 1);
-	expect_hex(buf_view(&b), "8204a10183010c8101", "bplib, one");
-}
 
 Test(cteb, both_profiles)
 {
@@ -194,6 +68,52 @@ Test(creb, examples)
 			cr_expect_neq(c.err, 0, "%s cut at %zu", rows[i], cut);
 		}
 	}
+}
+
+/* In a bundle: read and written, passed on byte for byte, carried unread in a fragment (D.2). */
+Test(creb, in_bundle)
+{
+	struct bundle_rules rules = bundle_rules_default();
+	struct bundle_spec spec = {.flags = BUNDLE_NO_FRAGMENT,
+		.crc_type = CRC_32C,
+		.block_crc_type = CRC_16,
+		.dest = eid_ipn(2, 1),
+		.source = eid_ipn(1, 1),
+		.report_to = eid_ipn(1, 1),
+		.created_ms = T0,
+		.lifetime_ms = 1000,
+		.has_cteb = true,
+		.cteb = {.seq_no = 3, .seq_id = 1, .custodian = eid_ipn(1, 0)},
+		.has_creb = true,
+		.creb = {.seq_no = 7, .seq_id = 1, .flags = 0x3f, .has_flags = true},
+		.custody = rules.custody};
+	uint8_t bytes[256], head[256];
+	struct buf b = buf_of(bytes, sizeof bytes), h = buf_of(head, sizeof head);
+	struct bundle_fault fault;
+	struct bundle g, on;
+
+	cr_assert_eq(bundle_build(&b, &spec, view_text("hello")), 0);
+	cr_assert_eq(bundle_read(&g, buf_view(&b), &rules, &fault), 0, "%s", rule_name(fault.rule));
+	cr_assert(g.has_cteb && g.has_creb);
+	cr_expect(g.creb.seq_no == 7 && g.creb.seq_id == 1 && g.creb.flags == 0x3f &&
+		  !g.creb.has_reporter);
+	cr_assert_eq(bundle_forward_head(&h, &g,
+			     &(struct bundle_edit){.set_cteb = true,
+				     .cteb = {.seq_no = 9, .custodian = eid_ipn(2, 0)},
+				     .custody = rules.custody}),
+		0);
+	cr_assert_eq(bundle_read_head(&on, buf_view(&h), &rules, &fault), 0);
+	const struct block *was = bundle_block(&g, 14), *is = bundle_block(&on, 14);
+	cr_assert(was && is && was->whole.n == is->whole.n);
+	cr_expect_arr_eq(was->whole.p, is->whole.p, was->whole.n);
+	cr_expect(on.has_creb && on.cteb.seq_no == 9);
+
+	spec.flags = BUNDLE_FRAGMENT;
+	spec.total_len = 100;
+	b.len = 0;
+	cr_assert_eq(bundle_build(&b, &spec, view_text("hello")), 0);
+	cr_assert_eq(bundle_read(&g, buf_view(&b), &rules, &fault), 0, "%s", rule_name(fault.rule));
+	cr_expect(!g.has_creb && bundle_block(&g, 14));
 }
 
 /* RFC 9171 6.1.1, the sample of our notes and one about a fragment. */
