@@ -12,12 +12,14 @@
 
 #include <stdlib.h>
 
-static void take_leniencies(struct agent *a);
+static void take_rules(struct agent *a);
 static uint64_t share(const struct agent_cfg *cfg, uint64_t of);
 static int agent_tables(struct agent *a);
 static int agent_lists(struct agent *a);
 static bool same_uid(const struct hash_node *n, const void *key);
 static bool any(const struct hash_node *n, const void *key);
+static uint64_t pair_hash(const struct agent *a, const struct own_pair *p);
+static bool same_pair(const struct hash_node *n, const void *key);
 static void entry_timer(struct agent *a, struct bundle_entry *e);
 
 int agent_new(
@@ -48,11 +50,7 @@ int agent_new(
 	a->self.ssp.p = (const uint8_t *)a->self_ssp;
 	a->self.three =
 		cfg->ipn_three && a->self.scheme == EID_SCHEME_IPN && a->self.node >> 32 != 0;
-	a->codes = cfg->custody_profile == 1 ? custody_codes_bplib() : custody_codes_ccsds();
-	a->rules_in = bundle_rules_default();
-	a->rules_in.custody = a->codes;
-	a->rules_own = a->rules_in;
-	take_leniencies(a);
+	take_rules(a);
 	rng_init(&rng, deps->seed, a->self.node);
 	a->key = (struct hash_key){rng_u64(&rng), rng_u64(&rng)};
 	a->echo_rate = (struct bucket){
@@ -67,6 +65,8 @@ int agent_new(
 	err = agent_tables(a);
 	if (err == 0)
 		err = agent_lists(a);
+	if (err == 0)
+		err = custodian_init(a);
 	if (err == 0)
 		err = outgoing_init(a);
 	if (err == 0)
@@ -104,7 +104,8 @@ void agent_free(struct agent *a)
 	free(a->scratch);
 	free(a->neighbour);
 	free(a->registration);
-	free(a->items);
+	gather_fini(&a->signals);
+	custodian_fini(a);
 	free(a);
 }
 
@@ -184,16 +185,24 @@ mono agent_mono(const struct agent *a, dtntime t)
 
 /* What peers and published vectors need, each by its switch. What was stored was taken by the
  * switches of that time: it stays readable. */
-static void take_leniencies(struct agent *a)
+static void take_rules(struct agent *a)
 {
-	a->rules_in.from_outside = true;
-	a->rules_in.allow_no_primary_crc = a->cfg.allow_no_primary_crc;
-	a->rules_in.allow_no_age = a->cfg.allow_no_age;
-	a->rules_in.allow_definite = a->cfg.allow_definite;
-	a->rules_in.allow_short_dtn = a->cfg.allow_short_dtn;
-	a->rules_own.allow_no_primary_crc = true;
-	a->rules_own.allow_no_age = true;
-	a->rules_own.allow_short_dtn = true;
+	a->codes[PROFILE_CCSDS] = custody_codes_ccsds();
+	a->codes[PROFILE_BPLIB] = custody_codes_bplib();
+	for (unsigned k = 0; k < PROFILES; k++) {
+		struct bundle_rules *in = &a->rules_in[k], *own = &a->rules_own[k];
+
+		*in = *own = bundle_rules_default();
+		in->custody = own->custody = a->codes[k];
+		in->from_outside = true;
+		in->allow_no_primary_crc = a->cfg.allow_no_primary_crc;
+		in->allow_no_age = a->cfg.allow_no_age;
+		in->allow_definite = a->cfg.allow_definite;
+		in->allow_short_dtn = a->cfg.allow_short_dtn;
+		own->allow_no_primary_crc = true;
+		own->allow_no_age = true;
+		own->allow_short_dtn = true;
+	}
 }
 
 /* One source's share of a limit. */
@@ -211,6 +220,7 @@ static uint64_t share(const struct agent_cfg *cfg, uint64_t of)
 struct bundle_entry *entry_add(struct agent *a, mono now, uint64_t id, const struct record *r)
 {
 	struct bundle_entry *e = pool_take(&a->entries);
+	struct own_pair own;
 
 	if (!e)
 		return NULL;
@@ -228,6 +238,7 @@ struct bundle_entry *entry_add(struct agent *a, mono now, uint64_t id, const str
 	e->flags = (uint8_t)((r->flags & RECORD_LOCAL ? E_LOCAL : 0) |
 			     (r->flags & RECORD_HANDED ? E_HANDED : 0) |
 			     (r->flags & RECORD_OVERRIDE ? E_OVERRIDE : 0));
+	e->custody = r->flags & RECORD_BPLIB ? C_BPLIB : 0;
 	e->party = (uint16_t)party_find(a, now, r->source_node);
 	party_hold(a, e->party, e->size);
 	a->n_state[ENTRY_NEW]++;
@@ -235,7 +246,7 @@ struct bundle_entry *entry_add(struct agent *a, mono now, uint64_t id, const str
 	(void)!hash_insert(&a->by_uid, &e->by_uid, hash_u64s(a->key, r->uid, 2));
 	(void)!hash_insert(&a->by_id, &e->by_id, id);
 	if (r->flags & RECORD_CUSTODY)
-		entry_set_pair(a, e, r->own_seq_no);
+		entry_set_custody(a, e, custody_own(r, &own) ? &own : NULL);
 	entry_timer(a, e);
 	return e;
 }
@@ -258,25 +269,24 @@ void entry_free(struct agent *a, struct bundle_entry *e)
 	heap_remove(&a->timers, &e->timer);
 	hash_remove(&a->by_uid, &e->by_uid);
 	hash_remove(&a->by_id, &e->by_id);
-	if (e->flags & E_CUSTODY) {
+	if (e->custody & C_PAIR)
 		hash_remove(&a->by_pair, &e->by_pair);
-		a->n_custody--;
-	}
+	a->n_custody -= (e->flags & E_CUSTODY) != 0;
 	party_let_go(a, e->party, e->size);
 	pool_give(&a->entries, e);
 }
 
-/* Gives the entry our custody number; an older number releases nothing any more. */
-void entry_set_pair(struct agent *a, struct bundle_entry *e, uint64_t seq_no)
+void entry_set_custody(struct agent *a, struct bundle_entry *e, const struct own_pair *p)
 {
 	if (e->flags & E_SPLIT)
 		fragment_forget(a, e); /* custody is of whole bundles */
-	if (e->flags & E_CUSTODY)
+	if (e->custody & C_PAIR)
 		hash_remove(&a->by_pair, &e->by_pair);
-	else
-		a->n_custody++;
+	a->n_custody += !(e->flags & E_CUSTODY);
 	e->flags = (uint8_t)((e->flags | E_CUSTODY) & ~E_SENT);
-	(void)!hash_insert(&a->by_pair, &e->by_pair, seq_no);
+	e->custody = (uint8_t)(p ? e->custody | C_PAIR : e->custody & ~C_PAIR);
+	if (p)
+		(void)!hash_insert(&a->by_pair, &e->by_pair, pair_hash(a, p));
 }
 
 void entry_set_due(struct agent *a, struct bundle_entry *e, mono due)
@@ -300,11 +310,39 @@ struct bundle_entry *entry_by_id(const struct agent *a, uint64_t id)
 	return n ? container_of(n, struct bundle_entry, by_id) : NULL;
 }
 
-struct bundle_entry *entry_by_pair(const struct agent *a, uint64_t seq_no)
+struct pair_key {
+	const struct agent *a;
+	const struct own_pair *pair;
+};
+
+struct bundle_entry *entry_by_pair(const struct agent *a, const struct own_pair *p)
 {
-	struct hash_node *n = hash_find(&a->by_pair, seq_no, any, NULL);
+	struct pair_key key = {a, p};
+	struct hash_node *n = hash_find(&a->by_pair, pair_hash(a, p), same_pair, &key);
 
 	return n ? container_of(n, struct bundle_entry, by_pair) : NULL;
+}
+
+/* Of identifier 0 the destination counts, of others it does not. */
+static uint64_t pair_hash(const struct agent *a, const struct own_pair *p)
+{
+	const uint64_t v[5] = {p->seq_id, p->seq_no, p->dest_scheme, p->dest_node, p->dest_service};
+
+	return hash_u64s(a->key, v, p->seq_id ? 2 : 5);
+}
+
+static bool same_pair(const struct hash_node *n, const void *key)
+{
+	const struct pair_key *k = key;
+	const struct bundle_entry *e =
+		container_of((struct hash_node *)(uintptr_t)n, struct bundle_entry, by_pair);
+	struct record r = entry_record(k->a, e);
+	struct own_pair p;
+
+	return custody_own(&r, &p) && p.seq_id == k->pair->seq_id && p.seq_no == k->pair->seq_no &&
+	       (p.seq_id != 0 || (p.dest_scheme == k->pair->dest_scheme &&
+					 p.dest_node == k->pair->dest_node &&
+					 p.dest_service == k->pair->dest_service));
 }
 
 struct uid_key {
@@ -351,7 +389,9 @@ bool entry_bundle(const struct agent *a, const struct bundle_entry *e, struct bu
 	struct view head;
 
 	return store_head(a->store, entry_id(e), &head) == 0 &&
-	       bundle_read_head(b, head, &a->rules_own, &fault) == 0;
+	       bundle_read_head(b, head,
+		       &a->rules_own[e->custody & C_BPLIB ? PROFILE_BPLIB : PROFILE_CCSDS],
+		       &fault) == 0;
 }
 
 static int agent_tables(struct agent *a)
@@ -397,12 +437,7 @@ static int agent_lists(struct agent *a)
 	list_init(&a->done);
 	a->neighbour = calloc(NEIGHBOURS_MAX, sizeof *a->neighbour);
 	a->registration = calloc(a->cfg.max_registrations, sizeof *a->registration);
-	a->items = calloc(PENDING_MAX * a->cfg.signal_count, sizeof *a->items);
-	if (!a->neighbour || !a->registration || !a->items)
-		return -ENOMEM;
-	for (size_t i = 0; i < PENDING_MAX; i++)
-		a->pending[i].item = a->items + i * a->cfg.signal_count;
-	return 0;
+	return a->neighbour && a->registration ? signal_init(a) : -ENOMEM;
 }
 
 static bool any(const struct hash_node *n, const void *key)

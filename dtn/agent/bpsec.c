@@ -230,7 +230,7 @@ static int attempt(struct check *c, const struct bpsec_op *op, const struct read
 /* The rewritten bundle takes the place of the one that came; what was encrypted is checked now. */
 static int replace(struct check *c, struct buf *w)
 {
-	struct bundle_rules rules = c->a->rules_in;
+	struct bundle_rules rules = c->a->rules_in[c->in->profile];
 	struct bundle_fault fault;
 	int err;
 

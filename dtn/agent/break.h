@@ -5,7 +5,8 @@
  * a restart. 4: the release after an acknowledgement does not write its tombstone. 5: an
  * application is told that its acknowledgement is durable before it is. 6: a bundle that came back
  * keeps its number, so that signals for its earlier life count. 7: a retransmission takes a new
- * number and does not wait for its commit.
+ * number and does not wait for its commit. 8: the identifiers of contacts begin again after a
+ * restart. 9: a signal releases what was sent to a custodian with a key, signed or not.
  */
 #ifndef OWLT_AGENT_BREAK_H
 #define OWLT_AGENT_BREAK_H
@@ -54,6 +55,18 @@
 #define BREAK_NUMBER_UNSAVED 1
 #else
 #define BREAK_NUMBER_UNSAVED 0
+#endif
+
+#if OWLT_BREAK == 8
+#define BREAK_CONTACTS_REPEAT 1
+#else
+#define BREAK_CONTACTS_REPEAT 0
+#endif
+
+#if OWLT_BREAK == 9
+#define BREAK_UNSIGNED_RELEASES 1
+#else
+#define BREAK_UNSIGNED_RELEASES 0
 #endif
 
 #endif

@@ -75,7 +75,7 @@ void agent_stored(struct agent *a, mono now)
 		}
 		if (a->retry) {
 			a->retry = false;
-			signal_retry(a, now);
+			gather_retry(a, now, &a->signals);
 		}
 	}
 }
@@ -213,7 +213,7 @@ static void broken_new(struct agent *a, mono now, struct promise *p, int err)
 
 		if (k)
 			known_forget(a, k);
-		signal_add(a, now, &p->pair, false, p->id);
+		custody_refuse(a, now, &p->pair, p->id, WHY_COMMIT_FAILED);
 	}
 	if (!e)
 		return;

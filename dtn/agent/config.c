@@ -7,10 +7,82 @@
 #include <stddef.h>
 
 #define AT(field) offsetof(struct agent_cfg, field)
+#define NEIGHBOUR(field) offsetof(struct custody_neighbour, field)
 #define DAY_US (INT64_C(86400) * US_PER_S)
 
 static const char *const crc_words[] = {"none", "crc16", "crc32c", NULL};
 static const char *const profile_words[] = {"ccsds", "bplib", NULL};
+static const char *const profile_of_words[] = {"default", "ccsds", "bplib", NULL};
+static const char *const sequence_words[] = {"default", "destination", "fixed", "contact", NULL};
+static const char *const counter_words[] = {"64", "32", "16", NULL};
+
+static int check_node(const char *text)
+{
+	struct eid e;
+
+	return eid_parse_node(text, &e);
+}
+
+static int check_pattern(const char *text)
+{
+	struct eid_pattern p;
+
+	return eid_pattern_parse(text, &p);
+}
+
+static const struct schema_row pattern_rows[] = {
+	{.path = "",
+		.type = SCHEMA_TEXT,
+		.min = 1,
+		.max = 63,
+		.check = check_pattern,
+		.help = "An endpoint, all of a node (ipn:2.*, dtn://name/*), or *."},
+	{0},
+};
+
+static const struct schema_row neighbour_rows[] = {
+	{.path = "node",
+		.type = SCHEMA_TEXT,
+		.offset = NEIGHBOUR(node),
+		.min = 1,
+		.max = 63,
+		.check = check_node,
+		.help = "Node that gives us custody, or takes it from us."},
+	{.path = "profile",
+		.type = SCHEMA_ENUM,
+		.offset = NEIGHBOUR(profile),
+		.words = profile_of_words,
+		.def = "default",
+		.help = "Code points and form of what it is sent, and of what comes from it; "
+			"default: custody.profile."},
+	{.path = "sequence",
+		.type = SCHEMA_ENUM,
+		.offset = NEIGHBOUR(sequence),
+		.words = sequence_words,
+		.def = "default",
+		.help = "Numbers of bundles sent to it, as custody.sequence; default: that, or "
+			"that of its profile."},
+	{.path = "accept",
+		.type = SCHEMA_BOOL,
+		.offset = NEIGHBOUR(accept),
+		.def = "true",
+		.help = "Take custody of bundles that come from it."},
+	{.path = "passes",
+		.type = SCHEMA_BOOL,
+		.offset = NEIGHBOUR(passes),
+		.def = "false",
+		.help = "It passes custody bundles on without taking custody: the signal is "
+			"expected from the destination."},
+	{.path = "key",
+		.type = SCHEMA_TEXT,
+		.offset = NEIGHBOUR(key),
+		.max = KEY_ID_MAX - 1,
+		.def = "",
+		.help = "HMAC key of security.keys: our signals to it are signed, and bundles "
+			"sent to it are released by signed signals only. Without one signals are "
+			"believed unauthenticated."},
+	{0},
+};
 
 const struct schema_row agent_rows[] = {
 	{.path = "agent.max_bundles",
@@ -303,13 +375,63 @@ const struct schema_row agent_rows[] = {
 		.words = profile_words,
 		.def = "ccsds",
 		.help = "Code points and form of signals."},
+	{.path = "custody.sequence",
+		.type = SCHEMA_ENUM,
+		.offset = AT(custody_sequence),
+		.words = sequence_words,
+		.def = "default",
+		.help = "Numbers of bundles in our custody: destination (identifier 0, a counter "
+			"for each destination), fixed (one counter, custody.seq_id), contact (a "
+			"new identifier each time a contact opens, numbers from 0); default: fixed "
+			"for ccsds, contact for bplib."},
 	{.path = "custody.seq_id",
 		.type = SCHEMA_U64,
 		.offset = AT(custody_seq_id),
-		.min = 0,
-		.max = INT64_MAX,
+		.min = 1,
+		.max = CUSTODY_FIXED_MAX,
 		.def = "1",
-		.help = "Own sequence identifier; 0 = by destination."},
+		.help = "Sequence identifier where custody.sequence is fixed."},
+	{.path = "custody.counter_bits",
+		.type = SCHEMA_ENUM,
+		.offset = AT(custody_counter),
+		.words = counter_words,
+		.def = "64",
+		.help = "Numbers begin again at 0 behind the largest of so many bits; those still "
+			"in use are left out."},
+	{.path = "custody.accept_custodians",
+		.type = SCHEMA_LIST,
+		.offset = AT(custody_from),
+		.max = CUSTODY_PATTERNS_MAX,
+		.rows = pattern_rows,
+		.size = sizeof(struct custody_pattern),
+		.count_offset = AT(n_custody_from),
+		.help = "Take custody from these custodians only; none: from all. Other bundles "
+			"pass through unchanged."},
+	{.path = "custody.accept_sources",
+		.type = SCHEMA_LIST,
+		.offset = AT(custody_sources),
+		.max = CUSTODY_PATTERNS_MAX,
+		.rows = pattern_rows,
+		.size = sizeof(struct custody_pattern),
+		.count_offset = AT(n_custody_sources),
+		.help = "Take custody of bundles from these sources only; none: from all."},
+	{.path = "custody.request_for",
+		.type = SCHEMA_LIST,
+		.offset = AT(custody_request),
+		.max = CUSTODY_PATTERNS_MAX,
+		.rows = pattern_rows,
+		.size = sizeof(struct custody_pattern),
+		.count_offset = AT(n_custody_request),
+		.help = "What applications send to these destinations asks for custody, also "
+			"where they did not."},
+	{.path = "custody.neighbours",
+		.type = SCHEMA_LIST,
+		.offset = AT(custody_neighbour),
+		.max = CUSTODY_NEIGHBOURS_MAX,
+		.rows = neighbour_rows,
+		.size = sizeof(struct custody_neighbour),
+		.count_offset = AT(n_custody_neighbours),
+		.help = "Other custodians, where they differ; see owlt-custody(7)."},
 	{.path = "custody.signal_count",
 		.type = SCHEMA_U64,
 		.offset = AT(signal_count),

@@ -8,6 +8,35 @@
 #include "bundle/bundle.h"
 #include "dtn/agent/policy.h"
 
+#define CUSTODY_NEIGHBOURS_MAX 64
+#define CUSTODY_PATTERNS_MAX 32
+/* Sequence identifiers up to this are for custody.seq_id; those of contacts begin behind it, so that
+ * the two never meet. */
+#define CUSTODY_FIXED_MAX 23
+
+/* Code points and form of custody, owlt-custody(7). */
+enum custody_profile { PROFILE_CCSDS, PROFILE_BPLIB, PROFILES };
+/* Where the numbers of the pairs that we give come from. */
+enum custody_sequence {
+	SEQUENCE_DEFAULT,     /* by the profile: ccsds fixed, bplib contact */
+	SEQUENCE_DESTINATION, /* identifier 0: a counter for each destination */
+	SEQUENCE_FIXED,       /* custody.seq_id: one counter */
+	SEQUENCE_CONTACT      /* a new identifier each time a contact opens, numbers from 0 */
+};
+enum custody_counter { COUNTER_64, COUNTER_32, COUNTER_16 };
+
+struct custody_pattern {
+	char text[64];
+};
+/* Another custodian, where it differs from the defaults; words: 0 = default. */
+struct custody_neighbour {
+	char node[64];
+	unsigned profile, sequence; /* profile: 1 + enum custody_profile */
+	bool accept;                /* custody of what comes from it */
+	bool passes;                /* it takes no custody itself: the destination answers */
+	char key[KEY_ID_MAX];       /* of its signals and of ours to it; "": none */
+};
+
 struct agent_cfg {
 	uint64_t max_bundles; /* entries in memory */
 	uint64_t max_tombstones;
@@ -41,10 +70,20 @@ struct agent_cfg {
 	uint64_t echo_per_s, echo_per_node_s, echo_max_bytes;
 	/* custody */
 	bool custody_accept;
-	unsigned custody_profile; /* 0 ccsds, 1 bplib */
-	uint64_t custody_seq_id;  /* counter for own numbers; 0 = per destination */
-	uint64_t signal_count;    /* a pending signal is sent with this many bundles ... */
-	int64_t signal_delay_us;  /* ... or this long after its first */
+	struct custody_pattern custody_from[CUSTODY_PATTERNS_MAX]; /* custodians; none: all */
+	size_t n_custody_from;
+	struct custody_pattern custody_sources[CUSTODY_PATTERNS_MAX]; /* none: all */
+	size_t n_custody_sources;
+	struct custody_pattern custody_request[CUSTODY_PATTERNS_MAX]; /* destinations */
+	size_t n_custody_request;
+	struct custody_neighbour custody_neighbour[CUSTODY_NEIGHBOURS_MAX];
+	size_t n_custody_neighbours;
+	unsigned custody_profile;  /* enum custody_profile */
+	unsigned custody_sequence; /* enum custody_sequence */
+	uint64_t custody_seq_id;   /* of SEQUENCE_FIXED */
+	unsigned custody_counter;  /* enum custody_counter */
+	uint64_t signal_count;     /* a pending signal is sent with this many bundles ... */
+	int64_t signal_delay_us;   /* ... or this long after its first */
 	int64_t signal_lifetime_us;
 	int64_t custody_interval_us; /* retransmission where the plan knows no way back */
 	int64_t custody_margin_us;   /* added to the computed round trip */

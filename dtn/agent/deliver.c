@@ -251,7 +251,7 @@ static void from_ourselves(struct agent *a, mono now, struct bundle_entry *e, st
 	}
 	if (!(b->flags & BUNDLE_ADMIN) || b->payload.n > ADMIN_RECORD_MAX ||
 		store_payload(a->store, all, &b->payload) != 0 ||
-		!signal_receive(a, now, entry_id(e), b))
+		!signal_receive(a, now, entry_id(e), &(struct arrival){.b = b}))
 		trace_point(a->trace, now, bundle_refused, 0, WHY_ADMIN_UNREADABLE, e->size,
 			b->source.node, b->seq);
 	release_entry(a, now, e, WHY_ADMIN_DONE);

@@ -99,7 +99,8 @@ static bool by_pair(struct agent *a, mono now, const struct arrival *in)
 static void other_pair(struct agent *a, mono now, const struct arrival *in, struct bundle_entry *e)
 {
 	struct record r = entry_record(a, e);
-	uint64_t seq_no, seq = 0;
+	struct own_pair own;
+	uint64_t seq = 0;
 	struct promise *p;
 	struct known *k;
 
@@ -107,17 +108,12 @@ static void other_pair(struct agent *a, mono now, const struct arrival *in, stru
 	if (e->state == ENTRY_ACKED || !promise_room(a))
 		return; /* an acknowledgement is being committed; the custodian will ask again */
 	if (!(e->flags & E_LOCAL)) {
-		if (custody_number(a, &seq_no, &seq) != 0)
+		if (!BREAK_NUMBER_KEPT && custody_begin(a, &r, &seq) != 0)
 			return;
-		if (BREAK_NUMBER_KEPT)
-			seq_no = r.own_seq_no;
-		r.flags |= RECORD_CUSTODY;
-		r.own_seq_id = a->cfg.custody_seq_id;
-		r.own_seq_no = seq_no;
 		r.prev_node = in->from;
 		if (in->b->has_hop && in->b->hop_count > r.hop_count)
 			r.hop_count = in->b->hop_count; /* else it could go to and fro for ever */
-		entry_set_pair(a, e, seq_no);
+		entry_set_custody(a, e, custody_own(&r, &own) ? &own : NULL);
 		entry_save(a, e, &r);
 		entry_set_due(a, e, MONO_NEVER);
 		entry_set_state(a, e, ENTRY_STAGED);

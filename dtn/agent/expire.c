@@ -8,7 +8,7 @@
 mono agent_deadline(const struct agent *a)
 {
 	const struct heap_node *h = heap_min(&a->timers);
-	mono at = mono_min(signal_deadline(a), known_deadline(a));
+	mono at = mono_min(gather_deadline(&a->signals), known_deadline(a));
 
 	at = mono_min(at, reassemble_deadline(a));
 
@@ -20,7 +20,7 @@ void agent_tick(struct agent *a, mono now)
 	expire_tick(a, now);
 	reassemble_tick(a, now);
 	known_tick(a, now);
-	signal_tick(a, now);
+	gather_tick(a, now, &a->signals);
 }
 
 /* RFC 9171 4.3.1/7, 5.5/2, 5.5/3, 5.5/3b */

@@ -10,11 +10,10 @@
 #include "dtn/agent/state.h"
 
 static void enqueue(struct agent *a, struct bundle_entry *e, unsigned neighbour);
-static void wait_for(struct agent *a, mono now, struct bundle_entry *e, enum why why);
 static bool offer(struct agent *a, mono now, struct bundle_entry *e, struct agent_offer *o);
 static bool may_name_us(const struct agent *a, const struct bundle_entry *e);
-static int outbound_read(
-	struct agent *a, mono now, const struct bundle_entry *e, struct outbound *x);
+static int outbound_read(struct agent *a, mono now, struct bundle_entry *e, struct outbound *x);
+static int outbound_custody(struct agent *a, mono now, struct bundle_entry *e, struct outbound *x);
 static int compose(
 	struct agent *a, struct bundle_entry *e, const struct outbound *x, struct agent_offer *o);
 static uint64_t id_at(const struct link_node *at, const struct link_node *q, bool is_before);
@@ -31,6 +30,7 @@ int agent_neighbour(struct agent *a, node_id node)
 		return -E_FULL;
 	k = (unsigned)a->n_neighbours++;
 	a->neighbour[k] = (struct neighbour){.node = node};
+	custodian_add(a, node);
 	for (unsigned p = 0; p < PRIORITIES; p++)
 		list_init(&a->neighbour[k].queue[p]);
 	return (int)k;
@@ -68,6 +68,8 @@ void agent_contact(struct agent *a, mono now, unsigned neighbour, bool open, mon
 	struct neighbour *n = &a->neighbour[neighbour];
 	struct link_node left;
 
+	if (!n->is_open)
+		n->seq_id = 0; /* a new contact, custody.c */
 	n->is_open = open;
 	n->until = until;
 	ways_forget(a);
@@ -140,7 +142,7 @@ void forward_entry(struct agent *a, mono now, struct bundle_entry *e, node_id no
 	unsigned k = err == 0 ? neighbour_find(a, way.next) : NO_NEIGHBOUR;
 
 	if (k == NO_NEIGHBOUR) {
-		wait_for(a, now, e, err == -E_NO_CONTACT ? WHY_NO_CONTACT : WHY_NO_ROUTE);
+		forward_wait(a, now, e, err == -E_NO_CONTACT ? WHY_NO_CONTACT : WHY_NO_ROUTE);
 		return;
 	}
 	enqueue(a, e, k);
@@ -221,7 +223,7 @@ void agent_send_failed(struct agent *a, mono now, uint64_t id)
 		delete_entry(a, now, e, REASON_NO_CONTACT); /* RFC 9171 5.4-5/d2, 5.4.2-2/2 */
 		return;
 	}
-	wait_for(a, now, e, WHY_LINK_CLOSED);
+	forward_wait(a, now, e, WHY_LINK_CLOSED);
 	entry_set_due(
 		a, e, mono_add(now, RETRY_US)); /* a link that goes on failing must not spin */
 }
@@ -278,7 +280,7 @@ void forward_dequeue(struct agent *a, struct bundle_entry *e)
 }
 
 /* RFC 9171 5.4-3, 5.4-3/d1, 5.4.1-1 */
-static void wait_for(struct agent *a, mono now, struct bundle_entry *e, enum why why)
+void forward_wait(struct agent *a, mono now, struct bundle_entry *e, enum why why)
 {
 	bool is_new = e->state != ENTRY_WAITING;
 
@@ -318,7 +320,7 @@ static bool offer(struct agent *a, mono now, struct bundle_entry *e, struct agen
 		delete_entry(
 			a, now, e, REASON_UNINTELLIGIBLE); /* its bytes can't be read any more */
 	else if (!fits_ever)
-		wait_for(a, now, e, WHY_TOO_BIG);
+		forward_wait(a, now, e, WHY_TOO_BIG);
 	return false;
 }
 
@@ -330,8 +332,7 @@ static bool may_name_us(const struct agent *a, const struct bundle_entry *e)
 }
 
 /* RFC 9171 5.4-4, 5.4-4/2, 5.4-4/3, 5.4-4/4, 4.4.1/3, 4.4.2/d2, 4.4.3/2c */
-static int outbound_read(
-	struct agent *a, mono now, const struct bundle_entry *e, struct outbound *x)
+static int outbound_read(struct agent *a, mono now, struct bundle_entry *e, struct outbound *x)
 {
 	struct record *r = &x->r;
 
@@ -344,12 +345,27 @@ static int outbound_read(
 		.age_ms = u64_add_sat(r->age_ms, agent_dtn(a, now) - r->received_ms),
 		.set_hop = x->b.has_hop,
 		.hop_count = r->hop_count + 1,
-		.set_cteb = (e->flags & E_CUSTODY) != 0,
-		.cteb = {.seq_no = r->own_seq_no, .seq_id = r->own_seq_id, .custodian = a->self},
-		.custody = a->codes,
+		.custody = a->codes[PROFILE_CCSDS],
 		.crc_type = a->cfg.crc_type,
 		.discard = r->discard};
-	return 0;
+	return e->flags & E_CUSTODY ? outbound_custody(a, now, e, x) : 0;
+}
+
+/* Our custody block as the next custodian reads it; one of the other profile goes. */
+static int outbound_custody(struct agent *a, mono now, struct bundle_entry *e, struct outbound *x)
+{
+	unsigned profile = custodian_find(a, a->neighbour[e->neighbour].node)->profile;
+	unsigned stored = e->custody & C_BPLIB ? PROFILE_BPLIB : PROFILE_CCSDS;
+	int err = custody_bind(a, now, e, &x->r);
+
+	x->edit.set_cteb = true;
+	x->edit.custody = a->codes[profile];
+	x->edit.cteb = (struct cteb){
+		.seq_no = x->r.own_seq_no, .seq_id = x->r.own_seq_id, .custodian = a->self};
+	for (unsigned i = 0; stored != profile && i < x->b.n_blocks; i++)
+		if (x->b.block[i].type == a->codes[stored].cteb_type)
+			x->edit.discard |= UINT64_C(1) << i;
+	return err;
 }
 
 /* The whole bundle as it leaves. */

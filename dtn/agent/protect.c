@@ -84,7 +84,9 @@ static int read_back(struct protect *p, struct buf *w)
 	struct bundle_fault fault;
 	int err = buf_finish(w);
 
-	return err ? err : bundle_read(&p->b, buf_view(w), &p->a->rules_own, &fault);
+	return err ? err
+		   : bundle_read(&p->b, buf_view(w), &p->a->rules_own[p->a->cfg.custody_profile],
+			     &fault);
 }
 
 /* The bundle as it would leave without rules. */

@@ -17,8 +17,8 @@
 #define CBOR_ARRAY_OPEN 0x9f
 
 static void arrival_uid(struct agent *a, struct arrival *in);
-static bool conformed(
-	struct agent *a, struct bundle *b, struct view bytes, struct bundle_fault *fault);
+static bool conformed(struct agent *a, const struct arrival *in, struct bundle *b,
+	struct view bytes, struct bundle_fault *fault);
 static void unintelligible(
 	struct agent *a, mono now, const struct bundle *b, const struct bundle_fault *fault);
 static void unsafe(struct agent *a, mono now, const struct arrival *in, enum reason reason);
@@ -45,7 +45,9 @@ void agent_receive(struct agent *a, mono now, unsigned link, node_id from, struc
 	struct bundle b;
 	struct arrival in = {.b = &b, .link = link, .from = from, .size = bytes.n};
 
-	if (bundle_read(&b, bytes, &a->rules_in, &fault) != 0 || !conformed(a, &b, bytes, &fault)) {
+	in.profile = custodian_find(a, from)->profile;
+	if (bundle_read(&b, bytes, &a->rules_in[in.profile], &fault) != 0 ||
+		!conformed(a, &in, &b, bytes, &fault)) {
 		trace_point(a->trace, now, bundle_rejected, link, fault.rule, bytes.n, fault.at);
 		unintelligible(a, now, &b, &fault);
 		return;
@@ -54,7 +56,9 @@ void agent_receive(struct agent *a, mono now, unsigned link, node_id from, struc
 	bundle_adu_uid(&b, in.uid, in.adu_uid);
 	in.party = party_find(a, now, b.source.node);
 	in.is_local = b.dest.node == a->self.node && !b.dest.group;
-	in.takes_custody = a->cfg.custody_accept && custody_pair(a, &b, &in.pair);
+	why = custody_accepts(a, &in, &in.pair);
+	in.takes_custody = why == WHY_NONE;
+	in.passes_custody = why == WHY_OTHER ? WHY_NONE : why;
 	why = admit(a, now, &in);
 	if (why != WHY_NONE) {
 		refuse(a, now, &in, why);
@@ -107,8 +111,8 @@ static void arrival_uid(struct agent *a, struct arrival *in)
 }
 
 /* RFC 9171 4.1/10: a definite outer array is made indefinite before anything else is done. */
-static bool conformed(
-	struct agent *a, struct bundle *b, struct view bytes, struct bundle_fault *fault)
+static bool conformed(struct agent *a, const struct arrival *in, struct bundle *b,
+	struct view bytes, struct bundle_fault *fault)
 {
 	struct buf w = buf_of(a->scratch, a->scratch ? SCRATCH : 0);
 	size_t skip = (size_t)(b->primary.p - bytes.p);
@@ -119,7 +123,7 @@ static bool conformed(
 	buf_put(&w, view_sub(bytes, skip, bytes.n - skip));
 	cbor_put_break(&w);
 	if (buf_finish(&w) == 0)
-		return bundle_read(b, buf_view(&w), &a->rules_in, fault) == 0;
+		return bundle_read(b, buf_view(&w), &a->rules_in[in->profile], fault) == 0;
 	*fault = (struct bundle_fault){.rule = RULE_OUTER_DEFINITE, .err = -E_RULE};
 	return false;
 }
@@ -140,7 +144,7 @@ static void unsafe(struct agent *a, mono now, const struct arrival *in, enum rea
 
 	drop_passing(a, now, id, in->b, reason);
 	if (in->takes_custody)
-		signal_add(a, now, &in->pair, false, id);
+		custody_refuse(a, now, &in->pair, id, WHY_SEC_FAILED);
 }
 
 /* When the bundle's lifetime ends here: by the clock if source and we have one, by its age, and
@@ -181,7 +185,7 @@ static bool blocks_allow(struct agent *a, mono now, struct arrival *in)
 		if (k->type == BLOCK_PAYLOAD || k->type == BLOCK_PREVIOUS_NODE ||
 			k->type == BLOCK_AGE || k->type == BLOCK_HOP_COUNT ||
 			k->type == BLOCK_BIB || k->type == BLOCK_BCB ||
-			k->type == a->codes.cteb_type)
+			k->type == a->codes[in->profile].cteb_type)
 			continue;
 		wants_report |= (k->flags & BLOCK_REPORT) != 0;
 		deletes |= (k->flags & BLOCK_DELETE_BUNDLE) != 0;
@@ -217,7 +221,7 @@ static bool for_administration(struct agent *a, mono now, const struct arrival *
 		return true;
 	}
 	if (!signal_receive(
-		    a, now, id, b)) /* RFC 9713 4: ignored, the bundle counts as delivered */
+		    a, now, id, in)) /* RFC 9713 4: ignored, the bundle counts as delivered */
 		trace_point(a->trace, now, bundle_refused, in->link, WHY_ADMIN_UNREADABLE, in->size,
 			b->source.node, b->seq);
 	trace_point(a->trace, now, bundle_released, id, WHY_ADMIN_DONE);
@@ -265,7 +269,7 @@ static void take(struct agent *a, mono now, struct arrival *in)
 		id = passing(a, now, in); /* RFC 9171 4.4.3 */
 		drop_passing(a, now, id, b, REASON_HOP_LIMIT);
 		if (custody)
-			signal_add(a, now, &in->pair, false, id);
+			custody_refuse(a, now, &in->pair, id, WHY_HOP_LIMIT);
 		return;
 	}
 	if (is_part(in)) {
@@ -288,11 +292,10 @@ static void take(struct agent *a, mono now, struct arrival *in)
 		  (names_private(&b->source, &b->dest, &b->report_to) ? RECORD_PRIVATE : 0);
 	if (in->is_local && !is_part(in) && deliver_claim(a, &b->dest, &reg))
 		r.flags |= RECORD_HANDED;
-	if (custody && !in->is_local) {
-		r.flags |= RECORD_CUSTODY;
-		r.own_seq_id = a->cfg.custody_seq_id;
-		err = custody_number(a, &r.own_seq_no, &number_seq);
-	}
+	if (b->has_cteb && in->profile == PROFILE_BPLIB)
+		r.flags |= RECORD_BPLIB;
+	if (custody && !in->is_local)
+		err = custody_begin(a, &r, &number_seq);
 	r.received_ms = agent_dtn(a, now);
 	r.expiry_ms = in->expiry == MONO_NEVER ? UINT64_MAX : agent_dtn(a, in->expiry);
 	err = err ? err : put(a, in, &r, &id);
@@ -304,6 +307,8 @@ static void take(struct agent *a, mono now, struct arrival *in)
 	assert(e);
 	seen_emit(a, now, id, b, e->priority, in->size);
 	trace_received(a, now, in, id);
+	if (in->passes_custody != WHY_NONE)
+		custody_declined(a, now, &in->pair, in->passes_custody);
 	promise_arrival(a, now, in, e, number_seq);
 	if (r.flags & RECORD_HANDED)
 		deliver_staged(a, e, reg);
@@ -399,8 +404,12 @@ static void refuse(struct agent *a, mono now, const struct arrival *in, enum why
 		in->b->seq);
 	if (admit_reason(why) != REASON_NONE && why != WHY_SOURCE_RATE)
 		report_bundle(a, now, 0, in->b, STATUS_DELETED, admit_reason(why));
-	if (in->takes_custody && why != WHY_POLICY && why != WHY_SOURCE_RATE)
-		signal_add(a, now, &in->pair, false, 0);
+	if (!in->takes_custody)
+		return;
+	if (why == WHY_POLICY || why == WHY_SOURCE_RATE)
+		custody_declined(a, now, &in->pair, why);
+	else
+		custody_refuse(a, now, &in->pair, 0, why);
 }
 
 static enum why why_not(int err)

@@ -40,9 +40,9 @@ int restore_all(struct agent *a, mono now)
 bool agent_drain(struct agent *a, mono now)
 {
 	a->is_draining = true;
-	signal_flush_all(a, now);
+	gather_flush(a, now, &a->signals);
 	promise_settle(a, now);
-	return !signal_is_pending(a) && list_empty(&a->promised) && list_empty(&a->done);
+	return !gather_is_pending(&a->signals) && list_empty(&a->promised) && list_empty(&a->done);
 }
 
 static void restore_one(struct agent *a, mono now, uint64_t id, const struct record *r)

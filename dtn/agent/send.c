@@ -185,7 +185,7 @@ int send_prepare(struct agent *a, mono now, const struct own_bundle *o, struct m
 				     .has_age = a->cfg.add_age || !accurate,
 				     .has_hop = a->cfg.hop_limit > 0,
 				     .hop_limit = a->cfg.hop_limit,
-				     .custody = a->codes}};
+				     .custody = a->codes[a->cfg.custody_profile]}};
 	m->is_local = s->dest.node == a->self.node && !s->dest.group;
 	err = store_reserve(a->store, COUNTER_CREATION, 1, &seq_no, &m->seq);
 	if (err != 0)
@@ -215,13 +215,13 @@ int send_prepare(struct agent *a, mono now, const struct own_bundle *o, struct m
 static int own_pair(struct agent *a, struct making *m)
 {
 	uint64_t seq = 0;
-	int err = custody_number(a, &m->r.own_seq_no, &seq);
+	int err = custody_begin(a, &m->r, &seq);
 
 	if (err != 0)
 		return err;
-	m->r.flags |= RECORD_CUSTODY;
-	m->r.own_seq_id = a->cfg.custody_seq_id;
-	m->spec.has_cteb = true;
+	if (a->cfg.custody_profile == PROFILE_BPLIB)
+		m->r.flags |= RECORD_BPLIB;
+	m->spec.has_cteb = true; /* as it is stored: forward.c writes the one that leaves */
 	m->spec.cteb = (struct cteb){
 		.seq_no = m->r.own_seq_no, .seq_id = m->r.own_seq_id, .custodian = a->self};
 	m->needs_commit = true;

@@ -18,6 +18,8 @@
 #include "bundle/ccs.h"
 #include "bundle/events.h"
 #include "dtn/agent/agent.h"
+#include "dtn/agent/custodian.h"
+#include "dtn/agent/gather.h"
 #include "dtn/agent/record.h"
 
 #include <assert.h>
@@ -28,7 +30,6 @@
 #define NEIGHBOURS_MAX 256u
 #define SCAN_MAX 256u /* bundles looked at for one that fits */
 #define PROMISES_MAX 16384u
-#define PENDING_MAX 32u     /* custodians with a signal in the making */
 #define HEAD_MADE_MAX 8192u /* head of a bundle made here */
 #define FRAME_BYTES 64u     /* what a bundle costs a contact beside its bytes, about */
 #define FRAGMENT_GROWTH 32u /* what a fragment's head may be longer */
@@ -66,11 +67,18 @@ enum entry_state {
 #define E_CLAIMED 0x40u     /* counts against its registration's credit */
 #define E_SPLIT 0x80u       /* local: a fragment, of *adu; else: on its way in pieces, by *cut */
 
+/* Bits of bundle_entry.custody. */
+#define C_PAIR 0x01u   /* it has a pair of ours, and is in by_pair */
+#define C_SIGNED 0x02u /* its pair was sent to a custodian with a key, or may have been */
+#define C_BPLIB 0x04u  /* its stored custody block is of profile bplib */
+#define C_REFUSED_ONE 0x10u
+#define C_REFUSALS 0x30u /* how many custodians refused it in this interval */
+
 struct bundle_entry {
 	struct hash_node by_uid;          /* hash = keyed hash of the record's uid */
 	struct hash_node by_id;           /* hash = id */
 	union {                           /* custody and fragments exclude each other */
-		struct hash_node by_pair; /* E_CUSTODY; hash = own custody number */
+		struct hash_node by_pair; /* C_PAIR; hash of our own pair */
 		struct adu *adu;          /* E_SPLIT, E_LOCAL: reassemble.c */
 		struct cut *cut;          /* E_SPLIT: fragment.c */
 	};
@@ -83,6 +91,7 @@ struct bundle_entry {
 	uint16_t n_sent;
 	uint16_t party; /* that its source is, party.c */
 	uint8_t state, flags, priority;
+	uint8_t custody; /* C_... */
 };
 _Static_assert(sizeof(struct bundle_entry) <= 128, "a bundle costs at most 128 bytes of memory");
 
@@ -94,8 +103,9 @@ static inline uint64_t entry_id(const struct bundle_entry *e)
 struct neighbour {
 	node_id node;
 	bool is_open;
-	int64_t light_us; /* of what arrives from it */
-	bool is_border;   /* of another administrative domain, RFC 9758 5.5 */
+	int64_t light_us;         /* of what arrives from it */
+	uint64_t seq_id, next_no; /* custody pairs of this contact; 0: none given yet */
+	bool is_border;           /* of another administrative domain, RFC 9758 5.5 */
 	mono until;
 	struct link_node queue[PRIORITIES];
 	struct link_node *last[PRIORITIES]; /* put in last, where the search begins; or NULL */
@@ -111,23 +121,6 @@ struct registration {
 	struct link_node ready;   /* ENTRY_READY */
 	struct link_node
 		handed; /* ENTRY_HANDED, ENTRY_ACKED, ENTRY_HANDING, claimed ENTRY_STAGED */
-};
-
-/* An EID that outlives what it was read from. */
-struct kept_eid {
-	uint64_t scheme, service;
-	node_id node;
-	uint8_t n;
-	char ssp[63];
-};
-bool eid_keep(struct kept_eid *k, const struct eid *e);
-struct eid eid_kept(const struct kept_eid *k);
-
-/* A custody pair of another custodian. */
-struct pair {
-	struct kept_eid custodian;
-	uint64_t seq_id, seq_no;
-	struct kept_eid dest; /* where seq_id == 0 */
 };
 
 /* What the router answered to one question, best first: ways.c. */
@@ -183,19 +176,6 @@ struct known {
 	uint8_t kind;
 };
 
-struct pending_item {
-	bool accepted;
-	uint64_t seq_id, seq_no, id;
-	struct kept_eid dest;
-};
-struct pending {
-	bool is_used, is_late; /* late: the store could not take it */
-	struct kept_eid custodian;
-	mono due;
-	size_t n;
-	struct pending_item *item; /* signal_count of them */
-};
-
 struct outgoing; /* outgoing.c */
 /* Another node, as far as it costs us: party.c. */
 struct party {
@@ -219,8 +199,9 @@ struct agent {
 	struct trace *trace;
 	struct eid self;
 	char self_ssp[64];
-	struct bundle_rules rules_in, rules_own; /* for arrivals, for what we stored */
-	struct custody_codes codes;
+	struct bundle_rules rules_in[PROFILES],
+		rules_own[PROFILES]; /* for arrivals, what we stored */
+	struct custody_codes codes[PROFILES];
 	struct hash_key key;
 
 	struct pool entries;
@@ -250,8 +231,10 @@ struct agent {
 		known_timers[KNOWN_KINDS]; /* a limit each: a flood of one kind costs no other */
 	uint64_t known_serial, next_row, n_evicted;
 
-	struct pending pending[PENDING_MAX];
-	struct pending_item *items;
+	struct gather signals;
+	struct custodian *custodian; /* 0: all that have no row */
+	size_t n_custodians;
+	struct custody_list custody_from, custody_sources, custody_request;
 
 	struct outgoing *outgoing; /* max_open_sends of them */
 	struct party *party;       /* 0: shared by those who found no row */
@@ -284,8 +267,9 @@ void entry_set_state(struct agent *a, struct bundle_entry *e, enum entry_state s
 struct bundle_entry *entry_add(struct agent *a, mono now, uint64_t id, const struct record *r);
 struct bundle_entry *entry_by_id(const struct agent *a, uint64_t id);
 struct bundle_entry *entry_by_uid(const struct agent *a, const uint64_t uid[2]);
-struct bundle_entry *entry_by_pair(const struct agent *a, uint64_t seq_no);
-void entry_set_pair(struct agent *a, struct bundle_entry *e, uint64_t seq_no);
+struct bundle_entry *entry_by_pair(const struct agent *a, const struct own_pair *p);
+/* Our custody of it; p NULL: its pair comes when it is sent. An older pair releases nothing any more. */
+void entry_set_custody(struct agent *a, struct bundle_entry *e, const struct own_pair *p);
 void entry_set_due(struct agent *a, struct bundle_entry *e, mono due);
 void entry_free(struct agent *a, struct bundle_entry *e);
 bool entry_is_durable(const struct agent *a, const struct bundle_entry *e);
@@ -332,9 +316,13 @@ struct arrival {
 	uint64_t size, discard;
 	uint64_t age_ms; /* by its age block, light time of the last hop added; 0: it has none */
 	mono expiry;
-	unsigned party; /* that its source is */
+	unsigned party;  /* that its source is */
+	uint8_t profile; /* that its custody block was read by */
 	bool is_override, is_local;
-	bool takes_custody; /* it asks for custody and we would take it */
+	bool takes_custody;        /* it asks for custody and we would take it */
+	enum why passes_custody;   /* by policy we don't: the block stays as it is; else WHY_NONE */
+	bool is_signed, is_forged; /* payload and primary block are signed with the key of the
+				    * custodian that is its source; or so it seems, but wrongly */
 	struct pair pair;
 };
 /* A unit that was put together and checked: what is done with any bundle for this node. */
@@ -366,7 +354,8 @@ enum reason security_unit(
 /* -- send.c */
 struct own_bundle {
 	struct agent_send s;
-	bool urgent;       /* may use the store's reserve */
+	bool urgent;    /* may use the store's reserve */
+	bool is_signed; /* with the key of the custodian that is its destination, if there is one */
 	bool after_commit; /* leaves only when it, and all staged before it, is durable */
 	uint64_t request;  /* 0: nobody waits for an answer */
 	uint64_t piece_of; /* 0: it is no piece of larger data */
@@ -414,6 +403,7 @@ void name_local(const struct agent *a, struct eid *e);
 
 /* -- forward.c */
 void forward_entry(struct agent *a, mono now, struct bundle_entry *e, node_id not_to);
+void forward_wait(struct agent *a, mono now, struct bundle_entry *e, enum why why);
 void forward_requeue(struct agent *a, struct bundle_entry *e);
 void forward_dequeue(struct agent *a, struct bundle_entry *e);
 bool is_border(const struct agent *a, node_id node);
@@ -495,23 +485,6 @@ void report_entry(struct agent *a, mono now, const struct bundle_entry *e, enum 
 /* -- echo.c */
 bool echo_is_service(const struct agent *a, const struct eid *e);
 void echo_answer(struct agent *a, mono now, uint64_t id, const struct bundle *b);
-
-/* -- custody.c */
-int custody_number(struct agent *a, uint64_t *seq_no, uint64_t *seq) MUST_USE;
-bool custody_pair(const struct agent *a, const struct bundle *b, struct pair *p);
-void custody_sent(struct agent *a, mono now, struct bundle_entry *e, const struct agent_sent *s);
-void custody_due(struct agent *a, mono now, struct bundle_entry *e);
-void custody_answer(struct agent *a, mono now, struct bundle_entry *e, bool accepted, node_id by);
-struct known *custody_remember(struct agent *a, const struct pair *p, uint64_t id, mono expiry);
-
-/* -- signal.c */
-void signal_add(struct agent *a, mono now, const struct pair *p, bool accepted, uint64_t id);
-void signal_flush_all(struct agent *a, mono now);
-void signal_tick(struct agent *a, mono now);
-void signal_retry(struct agent *a, mono now);
-mono signal_deadline(const struct agent *a);
-bool signal_receive(struct agent *a, mono now, uint64_t id, const struct bundle *b);
-bool signal_is_pending(const struct agent *a);
 
 /* -- known.c */
 struct known *known_tomb(const struct agent *a, const uint64_t uid[2]);

@@ -105,7 +105,9 @@ static int put_together(struct agent *a, const struct bundle_entry *e, struct bu
 	}
 	err = err ? err : bundle_rewrite_tail(&w, &piece, &edit, crc);
 	err = err ? err : buf_finish(&w);
-	return err ? err : bundle_read(whole, buf_view(&w), &a->rules_own, &fault);
+	return err ? err
+		   : bundle_read(
+			     whole, buf_view(&w), &a->rules_own[a->cfg.custody_profile], &fault);
 }
 
 /* The primary block of the bundle that was fragmented, RFC 9171 5.9: written as its source wrote it. */

@@ -142,7 +142,9 @@ enum store_counter {
 	COUNTER_CUSTODY,
 	COUNTER_REGISTRATION,
 	COUNTER_IV,
-	COUNTER_KINDS
+	COUNTER_CONTACT, /* custody: sequence identifiers of contacts */
+	COUNTER_KINDS,
+	COUNTER_DESTINATION = 0x10000 /* and 4095 behind it: custody by destination, custody.c */
 };
 int store_reserve(
 	struct store *st, uint64_t counter, uint64_t n, uint64_t *first, uint64_t *seq) MUST_USE;

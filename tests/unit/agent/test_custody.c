@@ -456,7 +456,7 @@ Test(custody, by_destination)
 	struct chain x;
 
 	chain_init(&x);
-	x.a.cfg.custody_seq_id = 0;
+	x.a.cfg.custody_sequence = SEQUENCE_DESTINATION;
 	side_crash(&x.a, false, n2, 1);
 	chain_send(&x);
 	side_pass(&x.a, &x.b);

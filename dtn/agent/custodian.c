@@ -1,0 +1,90 @@
+/*
+ * custodian: what is known of other custodians: the settings of custody.neighbours, completed by the
+ * defaults, and counts. A row for each that a setting or a link names, and one for all others, so
+ * that strangers cost nothing. Start reading at custodian_find().
+ */
+#include "dtn/agent/state.h"
+
+#include <stdlib.h>
+
+#define ROWS (1 + CUSTODY_NEIGHBOURS_MAX + NEIGHBOURS_MAX)
+
+static struct custodian defaults(const struct agent_cfg *cfg, unsigned profile);
+static uint8_t sequence_of(unsigned sequence, unsigned profile);
+static int list_read(struct custody_list *l, const struct custody_pattern *text, size_t n);
+
+int custodian_init(struct agent *a)
+{
+	const struct agent_cfg *cfg = &a->cfg;
+	int err;
+
+	a->custodian = calloc(ROWS, sizeof *a->custodian);
+	if (!a->custodian)
+		return -ENOMEM;
+	a->custodian[a->n_custodians++] = defaults(cfg, cfg->custody_profile);
+	for (size_t i = 0; i < cfg->n_custody_neighbours; i++) {
+		const struct custody_neighbour *n = &cfg->custody_neighbour[i];
+		struct custodian c =
+			defaults(cfg, n->profile ? n->profile - 1 : cfg->custody_profile);
+		struct eid e;
+
+		if (eid_parse_node(n->node, &e) != 0 || custodian_find(a, e.node)->node == e.node)
+			return -E_CONFIG;
+		c.node = e.node;
+		if (n->sequence != SEQUENCE_DEFAULT)
+			c.sequence = (uint8_t)n->sequence;
+		c.accept = n->accept;
+		c.passes = n->passes;
+		a->custodian[a->n_custodians++] = c;
+	}
+	err = list_read(&a->custody_from, cfg->custody_from, cfg->n_custody_from);
+	err = err ? err
+		  : list_read(&a->custody_sources, cfg->custody_sources, cfg->n_custody_sources);
+	return err ? err
+		   : list_read(&a->custody_request, cfg->custody_request, cfg->n_custody_request);
+}
+
+void custodian_fini(struct agent *a)
+{
+	free(a->custodian);
+}
+
+void custodian_add(struct agent *a, node_id node)
+{
+	if (custodian_find(a, node)->node == node || a->n_custodians == ROWS)
+		return;
+	a->custodian[a->n_custodians] = defaults(&a->cfg, a->cfg.custody_profile);
+	a->custodian[a->n_custodians++].node = node;
+}
+
+struct custodian *custodian_find(const struct agent *a, node_id node)
+{
+	for (size_t i = 1; i < a->n_custodians; i++)
+		if (a->custodian[i].node == node)
+			return &a->custodian[i];
+	return &a->custodian[0];
+}
+
+static struct custodian defaults(const struct agent_cfg *cfg, unsigned profile)
+{
+	return (struct custodian){.node = NODE_NONE,
+		.profile = (uint8_t)profile,
+		.sequence = sequence_of(cfg->custody_sequence, profile),
+		.accept = true};
+}
+
+static uint8_t sequence_of(unsigned sequence, unsigned profile)
+{
+	if (sequence != SEQUENCE_DEFAULT)
+		return (uint8_t)sequence;
+	return profile == PROFILE_BPLIB ? SEQUENCE_CONTACT : SEQUENCE_FIXED;
+}
+
+static int list_read(struct custody_list *l, const struct custody_pattern *text, size_t n)
+{
+	int err = 0;
+
+	for (l->n = 0; !err && l->n < n; l->n++)
+		err = eid_pattern_parse(text[l->n].text, &l->pattern[l->n]);
+	return err ? -E_CONFIG : 0;
+}
