@@ -35,7 +35,7 @@ UNIT    := $(patsubst tests/unit/%,$(O)/unit/%,$(sort $(patsubst %/,%,$(dir $(wi
 
 RUNS_UNIT := $(addsuffix .run,$(UNIT))
 
-.PHONY: $(RUNS_UNIT) help all check unit scenario lab-test fuzz sim demo bench long asan cover style conformance deps install man clean
+.PHONY: $(RUNS_UNIT) help all check unit scenario lab-test fuzz sim demo bench torture long asan cover style conformance deps install man clean
 
 help: ## this list
 	$(Q)sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|'
@@ -56,6 +56,8 @@ demo: ## Earth, a relay and Mars: FILE=path sends your own file
 	$(Q)tests/need-deps build && $(MAKE) -s all && tools/demo.sh $(FILE)
 bench: all ## what things cost here, beside the machine's own limits
 	$(Q)tests/run-bench
+torture: ## nodes killed and links cut under custody traffic, until 1000 kills (KILLS, CUTS, BUNDLES)
+	$(Q)tests/run-torture
 long: ## make check with far more simulations, kills, fuzzing and memcheck
 	$(Q)tests/run-long
 asan: ## unit tests with address and undefined-behaviour sanitizers
