@@ -31,6 +31,18 @@ static const struct opt options[] = {
 		NULL},
 	{"print", 0, OPT_FLAG, AT(print), NULL, "scenario: print its trace instead of comparing",
 		NULL},
+	{"explore", 0, OPT_U64, AT(explore), "DEPTH",
+		"all runs with up to DEPTH deviations: frames lost, doubled, late; processes "
+		"killed "
+		"between any two visible acts; commits that fail",
+		NULL},
+	{"replay", 0, OPT_TEXT, AT(replay), "DECISIONS",
+		"play one such run as a story: \"12-kill,40-lose\"", NULL},
+	{"down", 0, OPT_DURATION, AT(down_us), "T", "how long a killed process is down, default 3s",
+		NULL},
+	{"limit", 0, OPT_DURATION, AT(limit_us), "T", "stop exploring after so much real time",
+		NULL},
+	{"jobs", 'j', OPT_U64, AT(jobs), "N", "explore with so many processes, default 1", NULL},
 	{"json", 0, OPT_FLAG, AT(json), NULL, "print the summary as JSON", NULL},
 	{0},
 };
@@ -47,7 +59,14 @@ static const struct opt_command command = {
 
 int cmd_sim(int argc, char **argv)
 {
-	struct sim_options o = {.seed = 1, .runs = 1, .until = MONO_NEVER, .loss = -1};
+	struct sim_options o = {.seed = 1,
+		.runs = 1,
+		.until = MONO_NEVER,
+		.loss = -1,
+		.explore = UINT64_MAX,
+		.jobs = 1,
+		.down_us = 3 * US_PER_S,
+		.limit_us = MONO_NEVER};
 	struct opt_rest rest = opt_read(&command, argc, argv, &o, 1, 1);
 	const char *path = rest.argc ? rest.argv[0] : "";
 	size_t n = strlen(path);
@@ -70,7 +89,12 @@ static int run_file(const struct sim_options *o, const char *path)
 
 	if (code)
 		return code;
-	code = sim_run_all(o, &f);
+	if (o->replay)
+		code = sim_replay(o, &f);
+	else if (o->explore != UINT64_MAX)
+		code = sim_explore_all(o, &f);
+	else
+		code = sim_run_all(o, &f);
 	sim_file_free(&f);
 	return code;
 }

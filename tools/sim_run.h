@@ -15,6 +15,10 @@ struct sim_options {
 	double crashes_per_h, loss;
 	const char *dir;
 	bool json, print;
+	/* sim_explore.c */
+	uint64_t explore, jobs; /* explore: UINT64_MAX = no */
+	const char *replay;
+	int64_t down_us, limit_us;
 };
 
 /* A topology with the texts it was read from. */
@@ -33,6 +37,9 @@ void sim_file_free(struct sim_file *f);
 
 int cmd_sim(int argc, char **argv);
 int sim_run_all(const struct sim_options *o, const struct sim_file *f);
+/* Everything that can go wrong, up to o->explore deviations; or one such run, told. */
+int sim_explore_all(const struct sim_options *o, const struct sim_file *f);
+int sim_replay(const struct sim_options *o, const struct sim_file *f);
 
 /* A RUN_DIR that is being written. */
 struct sim_dir_writer;

@@ -95,6 +95,8 @@ void sim_unregister(struct sim *s, unsigned node, uint64_t service)
 		return;
 	r->wanted = false;
 	r->n_acks = 0;
+	for (unsigned k = 0; k < r->n_sent; k++)
+		r->sent[k].is_orphan = true;
 	if (r->registration && s->node[node].node)
 		node_unregister(s->node[node].node, s->now, r->registration);
 	r->registration = 0;
@@ -114,7 +116,9 @@ void app_take(struct sim *s, struct sim_node *n)
 {
 	struct node_event ev;
 
-	while (node_event(n->node, &ev)) {
+	while (n->node && node_event(n->node, &ev)) {
+		if (decide_cross(s, n))
+			return;
 		switch (ev.type) {
 		case NODE_ACCEPTED:
 		case NODE_REFUSED:
@@ -127,6 +131,10 @@ void app_take(struct sim *s, struct sim_node *n)
 			acked(s, n, &ev);
 			break;
 		}
+		decide_point(s, n, POINT_TOLD,
+			UINT32_C(1) << (ev.type == NODE_DELIVERY ? ABOUT_HAND
+					: ev.type == NODE_ACKED  ? ABOUT_ACK
+								 : ABOUT_SEND));
 	}
 }
 
@@ -166,6 +174,22 @@ void app_node_down(struct sim *s, struct sim_node *n)
 		r->registration = 0;
 		r->n_acks = r->n_sent = 0;
 		due_clear(s, &r->due);
+	}
+}
+
+/* What applications that are gone had acknowledged. */
+void app_look(struct sim *s, struct sim_node *n)
+{
+	for (size_t i = 0; i < s->n_receivers; i++) {
+		struct sim_receiver *r = s->receiver[i];
+
+		for (unsigned k = 0; r->node == n->index && k < r->n_sent; k++) {
+			if (!r->sent[k].is_orphan || store_is_committed(n->store, r->sent[k].id))
+				continue;
+			r->sent[k].msg->acked = true;
+			s->counts.delivered++;
+			r->sent[k--] = r->sent[--r->n_sent];
+		}
 	}
 }
 
@@ -304,6 +328,7 @@ static int send_one(struct sim *s, struct sim_row *r, uint64_t n)
 	err = node_send(node->node, s->now, &req, &m->request);
 	if (err == 0)
 		list_push_back(&node->pending, &m->pending);
+	decide_point(s, node, POINT_ASKED, 0);
 	s->counts.sends++;
 	free(payload);
 	return err;
@@ -326,6 +351,7 @@ static void answered(struct sim *s, struct sim_node *n, const struct node_event 
 		m->ident = (struct ident){
 			ev->source.node, ev->source.service, ev->created_ms, ev->seq};
 		check_name(s, m);
+		wire_accepted(s, n, m);
 		return;
 	}
 	check_fail(s, "%s answers request %" PRIu64 ", which nobody made",
@@ -427,6 +453,7 @@ static void receiver_ack(struct sim *s, struct sim_receiver *r)
 		if (!a.msg)
 			continue;
 		a.msg->ack_called = true;
+		decide_point(s, &s->node[r->node], POINT_ASKED, UINT32_C(1) << ABOUT_ACK);
 		if (r->n_sent < sizeof r->sent / sizeof r->sent[0])
 			r->sent[r->n_sent++] = a;
 		else
@@ -518,7 +545,8 @@ static void handed(struct sim *s, struct sim_node *n, const struct node_event *e
 		check_fail(s, "message %" PRIu64 " of row %u is handed over again unmarked",
 			a.msg->n, a.msg->row);
 	s->counts.redelivered += ev->redelivered;
-	if (s->now < s->cfg.faults.until && rng_chance(&r->rng, s->cfg.faults.app_dies_p)) {
+	if (decide_app_dies(s, n) ||
+		(s->now < s->cfg.faults.until && rng_chance(&r->rng, s->cfg.faults.app_dies_p))) {
 		s->counts.app_deaths++;
 		sim_unregister(s, r->node, r->service);
 		r->wanted = r->dead = true;
@@ -542,6 +570,7 @@ static void acked(struct sim *s, struct sim_node *n, const struct node_event *ev
 				check_fail(s, "message %" PRIu64 " of row %u is acknowledged twice",
 					m->n, m->row);
 			m->acked = true;
+			wire_acked(s, n, m, ev->id);
 			r->sent[k] = r->sent[--r->n_sent];
 			s->counts.delivered++;
 			return;

@@ -71,6 +71,7 @@ void check_step(struct sim *s, struct sim_node *n)
 	if (!n->look && !(n->node && store_is_dirty(n->store)))
 		return;
 	check_look(s, n);
+	app_look(s, n);
 	if (n->node)
 		judge_belief(s, n);
 }
@@ -97,6 +98,29 @@ void sim_finish(struct sim *s)
 			check_fail(s, "message %" PRIu64 " of row %u is nowhere at the end", m->n,
 				m->row);
 	}
+}
+
+bool sim_is_settled(const struct sim *s)
+{
+	if (s->in_flight > 0)
+		return false;
+	for (size_t i = 0; i < s->n_rows; i++)
+		if (s->row[i]->n_next < s->row[i]->t.count || s->row[i]->n_retry > 0)
+			return false;
+	for (size_t i = 0; i < s->n_nodes; i++) {
+		const struct sim_node *n = &s->node[i];
+		struct node_stats st;
+
+		if (!n->node || !list_empty(&n->pending) || n->batch || store_is_dirty(n->store))
+			return false;
+		node_stats(n->node, &st);
+		if (st.n_custody_held + st.n_custody_sent + st.n_for_apps > 0)
+			return false;
+	}
+	for (size_t i = 0; i < s->n_msgs; i++)
+		if (s->msg[i]->accepted && !s->msg[i]->acked)
+			return false;
+	return true;
 }
 
 /* -- stores */
@@ -172,6 +196,8 @@ void check_look(struct sim *s, struct sim_node *n)
 		set_committed(s, h, false);
 		held_free(n, h);
 	}
+	if (s->cfg.script)
+		wire_look(s, n);
 	if (s->holder_gone)
 		judge_lost(s, n);
 	s->holder_gone = false;

@@ -13,9 +13,16 @@ struct flight {
 	struct view bytes;
 	size_t captured;
 	struct link_fate fate;
+	enum sim_option how; /* of a systematic run */
 };
 
+#define LATE_US (60 * US_PER_S) /* no other frame came for so long */
+
 static void fly(struct sim *s, const struct flight *fl, unsigned copy);
+static void fly_otherwise(struct sim *s, const struct flight *fl);
+static void overtaken(struct sim *s, struct sim_dir *d, mono at);
+static void late_remove(struct sim_dir *d, const struct frame *f);
+static void take_in(struct sim *s, struct sim_node *n, const struct frame *f);
 static bool damage(struct frame *f, const struct link_fate *fate);
 static struct frame *frame_take(struct sim *s, size_t n);
 static void frame_give(struct sim *s, struct frame *f);
@@ -31,11 +38,20 @@ void frames_send(struct sim *s, unsigned dir, struct view bytes, size_t captured
 		s->counts.frames_lost++;
 		return;
 	}
+	fl.how = decide_frame(s, d->from, wire_about(s, bytes));
+	if (fl.how == OPTION_LOSE) {
+		s->counts.frames_lost++;
+		return;
+	}
 	link_send(&d->link, s->now, captured, &fl.fate);
 	if (fl.fate.n == 0)
 		s->counts.frames_lost++;
 	for (unsigned i = 0; i < fl.fate.n; i++)
 		fly(s, &fl, i);
+	if (d->late && fl.fate.n > 0)
+		overtaken(s, d, fl.fate.deliver_at[0]);
+	if (fl.how != OPTION_WELL && fl.fate.n > 0)
+		fly_otherwise(s, &fl);
 }
 
 void frames_arrive(struct sim *s, struct frame *f)
@@ -43,13 +59,28 @@ void frames_arrive(struct sim *s, struct frame *f)
 	struct sim_dir *d = &s->dir[f->dir];
 	struct sim_node *n = &s->node[d->to];
 
-	link_arrived(&d->link, f->captured);
+	if (!f->is_extra)
+		link_arrived(&d->link, f->captured);
+	late_remove(d, f);
 	s->in_flight--;
 	if (!n->node)
 		s->counts.frames_to_dead++;
 	else if (!f->header_damaged)
-		node_input(n->node, s->now, d->to_link, view_of(f->bytes, f->n));
+		take_in(s, n, f);
 	frame_give(s, f);
+}
+
+static void take_in(struct sim *s, struct sim_node *n, const struct frame *f)
+{
+	struct view bytes = view_of(f->bytes, f->n);
+	uint32_t about = wire_about(s, bytes);
+
+	decide_point(s, n, POINT_ARRIVED, about);
+	if (decide_cross(s, n))
+		return;
+	wire_arrived(s, n, bytes);
+	node_input(n->node, s->now, s->dir[f->dir].to_link, bytes);
+	decide_point(s, n, POINT_TAKEN, 0);
 }
 
 void frames_fini(struct sim *s)
@@ -73,6 +104,45 @@ void frames_fini(struct sim *s)
 	}
 }
 
+/* The first copy was put into flight as usual: it is held back, or gets a companion. */
+static void fly_otherwise(struct sim *s, const struct flight *fl)
+{
+	struct sim_dir *d = &s->dir[fl->dir];
+	bool is_twice = fl->how == OPTION_TWICE || fl->how == OPTION_TWICE_LATE;
+	struct frame *f = d->newest;
+
+	if (is_twice) {
+		fly(s, fl, 0);
+		f = d->newest;
+		f->is_extra = true;
+	}
+	if (fl->how == OPTION_TWICE)
+		return;
+	f->late = fl->how == OPTION_LATE_2 ? 2 : 1;
+	f->next = d->late;
+	d->late = f;
+	due_set(s, &f->due, fl->fate.deliver_at[0] + LATE_US, SRC_LINK + fl->dir, f->number);
+}
+
+/* Another frame goes before those that are held back. */
+static void overtaken(struct sim *s, struct sim_dir *d, mono at)
+{
+	for (struct frame *f = d->late; f; f = f->next) {
+		if (f->late == 0 || --f->late > 0)
+			continue;
+		due_set(s, &f->due, at + 1, SRC_LINK + f->dir, f->number);
+	}
+}
+
+static void late_remove(struct sim_dir *d, const struct frame *f)
+{
+	for (struct frame **at = &d->late; *at; at = &(*at)->next)
+		if (*at == f) {
+			*at = f->next;
+			return;
+		}
+}
+
 static void fly(struct sim *s, const struct flight *fl, unsigned copy)
 {
 	struct frame *f = frame_take(s, fl->bytes.n);
@@ -83,8 +153,12 @@ static void fly(struct sim *s, const struct flight *fl, unsigned copy)
 	f->n = (uint32_t)fl->bytes.n;
 	f->captured = (uint32_t)fl->captured;
 	f->header_damaged = copy == 0 && damage(f, &fl->fate);
+	f->is_extra = false;
+	f->late = 0;
+	f->number = d->n_frames++;
+	d->newest = f;
 	due_init(&f->due, DUE_FRAME, d->to);
-	due_set(s, &f->due, fl->fate.deliver_at[copy], SRC_LINK + fl->dir, d->n_frames++);
+	due_set(s, &f->due, fl->fate.deliver_at[copy], SRC_LINK + fl->dir, f->number);
 	if (++s->in_flight > s->counts.max_in_flight)
 		s->counts.max_in_flight = s->in_flight;
 }

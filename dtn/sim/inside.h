@@ -10,6 +10,7 @@
 #include "bundle/base/list.h"
 #include "bundle/base/rng.h"
 #include "bundle/events.h"
+#include "dtn/sim/decide.h"
 #include "dtn/sim/world.h"
 
 #include <inttypes.h>
@@ -73,6 +74,7 @@ struct sim_ack {
 	struct sim_msg *msg; /* NULL: not told by its bytes */
 	mono at;
 	dtntime expires_ms;
+	bool is_orphan; /* sent by an application that is gone: nobody hears that it is durable */
 };
 
 struct sim_receiver {
@@ -128,13 +130,20 @@ struct sim_node {
 	uint64_t mark;
 	bool look;              /* something may have changed */
 	struct hash_table seen; /* trace: local id -> identity */
+	/* decide.c: what was passed since others saw something of it; of what is staged, being written */
+	uint64_t decide_seen; /* trace records that were looked at */
+	uint16_t passed;
+	uint32_t passed_about[POINTS], staging, writing;
+	uint64_t numbers; /* end of its reserved custody numbers */
 };
 
 struct frame {
 	struct due due;
 	unsigned dir;
 	uint32_t n, class, captured;
-	bool header_damaged;
+	bool header_damaged, is_extra; /* extra: a copy the link model does not know of */
+	uint64_t number;               /* of its direction */
+	unsigned late;                 /* so many frames of its direction still go before it */
 	struct frame *next;
 	uint8_t bytes[];
 };
@@ -145,6 +154,8 @@ struct sim_dir {
 	uint64_t n_frames;
 	bool cut;
 	unsigned lose;
+	unsigned from;
+	struct frame *newest, *late; /* put into flight last; held back until others went */
 };
 
 struct sim {
@@ -169,6 +180,9 @@ struct sim {
 	size_t n_msgs, cap_msgs;
 	struct hash_table by_id;
 	bool holder_gone; /* some message lost its last holder in this look */
+	/* custody pairs on the wire, in the order of their first frames: wire.c */
+	struct wire_pair *pair;
+	size_t n_pairs, cap_pairs;
 	/* invariants */
 	struct sim_fault fault[SIM_FAULTS_MAX];
 	unsigned n_faults, told;
@@ -196,6 +210,7 @@ void app_due(struct sim *s, struct due *d);
 /* Events of a node, after its output. */
 void app_take(struct sim *s, struct sim_node *n);
 void app_node_up(struct sim *s, struct sim_node *n);
+void app_look(struct sim *s, struct sim_node *n);
 void app_node_down(struct sim *s, struct sim_node *n);
 
 /* faults.c */
@@ -205,6 +220,29 @@ void faults_due(struct sim *s, struct sim_node *n);
 bool faults_at(struct sim *s, struct sim_node *n, enum sim_stage stage);
 /* How long the commit that was begun takes, and how it ends (*err: stays, or gets an error). */
 int64_t faults_commit(struct sim *s, struct sim_node *n, int *err);
+
+/* decide.c; nothing of it does anything in a run without script. about: bits of enum sim_about, beside
+ * what the trace tells. */
+void decide_point(struct sim *s, struct sim_node *n, enum sim_point point, uint32_t about);
+/* Something becomes visible outside, or the turn ends. True: the process died before. */
+bool decide_cross(struct sim *s, struct sim_node *n);
+void decide_forget(struct sim_node *n);
+void decide_started(struct sim_node *n);
+enum sim_option decide_frame(struct sim *s, unsigned from, uint32_t about);
+int64_t decide_commit(struct sim *s, struct sim_node *n, int *err);
+bool decide_app_dies(struct sim *s, struct sim_node *n);
+
+/* wire.c */
+/* What a frame is about; 0: no custody, or no script. */
+uint32_t wire_about(const struct sim *s, struct view bytes);
+void wire_sent(struct sim *s, struct sim_node *n, struct view bytes);
+void wire_arrived(struct sim *s, struct sim_node *n, struct view bytes);
+void wire_look(struct sim *s, struct sim_node *n);
+void wire_started(struct sim *s, struct sim_node *n);
+void wire_accepted(struct sim *s, struct sim_node *n, const struct sim_msg *m);
+/* id: of the bundle that was acknowledged, there. */
+void wire_acked(struct sim *s, struct sim_node *n, const struct sim_msg *m, uint64_t id);
+void wire_fini(struct sim *s);
 
 /* check.c */
 __attribute__((format(printf, 2, 3))) void check_fail(struct sim *s, const char *text, ...);

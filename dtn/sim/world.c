@@ -58,6 +58,7 @@ void sim_free(struct sim *s)
 {
 	if (!s)
 		return;
+	wire_fini(s);
 	frames_fini(s); /* empties the heap, which points into all that follows */
 	for (size_t i = 0; i < s->n_nodes; i++)
 		node_fini(&s->node[i]);
@@ -207,6 +208,7 @@ static void turn(struct sim *s, struct sim_node *n)
 
 	while (n->node && again) {
 		node_tick(n->node, s->now);
+		decide_point(s, n, POINT_TIME, 0);
 		for (unsigned i = 0; n->node && i < n->n_links; i++)
 			while (output(s, n, i))
 				;
@@ -217,7 +219,7 @@ static void turn(struct sim *s, struct sim_node *n)
 	check_trace(s, n);
 	if (n->node && n->signals_due > 0 && faults_at(s, n, STAGE_SIGNAL))
 		return;
-	if (!n->node)
+	if (!n->node || decide_cross(s, n))
 		return;
 	store_turn(n->store);
 	sleep_until(s, n);
@@ -228,18 +230,23 @@ static bool output(struct sim *s, struct sim_node *n, unsigned link)
 {
 	struct pkt p = {.buf = s->packet, .cap = SIM_PACKET / 2};
 	struct buf whole = buf_of(s->packet + SIM_PACKET / 2, SIM_PACKET / 2);
+	uint32_t about;
 
 	if (!node_output(n->node, s->now, link, &p))
 		return false;
 	for (unsigned i = 0; i < p.n_parts; i++)
 		buf_put(&whole, p.part[i].bytes);
-	if (faults_at(s, n, STAGE_FORWARDING))
+	about = wire_about(s, buf_view(&whole));
+	decide_point(s, n, POINT_IN_HAND, about);
+	if (faults_at(s, n, STAGE_FORWARDING) || decide_cross(s, n))
 		return false;
 	if (buf_finish(&whole) != 0)
 		check_fail(s, "a packet of %zu bytes on link %s", whole.len,
 			sim_link_name(s, n->index, link));
 	else
 		frames_send(s, n->dir[link], buf_view(&whole), p.frame_bytes);
+	wire_sent(s, n, buf_view(&whole));
+	decide_point(s, n, POINT_ON_WIRE, about);
 	node_sent(n->node, s->now, link, p.cookie, 0);
 	return true;
 }
@@ -259,8 +266,10 @@ static bool commit(struct sim *s, struct sim_node *n)
 	n->look = true;
 	if (!n->batch)
 		return false;
+	decide_point(s, n, POINT_BEGUN, 0);
 	n->batch_err = store_commit_run(n->batch);
-	took = faults_commit(s, n, &n->batch_err);
+	took = s->cfg.script ? decide_commit(s, n, &n->batch_err)
+			     : faults_commit(s, n, &n->batch_err);
 	if (took > 0) {
 		due_set(s, &n->batch_end, s->now + took, SRC_BATCH, 0);
 		faults_at(s, n, STAGE_RUNNING);
@@ -276,11 +285,20 @@ static void batch_ended(struct sim *s, struct sim_node *n)
 {
 	struct store_batch *b = n->batch;
 
+	if (n->batch_err == 0)
+		decide_point(s, n, POINT_WRITTEN, 0);
+	if (decide_cross(s, n))
+		return;
 	n->batch = NULL;
 	n->look = true;
 	store_commit_end(n->store, b, n->batch_err);
-	if (!faults_at(s, n, STAGE_COMMITTED))
-		node_stored(n->node, s->now);
+	decide_point(s, n, POINT_ENDED, 0);
+	if (faults_at(s, n, STAGE_COMMITTED))
+		return;
+	if (n->batch_err)
+		n->staging |= n->writing; /* it goes again */
+	node_stored(n->node, s->now);
+	decide_point(s, n, POINT_KNOWN, 0);
 }
 
 static void sleep_until(struct sim *s, struct sim_node *n)
@@ -324,6 +342,8 @@ int sim_node_start(struct sim *s, struct sim_node *n)
 	if (err)
 		return err;
 	due_set(s, &n->turn, s->now, SRC_TURN, 0);
+	decide_started(n);
+	wire_started(s, n);
 	app_node_up(s, n);
 	return 0;
 }
@@ -405,6 +425,7 @@ static int dirs_init(struct sim *s)
 		struct sim_dir *d = &s->dir[i];
 		unsigned from = i % 2 ? l->b : l->a;
 
+		d->from = from;
 		d->to = i % 2 ? l->a : l->b;
 		link_init(&d->link, t->plan, t->node[from].id, t->node[d->to].id,
 			i % 2 ? &l->b_to_a : &l->a_to_b, s->cfg.seed, i);

@@ -40,7 +40,8 @@ struct sim_cfg {
 	dtntime dtn_at_zero;
 	int64_t commit_us; /* how long a commit takes; 0: done within the turn */
 	struct sim_faults faults;
-	bool traffic; /* the topology's traffic runs by itself */
+	bool traffic;              /* the topology's traffic runs by itself */
+	struct sim_script *script; /* a systematic run (decide.h); NULL: none. Borrowed */
 };
 
 struct sim;
@@ -58,6 +59,9 @@ bool sim_step(struct sim *s, mono until);
 mono sim_now(const struct sim *s);
 /* Last checks: link balances, everything accepted is delivered or held. */
 void sim_finish(struct sim *s);
+/* All that was to be sent was accepted, delivered and acknowledged, no node holds custody of anything and
+ * nothing is in flight. */
+bool sim_is_settled(const struct sim *s);
 
 /* The next trace record of the last step; what is not taken before the next step is gone. */
 struct sim_record {

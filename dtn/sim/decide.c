@@ -1,0 +1,324 @@
+/*
+ * decide: see decide.h. The points of a node that nobody outside has seen yet are gathered in
+ * n->passed; decide_cross() stands before each visible thing and makes them one decision. What a
+ * point was about is read from the trace records since the point before, and from the frame.
+ *
+ * Start reading at decide_point and decide_cross.
+ */
+#include "dtn/sim/decide.h"
+
+#include "dtn/sim/inside.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define BIT(n) (UINT32_C(1) << (n))
+#define KILLS (BIT(OPTION_KILL) | BIT(OPTION_KILL_KEPT))
+/* What is in a batch, of what a point may be about. */
+#define STAGED                                                                                     \
+	(BIT(ABOUT_SEND) | BIT(ABOUT_DATA) | BIT(ABOUT_RETURNED) | BIT(ABOUT_SIGNAL) |             \
+		BIT(ABOUT_RELEASE) | BIT(ABOUT_NUMBERS) | BIT(ABOUT_ACK))
+
+static enum sim_option decide(struct sim *s, unsigned node, uint32_t mask, uint32_t about);
+static uint32_t about_trace(struct sim_node *n);
+static uint32_t about_record(const struct trace_rec *r);
+static bool reserved(struct sim_node *n);
+static void die(struct sim *s, struct sim_node *n, enum sim_option how);
+
+static const char *const option_name[OPTIONS] = {"well", "lose", "twice", "twice-late", "late",
+	"later", "kill", "kill-kept", "no-space", "slow", "app-dies"};
+static const char *const option_text[OPTIONS] = {"nothing", "the frame is lost",
+	"the frame arrives twice", "the frame arrives twice, the second time behind the next one",
+	"the frame arrives behind the next one", "the frame arrives behind the one after the next",
+	"the process dies", "the process dies, the batch that is being written is kept",
+	"this commit will end with ENOSPC", "this commit takes long", "the application dies"};
+static const char *const point_name[POINTS] = {"request staged", "frame arrived, not looked at",
+	"frame taken in", "timers looked at", "frame in hand, not on the wire",
+	"frame on the wire, agent not told", "application told", "batch begun, not durable",
+	"batch durable, not known", "batch ended, event not taken",
+	"event taken, nothing said yet"};
+static const char *const about_name[ABOUTS] = {"a bundle made here", "a bundle to take custody of",
+	"a known pair again", "a bundle that returned", "an acceptance to signal",
+	"a refusal to signal", "a custody signal", "a signal of no use", "a refusal", "a release",
+	"a retransmission", "reserved numbers", "a delivery", "an acknowledgement"};
+
+const char *sim_option_name(unsigned option)
+{
+	return option < OPTIONS ? option_name[option] : "?";
+}
+
+const char *sim_point_name(unsigned point)
+{
+	return point < POINTS ? point_name[point] : "?";
+}
+
+const char *sim_about_name(unsigned about)
+{
+	return about < ABOUTS ? about_name[about] : "?";
+}
+
+void sim_note_print(const struct sim_note *n, char *out, size_t cap)
+{
+	size_t len = (size_t)snprintf(out, cap, "-- %s", option_text[n->option]);
+	const char *sep = ": ";
+
+	for (unsigned i = 0; i < POINTS; i++)
+		if (n->points >> i & 1 && len < cap) {
+			len += (size_t)snprintf(out + len, cap - len, "%s%s", sep, point_name[i]);
+			sep = "; ";
+		}
+	sep = " (";
+	for (unsigned i = 0; i < ABOUTS; i++)
+		if (n->about & BIT(i) && len < cap) {
+			len += (size_t)snprintf(out + len, cap - len, "%s%s", sep, about_name[i]);
+			sep = ", ";
+		}
+	if (n->about && len < cap)
+		snprintf(out + len, cap - len, ")");
+}
+
+void script_begin(struct sim_script *d)
+{
+	d->n_met = d->n_taken = 0;
+	d->n_notes = 0;
+	d->is_wrong = false;
+}
+
+int script_parse(struct sim_script *d, const char *text)
+{
+	d->n_choices = 0;
+	while (*text) {
+		struct sim_choice *c = &d->choice[d->n_choices];
+		char *end;
+		unsigned long at = strtoul(text, &end, 10);
+		size_t n = 0;
+
+		if (d->n_choices == SIM_CHOICES_MAX || end == text || *end != '-' ||
+			at >= SIM_DECISIONS_MAX || (d->n_choices > 0 && at <= c[-1].at))
+			return -E_RANGE;
+		text = end + 1;
+		while (text[n] && text[n] != ',')
+			n++;
+		*c = (struct sim_choice){.at = (uint32_t)at};
+		for (unsigned i = 1; i < OPTIONS; i++)
+			if (strlen(option_name[i]) == n && strncmp(option_name[i], text, n) == 0)
+				c->option = i;
+		if (c->option == 0)
+			return -E_UNKNOWN;
+		d->n_choices++;
+		text += n + (text[n] == ',');
+	}
+	return 0;
+}
+
+void script_print(const struct sim_script *d, char *out, size_t cap)
+{
+	size_t n = 0;
+
+	if (cap > 0)
+		*out = '\0';
+	for (unsigned i = 0; i < d->n_choices && n < cap; i++)
+		n += (size_t)snprintf(out + n, cap - n, "%s%u-%s", i ? "," : "", d->choice[i].at,
+			option_name[d->choice[i].option]);
+}
+
+/* -- kills */
+
+void decide_point(struct sim *s, struct sim_node *n, enum sim_point point, uint32_t about)
+{
+	struct sim_script *d = s->cfg.script;
+
+	if (!d || !n->node)
+		return;
+	about |= about_trace(n);
+	if (point == POINT_BEGUN) {
+		about = n->staging | (reserved(n) ? BIT(ABOUT_NUMBERS) : 0);
+		n->staging = 0;
+		n->writing = about;
+	} else if (point == POINT_WRITTEN || point == POINT_ENDED) {
+		about = n->writing;
+	} else if (point == POINT_KNOWN) {
+		about |= n->writing;
+	} else {
+		n->staging |= about & STAGED;
+	}
+	if (about == 0)
+		return; /* nothing of custody */
+	n->passed |= (uint16_t)BIT(point);
+	for (unsigned i = 0; i < ABOUTS; i++)
+		if (about & BIT(i))
+			n->passed_about[point] |= BIT(i);
+}
+
+bool decide_cross(struct sim *s, struct sim_node *n)
+{
+	bool is_written = n->passed & BIT(POINT_WRITTEN), runs = n->batch && n->batch_err == 0;
+	enum sim_option o;
+	uint32_t about = 0;
+
+	if (!s->cfg.script || !n->node)
+		return !n->node;
+	if (n->passed == 0)
+		return false;
+	for (unsigned i = 0; i < POINTS; i++)
+		about |= n->passed & BIT(i) ? n->passed_about[i] : 0;
+	/* Durable and not known: lost it was before. */
+	o = decide(s, n->index,
+		is_written ? BIT(OPTION_KILL_KEPT)
+			   : BIT(OPTION_KILL) | (runs ? BIT(OPTION_KILL_KEPT) : 0),
+		about);
+	if (o != OPTION_WELL) {
+		die(s, n, o);
+		return true;
+	}
+	n->passed = 0;
+	memset(n->passed_about, 0, sizeof n->passed_about);
+	return false;
+}
+
+static void die(struct sim *s, struct sim_node *n, enum sim_option how)
+{
+	struct sim_script *d = s->cfg.script;
+
+	for (unsigned i = 0; i < POINTS; i++)
+		for (unsigned k = 0; n->passed & BIT(i) && k < ABOUTS; k++)
+			d->counts.kill[i][k] += (n->passed_about[i] & BIT(k)) != 0;
+	if (d->n_notes > 0)
+		d->note[d->n_notes - 1].points = n->passed;
+	s->counts.crashes++;
+	if (n->batch) {
+		s->counts.batches_kept += how == OPTION_KILL_KEPT;
+		s->counts.batches_lost += how != OPTION_KILL_KEPT;
+	}
+	decide_forget(n);
+	sim_node_die(s, n, how == OPTION_KILL_KEPT);
+	due_set(s, &n->fault, s->now + d->down_us, SRC_FAULT, 0);
+}
+
+void decide_forget(struct sim_node *n)
+{
+	n->passed = 0;
+	memset(n->passed_about, 0, sizeof n->passed_about);
+	n->staging = n->writing = 0;
+	n->decide_seen = n->trace.head;
+}
+
+void decide_started(struct sim_node *n)
+{
+	decide_forget(n);
+	(void)reserved(n);
+}
+
+/* -- the other decisions */
+
+enum sim_option decide_frame(struct sim *s, unsigned from, uint32_t about)
+{
+	struct sim_script *d = s->cfg.script;
+	enum sim_option o;
+
+	if (!d || about == 0)
+		return OPTION_WELL;
+	o = decide(s, from,
+		BIT(OPTION_LOSE) | BIT(OPTION_TWICE) | BIT(OPTION_TWICE_LATE) | BIT(OPTION_LATE_1) |
+			BIT(OPTION_LATE_2),
+		about);
+	d->counts.frame[(about & BIT(ABOUT_SIGNAL)) != 0][o]++;
+	return o;
+}
+
+int64_t decide_commit(struct sim *s, struct sim_node *n, int *err)
+{
+	enum sim_option o;
+
+	if (!s->cfg.script || n->writing == 0)
+		return s->cfg.commit_us;
+	o = decide(s, n->index, BIT(OPTION_NO_SPACE) | BIT(OPTION_SLOW), n->writing);
+	if (o == OPTION_NO_SPACE) {
+		*err = -ENOSPC;
+		s->counts.commits_failed++;
+	}
+	return o == OPTION_SLOW ? s->cfg.script->slow_us : s->cfg.commit_us;
+}
+
+bool decide_app_dies(struct sim *s, struct sim_node *n)
+{
+	return s->cfg.script &&
+	       decide(s, n->index, BIT(OPTION_APP_DIES), BIT(ABOUT_HAND)) != OPTION_WELL;
+}
+
+static enum sim_option decide(struct sim *s, unsigned node, uint32_t mask, uint32_t about)
+{
+	struct sim_script *d = s->cfg.script;
+	uint32_t at = d->n_met++;
+	uint32_t o = OPTION_WELL;
+
+	if (at < SIM_DECISIONS_MAX)
+		d->mask[at] = mask;
+	else
+		d->counts.unnoted++;
+	if (d->n_taken == d->n_choices || d->choice[d->n_taken].at != at)
+		return OPTION_WELL;
+	o = d->choice[d->n_taken++].option;
+	if (o >= OPTIONS || !(mask & BIT(o))) {
+		d->is_wrong = true;
+		return OPTION_WELL;
+	}
+	d->counts.option[o]++;
+	if (d->n_notes < SIM_NOTES_MAX)
+		d->note[d->n_notes++] =
+			(struct sim_note){.at = s->now, .node = node, .option = o, .about = about};
+	return (enum sim_option)o;
+}
+
+/* -- what a point is about */
+
+static uint32_t about_trace(struct sim_node *n)
+{
+	uint32_t about = 0;
+
+	for (; n->decide_seen < n->trace.head; n->decide_seen++)
+		about |= about_record(&n->trace.ring[n->decide_seen & (n->trace.cap - 1)]);
+	return about;
+}
+
+static uint32_t about_record(const struct trace_rec *r)
+{
+	switch (r->ev) {
+	case EV_bundle_sourced:
+		return r->a[2] ? BIT(ABOUT_SEND) : 0;
+	case EV_bundle_received:
+		return r->a[4] ? BIT(ABOUT_DATA) : 0;
+	case EV_bundle_duplicate:
+		return r->a[2] == WHY_CUSTODY_RETURNED ? BIT(ABOUT_RETURNED) : BIT(ABOUT_AGAIN);
+	case EV_custody_signalled:
+		return r->a[2] ? BIT(ABOUT_YES) : BIT(ABOUT_NO);
+	case EV_custody_signal_tx:
+		return BIT(ABOUT_SIGNAL);
+	case EV_custody_signal_rx:
+		return r->a[4] ? BIT(ABOUT_OLD) : 0;
+	case EV_custody_released:
+		return BIT(ABOUT_RELEASE);
+	case EV_custody_refused:
+		return BIT(ABOUT_REFUSED);
+	case EV_custody_retx:
+		return BIT(ABOUT_TIMER);
+	case EV_bundle_handed:
+		return BIT(ABOUT_HAND);
+	default:
+		return 0;
+	}
+}
+
+/* Did the end of the reserved custody numbers move since it was last looked at? */
+static bool reserved(struct sim_node *n)
+{
+	struct view v;
+	uint64_t end = 0;
+
+	if (store_value(n->store, STORE_RESERVED, COUNTER_CUSTODY, &v) == 0 && v.n == 8)
+		end = be64_get(v.p);
+	if (end == n->numbers)
+		return false;
+	n->numbers = end;
+	return true;
+}

@@ -1,0 +1,278 @@
+/*
+ * wire: what a systematic run judges from the frames themselves, without asking a node:
+ *
+ *   a custody number names one bundle for good (the pair of custodian, sequence and number)
+ *   an acceptance on the wire speaks of a pair that its custodian sent, and of a bundle that is in the
+ *   committed store of who says it, or was there since the pair came
+ *   after a restart a node knows the number under which a bundle was sent last
+ *   an application is told of what is durable, and of nothing else
+ *
+ * Pairs are few in such runs: a list. Start reading at wire_sent.
+ */
+#include "dtn/sim/decide.h"
+
+#include "dtn/sim/inside.h"
+
+#include <stdlib.h>
+
+#define BIT(n) (UINT32_C(1) << (n))
+#define NODE_BIT(n) (UINT64_C(1) << (n)->index)
+
+struct wire_pair {
+	uint64_t custodian, seq_id, seq_no;
+	struct eid dest; /* where seq_id is 0; ipn only */
+	struct ident ident;
+	uint64_t came,
+		durable; /* at which nodes it has arrived; where the bundle was durable since */
+};
+
+static void data_sent(struct sim *s, struct sim_node *n, const struct bundle *b);
+static void signal_sent(struct sim *s, struct sim_node *n, const struct bundle *b);
+static void sequence_sent(
+	struct sim *s, struct sim_node *n, const struct ccs_sequence *q, uint64_t custodian);
+static struct wire_pair *pair_find(struct sim *s, const struct wire_pair *key);
+static struct wire_pair *pair_add(struct sim *s, const struct wire_pair *key);
+static bool is_held(const struct sim_node *n, const struct ident *id);
+static bool same_ident(const struct ident *a, const struct ident *b);
+
+/* Within a turn; the look that is due at its end stays due. */
+static void look_now(struct sim *s, struct sim_node *n)
+{
+	bool due = n->look;
+
+	if (due)
+		check_look(s, n);
+	n->look = due;
+}
+
+/* Which of the profiles a signal is in is told by its record; both are tried. */
+static bool signal_codes(const struct bundle *b, struct custody_codes *codes)
+{
+	const struct custody_codes all[2] = {custody_codes_ccsds(), custody_codes_bplib()};
+	struct ccs_reader r;
+
+	for (unsigned i = 0; i < 2; i++)
+		if (b->flags & BUNDLE_ADMIN && ccs_open(&r, b->payload, &all[i]) == 0) {
+			*codes = all[i];
+			return true;
+		}
+	return false;
+}
+
+static bool frame_read(struct view bytes, struct bundle *b)
+{
+	struct bundle_rules rules = bundle_rules_default();
+	struct bundle_fault fault;
+
+	rules.allow_no_primary_crc = true;
+	if (bundle_read(b, bytes, &rules, &fault) == 0 && (b->has_cteb || b->flags & BUNDLE_ADMIN))
+		return true;
+	rules.custody = custody_codes_bplib();
+	return bundle_read(b, bytes, &rules, &fault) == 0;
+}
+
+uint32_t wire_about(const struct sim *s, struct view bytes)
+{
+	struct custody_codes codes;
+	struct bundle b;
+
+	if (!s->cfg.script || !frame_read(bytes, &b))
+		return 0;
+	if (signal_codes(&b, &codes))
+		return BIT(ABOUT_SIGNAL);
+	return b.has_cteb ? BIT(ABOUT_DATA) : 0;
+}
+
+void wire_sent(struct sim *s, struct sim_node *n, struct view bytes)
+{
+	struct bundle b;
+
+	if (!s->cfg.script || !frame_read(bytes, &b))
+		return;
+	look_now(s, n);
+	if (b.has_cteb && b.cteb.custodian.node == s->cfg.topo->node[n->index].id)
+		data_sent(s, n, &b);
+	else if (b.source.node == s->cfg.topo->node[n->index].id)
+		signal_sent(s, n, &b);
+}
+
+void wire_arrived(struct sim *s, struct sim_node *n, struct view bytes)
+{
+	struct wire_pair key = {0}, *p;
+	struct bundle b;
+
+	if (!s->cfg.script || !frame_read(bytes, &b) || !b.has_cteb)
+		return;
+	key.custodian = b.cteb.custodian.node;
+	key.seq_id = b.cteb.seq_id;
+	key.seq_no = b.cteb.seq_no;
+	key.dest = b.dest;
+	p = pair_find(s, &key);
+	if (!p)
+		return;
+	look_now(s, n);
+	p->came |= NODE_BIT(n);
+	if (is_held(n, &p->ident))
+		p->durable |= NODE_BIT(n);
+}
+
+void wire_look(struct sim *s, struct sim_node *n)
+{
+	for (size_t i = 0; i < s->n_pairs; i++) {
+		struct wire_pair *p = &s->pair[i];
+
+		if (p->came & ~p->durable & NODE_BIT(n) && is_held(n, &p->ident))
+			p->durable |= NODE_BIT(n);
+	}
+}
+
+void wire_started(struct sim *s, struct sim_node *n)
+{
+	struct node_bundle nb;
+	uint64_t id = 0;
+
+	if (!s->cfg.script)
+		return;
+	while (node_next_bundle(n->node, &id, &nb)) {
+		struct ident ident = {nb.source.node, nb.source.service, nb.created_ms, nb.seq};
+		const struct wire_pair *last = NULL;
+
+		for (size_t i = 0; nb.custody && i < s->n_pairs; i++)
+			if (s->pair[i].custodian == s->cfg.topo->node[n->index].id &&
+				same_ident(&s->pair[i].ident, &ident))
+				last = &s->pair[i];
+		if (last && last->seq_id == nb.custody_seq_id && last->seq_no > nb.custody_seq_no)
+			check_fail(s,
+				"%s has forgotten that it sent a bundle under number %" PRIu64
+				", it knows %" PRIu64,
+				s->cfg.topo->node[n->index].name, last->seq_no, nb.custody_seq_no);
+	}
+}
+
+void wire_accepted(struct sim *s, struct sim_node *n, const struct sim_msg *m)
+{
+	if (!s->cfg.script || !m->custody)
+		return;
+	look_now(s, n);
+	if (!is_held(n, &m->ident))
+		check_fail(s, "message %" PRIu64 " of row %u was accepted and is not durable in %s",
+			m->n, m->row, s->cfg.topo->node[n->index].name);
+}
+
+void wire_acked(struct sim *s, struct sim_node *n, const struct sim_msg *m, uint64_t id)
+{
+	if (s->cfg.script && store_is_committed(n->store, id))
+		check_fail(s,
+			"the acknowledgement of message %" PRIu64
+			" of row %u was told and is not durable in %s",
+			m->n, m->row, s->cfg.topo->node[n->index].name);
+}
+
+void wire_fini(struct sim *s)
+{
+	free(s->pair);
+}
+
+static void data_sent(struct sim *s, struct sim_node *n, const struct bundle *b)
+{
+	const struct wire_pair key = {.custodian = b->cteb.custodian.node,
+		.seq_id = b->cteb.seq_id,
+		.seq_no = b->cteb.seq_no,
+		.dest = b->dest,
+		.ident = {b->source.node, b->source.service, b->created_ms, b->seq}};
+	struct wire_pair *p = pair_find(s, &key);
+
+	if (!p)
+		p = pair_add(s, &key);
+	else if (!same_ident(&p->ident, &key.ident))
+		check_fail(s, "%s uses custody number %" PRIu64 " for two bundles",
+			s->cfg.topo->node[n->index].name, key.seq_no);
+	if (!is_held(n, &key.ident))
+		check_fail(s, "%s sends a bundle as custodian that is not durable there",
+			s->cfg.topo->node[n->index].name);
+}
+
+static void signal_sent(struct sim *s, struct sim_node *n, const struct bundle *b)
+{
+	struct range runs[64];
+	struct ccs_sequence q = {.numbers = ranges_of(runs, 64)};
+	struct custody_codes codes;
+	struct ccs_reader r;
+
+	if (!signal_codes(b, &codes) || ccs_open(&r, b->payload, &codes) != 0)
+		return;
+	for (; ccs_next(&r, &q); q.numbers = ranges_of(runs, 64))
+		if (q.accepted)
+			sequence_sent(s, n, &q, b->dest.node);
+	if (!cursor_ok(&r.c))
+		check_fail(s, "%s sends a custody signal that can't be read",
+			s->cfg.topo->node[n->index].name);
+}
+
+static void sequence_sent(
+	struct sim *s, struct sim_node *n, const struct ccs_sequence *q, uint64_t custodian)
+{
+	for (size_t i = 0; i < q->numbers.n; i++)
+		for (uint64_t v = q->numbers.run[i].from; v < q->numbers.run[i].to; v++) {
+			const struct wire_pair key = {.custodian = custodian,
+				.seq_id = q->seq_id,
+				.seq_no = v,
+				.dest = q->dest};
+			const struct wire_pair *p = pair_find(s, &key);
+
+			if (!p)
+				check_fail(s, "%s accepts number %" PRIu64 ", which nobody sent",
+					s->cfg.topo->node[n->index].name, v);
+			else if (!(p->durable & NODE_BIT(n)))
+				check_fail(s,
+					"%s says that it has custody of number %" PRIu64
+					" before it is durable there",
+					s->cfg.topo->node[n->index].name, v);
+		}
+}
+
+/* Destinations matter where the counter is the destination's. */
+static struct wire_pair *pair_find(struct sim *s, const struct wire_pair *key)
+{
+	for (size_t i = 0; i < s->n_pairs; i++) {
+		struct wire_pair *p = &s->pair[i];
+
+		if (p->custodian == key->custodian && p->seq_id == key->seq_id &&
+			p->seq_no == key->seq_no &&
+			(p->seq_id != 0 || (p->dest.node == key->dest.node &&
+						   p->dest.service == key->dest.service)))
+			return p;
+	}
+	return NULL;
+}
+
+static struct wire_pair *pair_add(struct sim *s, const struct wire_pair *key)
+{
+	if (s->n_pairs == s->cap_pairs) {
+		s->cap_pairs = s->cap_pairs ? 2 * s->cap_pairs : 16;
+		s->pair = reallocarray(s->pair, s->cap_pairs, sizeof *s->pair);
+		if (!s->pair)
+			abort(); /* see due_set */
+	}
+	s->pair[s->n_pairs] = *key;
+	s->pair[s->n_pairs].dest.ssp = (struct view){0}; /* it goes with the frame */
+	return &s->pair[s->n_pairs++];
+}
+
+/* In its committed store, as last looked at. */
+static bool is_held(const struct sim_node *n, const struct ident *id)
+{
+	for (const struct link_node *l = n->all_held.next; l != &n->all_held; l = l->next) {
+		const struct held *h =
+			container_of((struct link_node *)(uintptr_t)l, struct held, all);
+
+		if (h->committed && h->readable && same_ident(&h->ident, id))
+			return true;
+	}
+	return false;
+}
+
+static bool same_ident(const struct ident *a, const struct ident *b)
+{
+	return memcmp(a, b, sizeof *a) == 0;
+}
