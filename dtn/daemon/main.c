@@ -213,6 +213,7 @@ static int open_links(struct daemon *d)
 		struct node_link_cfg *l = &d->cfg.node.link[i];
 
 		err = udp_open(&d->link[i].udp, l->local, l->remote);
+		d->link[i].udp.any_port = l->any_port;
 		l->cl_cfg.ip6 = d->link[i].udp.local.any.sa_family == AF_INET6;
 		if (!err)
 			err = loop_add(

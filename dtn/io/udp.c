@@ -133,20 +133,20 @@ int udp_receive(struct udp *u, struct udp_rx *rx)
 	return n;
 }
 
-static bool same_address(const union udp_address *a, const union udp_address *b)
+static bool same_address(const union udp_address *a, const union udp_address *b, bool any_port)
 {
 	if (a->any.sa_family != b->any.sa_family)
 		return false;
 	if (a->any.sa_family == AF_INET)
-		return a->v4.sin_port == b->v4.sin_port &&
+		return (any_port || a->v4.sin_port == b->v4.sin_port) &&
 		       a->v4.sin_addr.s_addr == b->v4.sin_addr.s_addr;
-	return a->v6.sin6_port == b->v6.sin6_port &&
+	return (any_port || a->v6.sin6_port == b->v6.sin6_port) &&
 	       memcmp(&a->v6.sin6_addr, &b->v6.sin6_addr, sizeof a->v6.sin6_addr) == 0;
 }
 
 struct view udp_datagram(const struct udp *u, const struct udp_rx *rx, int k, bool *ours)
 {
-	*ours = same_address(&rx->from[k], &u->remote) &&
+	*ours = same_address(&rx->from[k], &u->remote, u->any_port) &&
 		!(rx->msg[k].msg_hdr.msg_flags & MSG_TRUNC);
 	return view_of(rx->iov[k].iov_base, rx->msg[k].msg_len);
 }

@@ -26,6 +26,7 @@ struct udp {
 	int fd;
 	union udp_address local, remote;
 	socklen_t address_len;
+	bool any_port; /* the remote may send from another port; set after udp_open() */
 };
 
 /* "192.0.2.1:4556", "[2001:db8::1]:4556"; numbers only, no names. 0 or -E_SYNTAX. */
@@ -40,7 +41,8 @@ struct udp_rx *udp_rx_new(void);
 void udp_rx_free(struct udp_rx *rx);
 /* Receives up to UDP_BATCH datagrams: their number, 0 when none waits, or -errno. */
 int udp_receive(struct udp *u, struct udp_rx *rx) MUST_USE;
-/* The k-th; lives until the next udp_receive. *ours: it came from the remote, whole. */
+/* The k-th; lives until the next udp_receive. *ours: it came from the remote (any_port: from its
+ * address), whole. */
 struct view udp_datagram(const struct udp *u, const struct udp_rx *rx, int k, bool *ours);
 
 struct udp_packet {

@@ -63,6 +63,13 @@ static const struct schema_row link_rows[] = {
 		.min = 1,
 		.max = 63,
 		.help = "ADDRESS:PORT of the peer; datagrams from elsewhere are dropped."},
+	{.path = "any_port",
+		.type = SCHEMA_BOOL,
+		.offset = LINK(any_port),
+		.def = "false",
+		.help = "Take datagrams from any port of the peer's address: ION and HDTN do not "
+			"send "
+			"from the port they receive on."},
 	{.path = "mtu",
 		.type = SCHEMA_BYTES,
 		.offset = LINK(cl_cfg.mtu_bytes),

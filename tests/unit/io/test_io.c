@@ -124,6 +124,10 @@ Test(io_udp, carries_datagrams_and_knows_strangers)
 
 			cr_assert(view_equal(v, view_text("abc")));
 			cr_assert_eq(ours, n == 0);
+			a.any_port = true;
+			(void)udp_datagram(&a, rx, i, &ours);
+			cr_assert(ours, "same address, another port");
+			a.any_port = false;
 		}
 	}
 	loop_close(&l);
