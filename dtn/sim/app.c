@@ -453,6 +453,7 @@ static void receiver_ack(struct sim *s, struct sim_receiver *r)
 		if (!a.msg)
 			continue;
 		a.msg->ack_called = true;
+		wire_ack_asked(s, &s->node[r->node], &a.ident, a.id);
 		decide_point(s, &s->node[r->node], POINT_ASKED, UINT32_C(1) << ABOUT_ACK);
 		if (r->n_sent < sizeof r->sent / sizeof r->sent[0])
 			r->sent[r->n_sent++] = a;
@@ -532,6 +533,7 @@ static void handed(struct sim *s, struct sim_node *n, const struct node_event *e
 		check_fail(s, "the head of a delivery can't be read");
 		return;
 	}
+	a.ident = id;
 	a.msg = recognise(s, n, ev, &id);
 	if (a.msg) /* a node without a clock writes no creation time: the sender knows when it was */
 		a.expires_ms = a.msg->expires_ms;

@@ -72,6 +72,7 @@ struct sim_row {
 struct sim_ack {
 	uint64_t id;
 	struct sim_msg *msg; /* NULL: not told by its bytes */
+	struct ident ident;
 	mono at;
 	dtntime expires_ms;
 	bool is_orphan; /* sent by an application that is gone: nobody hears that it is durable */
@@ -183,6 +184,8 @@ struct sim {
 	/* custody pairs on the wire, in the order of their first frames: wire.c */
 	struct wire_pair *pair;
 	size_t n_pairs, cap_pairs;
+	struct wire_ack *ack;
+	size_t n_acks;
 	/* invariants */
 	struct sim_fault fault[SIM_FAULTS_MAX];
 	unsigned n_faults, told;
@@ -242,6 +245,8 @@ void wire_started(struct sim *s, struct sim_node *n);
 void wire_accepted(struct sim *s, struct sim_node *n, const struct sim_msg *m);
 /* id: of the bundle that was acknowledged, there. */
 void wire_acked(struct sim *s, struct sim_node *n, const struct sim_msg *m, uint64_t id);
+void wire_ack_asked(
+	struct sim *s, const struct sim_node *n, const struct ident *ident, uint64_t id);
 void wire_fini(struct sim *s);
 
 /* check.c */

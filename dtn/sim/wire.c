@@ -3,7 +3,7 @@
  *
  *   a custody number names one bundle for good (the pair of custodian, sequence and number)
  *   an acceptance on the wire speaks of a pair that its custodian sent, and of a bundle that is in the
- *   committed store of who says it, or was there since the pair came
+ *   committed store of who says it, or was there since the pair came, or was acknowledged there
  *   after a restart a node knows the number under which a bundle was sent last
  *   an application is told of what is durable, and of nothing else
  *
@@ -11,6 +11,7 @@
  */
 #include "dtn/sim/decide.h"
 
+#include "bundle/ccs.h"
 #include "dtn/sim/inside.h"
 
 #include <stdlib.h>
@@ -26,6 +27,13 @@ struct wire_pair {
 		durable; /* at which nodes it has arrived; where the bundle was durable since */
 };
 
+/* An acknowledgement that a node was asked for. */
+struct wire_ack {
+	unsigned node;
+	uint64_t id;
+	struct ident ident;
+};
+
 static void data_sent(struct sim *s, struct sim_node *n, const struct bundle *b);
 static void signal_sent(struct sim *s, struct sim_node *n, const struct bundle *b);
 static void sequence_sent(
@@ -33,6 +41,7 @@ static void sequence_sent(
 static struct wire_pair *pair_find(struct sim *s, const struct wire_pair *key);
 static struct wire_pair *pair_add(struct sim *s, const struct wire_pair *key);
 static bool is_held(const struct sim_node *n, const struct ident *id);
+static bool is_acked(const struct sim *s, const struct sim_node *n, const struct ident *id);
 static bool same_ident(const struct ident *a, const struct ident *b);
 
 /* Within a turn; the look that is due at its end stays due. */
@@ -168,8 +177,32 @@ void wire_acked(struct sim *s, struct sim_node *n, const struct sim_msg *m, uint
 			m->n, m->row, s->cfg.topo->node[n->index].name);
 }
 
+void wire_ack_asked(struct sim *s, const struct sim_node *n, const struct ident *ident, uint64_t id)
+{
+	struct wire_ack *more;
+
+	if (!s->cfg.script)
+		return;
+	more = reallocarray(s->ack, s->n_acks + 1, sizeof *more);
+	if (!more)
+		abort(); /* see due_set */
+	s->ack = more;
+	more[s->n_acks++] = (struct wire_ack){n->index, id, *ident};
+}
+
+/* Durably so: what a crash took back is in the committed store again. */
+static bool is_acked(const struct sim *s, const struct sim_node *n, const struct ident *id)
+{
+	for (size_t i = 0; i < s->n_acks; i++)
+		if (s->ack[i].node == n->index && same_ident(&s->ack[i].ident, id) &&
+			!store_is_committed(n->store, s->ack[i].id))
+			return true;
+	return false;
+}
+
 void wire_fini(struct sim *s)
 {
+	free(s->ack);
 	free(s->pair);
 }
 
@@ -223,7 +256,7 @@ static void sequence_sent(
 			if (!p)
 				check_fail(s, "%s accepts number %" PRIu64 ", which nobody sent",
 					s->cfg.topo->node[n->index].name, v);
-			else if (!(p->durable & NODE_BIT(n)))
+			else if (!(p->durable & NODE_BIT(n)) && !is_acked(s, n, &p->ident))
 				check_fail(s,
 					"%s says that it has custody of number %" PRIu64
 					" before it is durable there",
