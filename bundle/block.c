@@ -131,8 +131,6 @@ static int block_check(struct reader *r, const struct block *k, size_t at)
 	if (rule)
 		return reader_broken(r, rule, at);
 	b->n_blocks++;
-	if (k->type < 64)
-		r->types |= UINT64_C(1) << k->type;
 	if (k->number < 64)
 		r->numbers |= UINT64_C(1) << k->number;
 	return 0;
@@ -294,10 +292,11 @@ static int kind_read(struct reader *r, const struct block *k, enum block_kind ki
 int block_values_read(struct reader *r)
 {
 	struct bundle *b = r->b;
-	bool encrypted = r->types >> BLOCK_BCB & 1, seen[KINDS] = {0};
+	bool encrypted, seen[KINDS] = {0};
 
 	if (r->plain)
 		return 0;
+	encrypted = bundle_block(b, BLOCK_BCB);
 	b->has_prev = b->has_age = b->has_hop = false; /* what plain_blocks() began */
 	b->prev = (struct eid){0};
 	b->age_ms = b->hop_limit = b->hop_count = 0;

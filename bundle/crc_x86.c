@@ -52,8 +52,8 @@ static inline uint32_t crc32c_end(uint32_t crc, const uint8_t *p, size_t n);
 
 bool crc_has_folding(void)
 {
-	return crc_has_instruction() && __builtin_cpu_supports("vpclmulqdq") &&
-	       __builtin_cpu_supports("avx2");
+	/* with them come SSE4.2 and PCLMULQDQ */
+	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("vpclmulqdq");
 }
 
 uint32_t crc32c_long(uint32_t crc, const uint8_t *p, size_t n)
@@ -61,13 +61,15 @@ uint32_t crc32c_long(uint32_t crc, const uint8_t *p, size_t n)
 	return crc_has_folding() ? crc32c_folded(crc, p, n) : crc32c_streams(crc, p, n);
 }
 
-/* The state after as many zero bytes as k stands for. */
-SSE static inline uint64_t shift(uint64_t crc, uint32_t k)
+/* A state times what k stands for, a number of zero bytes, before the reduction. */
+SSE static inline __m128i product(uint64_t crc, uint32_t k)
 {
-	__m128i product =
-		_mm_clmulepi64_si128(_mm_cvtsi64_si128((int64_t)crc), _mm_cvtsi32_si128((int)k), 0);
+	return _mm_clmulepi64_si128(_mm_cvtsi64_si128((int64_t)crc), _mm_cvtsi32_si128((int)k), 0);
+}
 
-	return crc32c_u64(0, (uint64_t)_mm_cvtsi128_si64(product));
+SSE static inline uint64_t reduced(__m128i x)
+{
+	return crc32c_u64(0, (uint64_t)_mm_cvtsi128_si64(x));
 }
 
 /* -- streams alone ----------------------------------------------------------------------------- */
@@ -113,7 +115,7 @@ SSE static inline uint32_t three(uint32_t crc, const uint8_t *p, size_t words, c
 		streams_step(&s);
 	for (const uint8_t *end = p + 8 * words; s.at != end; s.at += 8)
 		streams_word(&s, 0);
-	return (uint32_t)(shift(s.a, k->two) ^ shift(s.b, k->one) ^ s.c);
+	return (uint32_t)(reduced(_mm_xor_si128(product(s.a, k->two), product(s.b, k->one))) ^ s.c);
 }
 
 SSE uint32_t crc32c_streams(uint32_t crc, const uint8_t *p, size_t n)
@@ -197,12 +199,12 @@ AVX static __attribute__((noinline)) uint32_t few(uint32_t crc, const uint8_t *p
 		fold_step(x, at += STEP_FOLDED);
 	for (; p != folded; p += 8)
 		state = crc32c_at(state, p);
-	state = shift(state, crc32c_shift[STEP_FOLDED / 8 * steps]) ^ fold_finish(x);
+	state = reduced(product(state, crc32c_shift[STEP_FOLDED / 8 * steps])) ^ fold_finish(x);
 	return (uint32_t)crc32c_rest(state, end, (unsigned)(n % 8));
 }
 
 /* The first STEP_FOLDED * steps bytes are folded, then come three streams of `words` words. */
-AVX static inline uint32_t part(
+AVX static __attribute__((always_inline)) inline uint32_t part(
 	uint32_t crc, const uint8_t *p, size_t steps, size_t words, const struct join *k)
 {
 	__m256i x[4] = {load(p), load(p + 32), load(p + 64), load(p + 96)};
@@ -215,8 +217,9 @@ AVX static inline uint32_t part(
 	}
 	for (size_t i = STEP_STREAM / 8 * (steps - 1); i < words; i++, s.at += 8)
 		streams_word(&s, 0);
-	return (uint32_t)(shift(fold_finish(x), k->three) ^ shift(s.a, k->two) ^
-			  shift(s.b, k->one) ^ s.c);
+	__m128i joined = _mm_xor_si128(product(s.a, k->two), product(s.b, k->one));
+	joined = _mm_xor_si128(joined, product(fold_finish(x), k->three));
+	return (uint32_t)(reduced(joined) ^ s.c);
 }
 
 AVX uint32_t crc32c_folded(uint32_t crc, const uint8_t *p, size_t n)

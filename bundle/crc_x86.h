@@ -58,10 +58,12 @@ static inline uint64_t crc32c_rest(uint64_t crc, const uint8_t *end, unsigned r)
 /* One stream over n >= 8 bytes, three cycles for eight bytes. */
 static inline uint64_t crc32c_stream(uint64_t crc, const uint8_t *p, size_t n)
 {
-	const uint8_t *end = p + n;
+	const uint8_t *end = p + n, *whole = end - (n & 7);
 
-	for (const uint8_t *whole = end - (n & 7); p != whole; p += 8)
+	do {
 		crc = crc32c_at(crc, p);
+		p += 8;
+	} while (p != whole);
 	return crc32c_rest(crc, end, (unsigned)(n & 7));
 }
 

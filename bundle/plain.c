@@ -7,12 +7,13 @@
  * many items instead of once a byte: where the bytes end sooner, a copy with zeros behind is read.
  * Nothing may be taken here that the general reader refuses or reads otherwise, and nothing that is
  * wrong is named here; tests/unit/bundle/test_plain.c holds the two ways against each other.
- * Start reading at plain_primary() and plain_blocks().
+ * Start reading at plain_read().
  */
 #include "bundle/plain.h"
 
 #include "bundle/crc_block.h"
 
+#define OUTER_OPEN 0x9f
 #define VERSION 7
 #define IPN_OPEN 0x820282u /* [2, [ of two elements */
 #define DTN_NONE 0x820100u
@@ -22,16 +23,15 @@
 #define BLOCK_ITEMS 5
 #define UINT_MAX_BYTES ((size_t)CBOR_HEAD_MAX)
 #define EID_MAX_BYTES (3 + 2 * UINT_MAX_BYTES)
-/* A primary block without its CRC at its longest: array, version, CRC type; flags; endpoints; array
- * of the timestamp; its two numbers, lifetime, fragment. */
-#define PRIMARY_ROOM (3 + UINT_MAX_BYTES + 3 * EID_MAX_BYTES + 1 + 5 * UINT_MAX_BYTES)
-/* Array, type, number, flags, CRC type, and the head of the data. */
+/* A primary block without its CRC at its longest, the outer array before it: two arrays, version,
+ * CRC type; flags; endpoints; array of the timestamp; its two numbers, lifetime, fragment. */
+#define PRIMARY_ROOM (4 + UINT_MAX_BYTES + 3 * EID_MAX_BYTES + 1 + 5 * UINT_MAX_BYTES)
+/* A block up to the head of its data. */
 #define BLOCK_ROOM (5 + UINT_MAX_BYTES)
-/* short_shape() reads two words, then the CRC. */
-#define SHORT_ROOM 24u
-/* Its first and fifth byte. */
-#define SHORT_MASK UINT64_C(0xff000000ff)
-#define SHORT_OPEN (OPEN_CRC | (uint64_t)CRC_32C << 32)
+/* A block of at most eight bytes of data; or its head and the longest value that is looked at. */
+#define SHORT_ROOM (6 + EID_MAX_BYTES)
+/* Of a block's first eight bytes: array and CRC type; the top bits, and the flag, of is_plain(). */
+#define OPEN_MASK (UINT64_C(0xff808080ff) | (uint64_t)BLOCK_REPORT << 24)
 
 /* A number and where the next item begins, or next NULL. */
 struct number {
@@ -40,30 +40,39 @@ struct number {
 };
 
 static const uint8_t *padded(const uint8_t *p, size_t n, uint8_t *pad, size_t room);
+static bool plain_primary(struct reader *r);
 static const uint8_t *plain_eid(const uint8_t *p, struct eid *e);
 static const uint8_t *plain_times(const uint8_t *p, struct bundle *b);
 static const uint8_t *plain_end(
 	const struct reader *r, const uint8_t *from, size_t n, enum crc_type type);
-static const uint8_t *plain_end_32c(
-	const struct reader *r, const uint8_t *from, size_t n, bool quick);
-static bool is_quick(const struct reader *r);
-static bool plain_payload(struct reader *r, struct block *k);
-static bool plain_value(struct bundle *b, unsigned type, struct view data, const uint8_t *end);
-static bool plain_prev(struct bundle *b, struct view data);
-static bool plain_age(struct bundle *b, struct view data);
-static bool plain_hop(struct bundle *b, struct view data);
+static void short_blocks(struct reader *r);
+static bool any_block(struct reader *r);
+static bool plain_payload(struct reader *r, unsigned type, unsigned number, struct view data);
+static bool plain_value(struct bundle *b, unsigned type, const uint8_t *p, size_t n);
+static bool plain_prev(struct bundle *b, const uint8_t *p, size_t n);
+static bool plain_age(struct bundle *b, const uint8_t *p, size_t n);
+static bool plain_hop(struct bundle *b, const uint8_t *p, size_t n);
 
 /* An argument behind its initial byte, in shortest form; nine bytes can be read at p. */
 static inline struct number long_head(const uint8_t *p, unsigned info)
 {
-	static const uint64_t least[4] = {
-		24, UINT64_C(1) << 8, UINT64_C(1) << 16, UINT64_C(1) << 32};
-	unsigned k = info - 24;
+	uint64_t v;
 
-	if (k > 3)
+	switch (info) {
+	case 24:
+		return (struct number){p[1], p[1] < 24 ? NULL : p + 2};
+	case 25:
+		v = be16_get(p + 1);
+		return (struct number){v, v <= UINT8_MAX ? NULL : p + 3};
+	case 26:
+		v = be32_get(p + 1);
+		return (struct number){v, v <= UINT16_MAX ? NULL : p + 5};
+	case 27:
+		v = be64_get(p + 1);
+		return (struct number){v, v <= UINT32_MAX ? NULL : p + 9};
+	default:
 		return (struct number){0};
-	uint64_t v = be64_get(p + 1) >> (64 - (8u << k));
-	return (struct number){v, v < least[k] ? NULL : p + 1 + (1u << k)};
+	}
 }
 
 static inline struct number head(const uint8_t *p, unsigned major)
@@ -82,41 +91,59 @@ static inline const uint8_t *window(const uint8_t *p, const uint8_t *end, uint8_
 static __attribute__((noinline)) const uint8_t *padded(
 	const uint8_t *p, size_t n, uint8_t *pad, size_t room)
 {
-	memcpy(pad, p, n);
+	if (n)
+		memcpy(pad, p, n);
 	memset(pad + n, 0, room - n);
 	return pad;
 }
 
-/* RFC 9171 4.3.1/1b, 4.3.1/4b */
-bool plain_primary(struct reader *r)
+bool plain_read(struct reader *r)
+{
+	struct bundle *b = r->b;
+
+	if (!plain_primary(r))
+		return false;
+	plain_blocks(r);
+	if (b->payload.p == NULL || !r->plain || b->created_ms == 0 || b->crc_type == CRC_NONE ||
+		b->flags & BUNDLE_FRAGMENT)
+		return false;
+	if (!r->to_end || r->c.end - r->c.p != 1 || *r->c.p != CBOR_BREAK)
+		return false;
+	r->c.p++;
+	reader_tail(r);
+	return true;
+}
+
+/* With the outer array's head. RFC 9171 4.3.1/1b, 4.3.1/4b */
+static __attribute__((always_inline)) inline bool plain_primary(struct reader *r)
 {
 	struct bundle *b = r->b;
 	uint8_t pad[PRIMARY_ROOM];
-	const uint8_t *from = window(r->c.p, r->c.end, pad, PRIMARY_ROOM), *p = from;
-	struct number flags = head(p + 2, CBOR_UINT);
+	const uint8_t *from = window(r->c.p, r->c.end, pad, PRIMARY_ROOM), *p;
+	struct number flags = head(from + 3, CBOR_UINT);
 
-	if (from[1] != VERSION || !flags.next || *flags.next > CRC_32C)
+	if (from[0] != OUTER_OPEN || from[2] != VERSION || !flags.next || *flags.next > CRC_32C)
 		return false;
 	b->flags = flags.v;
 	b->crc_type = (enum crc_type) * flags.next;
-	if (from[0] != (CBOR_ARRAY << 5) + PRIMARY_ITEMS + (flags.v & BUNDLE_FRAGMENT ? 2u : 0u) +
+	if (from[1] != (CBOR_ARRAY << 5) + PRIMARY_ITEMS + (flags.v & BUNDLE_FRAGMENT ? 2u : 0u) +
 			       (b->crc_type ? 1u : 0u))
 		return false;
 	p = plain_eid(flags.next + 1, &b->dest);
 	p = p ? plain_eid(p, &b->source) : NULL;
 	p = p ? plain_eid(p, &b->report_to) : NULL;
 	p = p ? plain_times(p, b) : NULL;
+	if (!p || !primary_is_good(b, r->rules))
+		return false;
+	p = plain_end(r, r->c.p + 1, (size_t)(p - from - 1), b->crc_type);
 	if (!p)
 		return false;
-	p = b->crc_type == CRC_32C ? plain_end_32c(r, r->c.p, (size_t)(p - from), is_quick(r))
-				   : plain_end(r, r->c.p, (size_t)(p - from), b->crc_type);
-	if (!p)
-		return false;
-	r->c.p = p;
+	reader_primary(r, r->c.p + 1, p);
 	return true;
 }
 
-static const uint8_t *plain_eid(const uint8_t *p, struct eid *e)
+static __attribute__((always_inline)) inline const uint8_t *plain_eid(
+	const uint8_t *p, struct eid *e)
 {
 	uint32_t open = (be32_get(p) >> 8);
 	struct number node, service;
@@ -165,14 +192,14 @@ static const uint8_t *plain_times(const uint8_t *p, struct bundle *b)
 
 /* Behind a block at `from` whose items before the CRC take n bytes, if all is well with it; else
  * NULL. n is at most a head more than the bytes there are. */
-static const uint8_t *plain_end(
+static inline const uint8_t *plain_end(
 	const struct reader *r, const uint8_t *from, size_t n, enum crc_type type)
 {
 	size_t left = (size_t)(r->c.end - from), size = 2 * (size_t)type;
-	const uint8_t *value = from + n + 1;
 
 	if (n + size + 1 > left) /* the break of the bundle follows at least */
 		return NULL;
+	const uint8_t *value = from + n + 1;
 	if (type == CRC_NONE)
 		return from + n;
 	if (value[-1] != (CBOR_BYTES << 5 | size))
@@ -182,204 +209,161 @@ static const uint8_t *plain_end(
 	return value + size;
 }
 
-/* The same in a line, for CRC-32C. */
-static inline const uint8_t *plain_end_32c(
-	const struct reader *r, const uint8_t *from, size_t n, bool quick)
+/* Whether the first eight bytes of a block, the first one lowest, are those of one with a CRC of
+ * this type whose type, number and flags are below 24 each and ask for no report: adding 0x68 takes
+ * larger ones to the top bit of their byte and leaves the three low bits alone. */
+static inline bool is_plain(uint64_t first, enum crc_type type)
 {
-#if defined(__x86_64__)
-	const uint8_t *value = from + n + 1;
+	uint64_t x = first ^ (type ? OPEN_CRC : OPEN_NO_CRC) ^ (uint64_t)type << 32;
 
-	if (!quick || n < 7)
-		return plain_end(r, from, n, CRC_32C);
-	if (n + 5 > (size_t)(r->c.end - from) || value[-1] != (CBOR_BYTES << 5 | 4))
-		return NULL;
-	uint64_t crc = n + 1 < CRC32C_LONG ? crc32c_stream(~UINT32_C(0), from, n + 1)
-					   : crc32c_long(~UINT32_C(0), from, n + 1);
-	return be32_get(value) == ~crc32c_zeros4(crc) ? value + 4 : NULL;
-#else
-	(void)quick;
-	return plain_end(r, from, n, CRC_32C);
-#endif
-}
-
-/* CRCs are checked, and by the instruction. */
-static inline bool is_quick(const struct reader *r)
-{
-#if defined(__x86_64__) && !defined(FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION)
-	return !r->head_only && crc_has_instruction();
-#else
-	(void)r;
-	return false;
-#endif
-}
-
-/* The other two forms. */
-static const uint8_t *plain_end_other(
-	const struct reader *r, const uint8_t *from, const uint8_t *p, size_t n)
-{
-	if (p[0] == OPEN_CRC && p[4] == CRC_16)
-		return plain_end(r, from, n, CRC_16);
-	return p[0] == OPEN_NO_CRC && p[4] == CRC_NONE ? plain_end(r, from, n, CRC_NONE) : NULL;
-}
-
-/* Type, number and flags of a block are below 24 each and ask for no report: adding 0x68 takes
- * larger ones to the top bit and leaves the three low bits alone. The fourth byte of v is not
- * looked at. */
-static inline bool is_plain(uint32_t v)
-{
-	return (((v + 0x686868) | v) & (0x808080 | BLOCK_REPORT << 16)) == 0;
-}
-
-/* What all of the reader's ways through a block find out about it. */
-struct shape {
-	uint32_t v;         /* type, number and flags, a byte each */
-	enum crc_type type; /* of its CRC */
-	size_t data, n;     /* where its data begins, and how long it is */
-	const uint8_t *end; /* behind the block, or NULL */
-};
-
-/* A block with CRC-32C and one to eight bytes of data, which is two words, the CRC's head included;
- * else no end. SHORT_ROOM bytes can be read at p. */
-static inline struct shape short_shape(const uint8_t *p)
-{
-#if defined(__x86_64__)
-	uint64_t low = le64_get(p), high = le64_get(p + 8);
-	uint32_t v = (uint32_t)(low >> 8);
-	unsigned rest = p[5] - (CBOR_BYTES << 5 | 1u); /* bytes of high */
-	const uint8_t *value = p + 8 + rest;
-
-	if (rest > 7 || !is_plain(v) || (low & SHORT_MASK) != SHORT_OPEN ||
-		value[-1] != (CBOR_BYTES << 5 | 4))
-		return (struct shape){0};
-	uint64_t crc = crc32c_u64(UINT32_MAX, low);
-	/* as in crc32c_rest() */
-	crc = crc32c_u64(0, (high ^ crc) << (63 - 8 * rest) << 1) ^ crc >> (8 * rest);
-	return (struct shape){
-		v, CRC_32C, 6, rest + 1, be32_get(value) == ~crc32c_zeros4(crc) ? value + 4 : NULL};
-#else
-	(void)p;
-	return (struct shape){0};
-#endif
-}
-
-static inline struct shape block_shape(const struct reader *r, const uint8_t *from, bool quick)
-{
-	uint8_t pad[BLOCK_ROOM];
-	const uint8_t *p = window(from, r->c.end, pad, BLOCK_ROOM);
-	uint32_t v = (uint32_t)(le64_get(p) >> 8);
-	struct number n = head(p + 5, CBOR_BYTES);
-
-	if (!is_plain(v) || !n.next || n.v > (size_t)(r->c.end - from))
-		return (struct shape){0};
-	size_t data = (size_t)(n.next - p), size = data + (size_t)n.v;
-	return (struct shape){v, (enum crc_type)p[4], data, (size_t)n.v,
-		p[0] == OPEN_CRC && p[4] == CRC_32C ? plain_end_32c(r, from, size, quick)
-						    : plain_end_other(r, from, p, size)};
+	return (((x + 0x68686800) | x) & OPEN_MASK) == 0;
 }
 
 /* RFC 9171 4.3.2/2b */
-void plain_blocks(struct reader *r)
+__attribute__((noinline)) void plain_blocks(struct reader *r)
+{
+	do
+		short_blocks(r);
+	while (any_block(r));
+}
+
+/* Whether the CRC-32C of the 8 + rest bytes at p stands behind them; the rest as crc32c_rest(). */
+static inline bool short_crc_holds(const uint8_t *p, size_t rest)
+{
+#if defined(__x86_64__)
+	uint64_t crc = crc32c_u64(UINT32_MAX, le64_get(p));
+	unsigned bits = 8 * (unsigned)rest;
+
+	crc = crc32c_u64(0, (le64_get(p + 8) ^ crc) << (~bits & 63) << 1) ^ crc >> bits;
+	return be32_get(p + 8 + rest) == ~crc32c_zeros4(crc);
+#else
+	return reader_crc_holds(p, p + 8 + rest, CRC_32C);
+#endif
+}
+
+/* Extension blocks with CRC-32C and one to eight bytes of data: two words, the CRC's head included,
+ * and the value. */
+static inline void short_blocks(struct reader *r)
 {
 	struct bundle *b = r->b;
-	struct block *k = b->block + b->n_blocks;
-	uint64_t types = 0, numbers = r->numbers | 1; /* 0 is the primary block's */
-	const uint8_t *from = r->c.p;
-	bool quick = is_quick(r), plain = r->plain;
+	struct block *k = b->block + b->n_blocks, *full = b->block + BUNDLE_BLOCKS_MAX;
+	uint64_t numbers = r->numbers | 1; /* 0 is the primary block's */
+	const uint8_t *p = r->c.p;
 
-	for (bool more = !b->head.n && b->n_blocks < BUNDLE_BLOCKS_MAX; more;) {
-		struct shape s = {0};
-		if (quick && (size_t)(r->c.end - from) >= SHORT_ROOM)
-			s = short_shape(from);
-		if (!s.end)
-			s = block_shape(r, from, quick);
-		unsigned type = s.v & 63, number = s.v >> 8 & 63;
-		if (!s.end || numbers >> number & 1)
+	for (; (size_t)(r->c.end - p) >= SHORT_ROOM && k < full; k++) {
+		uint64_t first = le64_get(p);
+		unsigned type = (uint8_t)(first >> 8), number = (uint8_t)(first >> 16);
+		size_t rest = (size_t)p[5] - (CBOR_BYTES << 5 | 1u);
+		if (!is_plain(first, CRC_32C) || rest > 7)
 			break;
-		k->type = type;
-		k->number = number;
-		k->flags = s.v >> 16 & 63;
-		k->crc_type = s.type;
-		k->whole = view_of(from, (size_t)(s.end - from));
-		k->data = view_of(from + s.data, s.n);
-		if (type <= BLOCK_PAYLOAD && !plain_payload(r, k))
+		const uint8_t *value = p + 8 + rest;
+		if (value[-1] != (CBOR_BYTES << 5 | 4))
 			break;
-		more = type != BLOCK_PAYLOAD && k < b->block + BUNDLE_BLOCKS_MAX - 1;
-		plain = plain && plain_value(b, type, k->data, r->c.end);
-		k++;
-		types |= UINT64_C(1) << type;
-		numbers |= UINT64_C(1) << number;
-		from = s.end;
+		if (!(r->quick ? short_crc_holds(p, rest)
+			       : r->head_only || reader_crc_holds(p, value, CRC_32C)))
+			break;
+		uint64_t bit = UINT64_C(1) << (number & 63);
+		if (type <= BLOCK_PAYLOAD || numbers & bit)
+			break;
+		numbers |= bit;
+		*k = (struct block){type, number, (uint8_t)(first >> 24), CRC_32C,
+			view_of(p, rest + 12), view_of(p + 6, rest + 1)};
+		if (!plain_value(b, type, p + 6, rest + 1))
+			r->plain = false;
+		p = value + 4;
 	}
-	r->c.p = from;
-	r->types |= types;
+	r->c.p = p;
 	r->numbers = numbers;
-	r->plain = plain;
 	b->n_blocks = (unsigned)(k - b->block);
 }
 
-/* The three parts of the bundle; or type 0. */
-static bool plain_payload(struct reader *r, struct block *k)
+/* One more of any form; false when there was none, or it was the payload. */
+static inline bool any_block(struct reader *r)
 {
-	size_t before = (size_t)(k->data.p - r->c.start);
+	struct bundle *b = r->b;
+	uint8_t pad[BLOCK_ROOM];
+	const uint8_t *from = r->c.p, *p = window(from, r->c.end, pad, BLOCK_ROOM), *end;
+	uint64_t first = le64_get(p);
+	unsigned type = (uint8_t)(first >> 8), number = (uint8_t)(first >> 16);
+	enum crc_type crc = (enum crc_type)p[4];
+	struct number n = head(p + 5, CBOR_BYTES);
+	uint64_t bit = UINT64_C(1) << (number & 63);
 
-	if (k->type == 0 || k->number != 1 || r->head_only || before > BUNDLE_HEAD_MAX)
+	if (b->n_blocks == BUNDLE_BLOCKS_MAX || !is_plain(first, crc) || crc > CRC_32C || !n.next ||
+		n.v > (size_t)(r->c.end - from) || r->numbers & bit)
 		return false;
-	k->whole.n = (size_t)(k->data.p - k->whole.p);
-	r->b->head = view_of(r->c.start, before);
-	r->b->payload = k->data;
+	size_t before = (size_t)(n.next - p);
+	struct view data = view_of(from + before, (size_t)n.v);
+	end = plain_end(r, from, before + data.n, crc);
+	if (!end || (type <= BLOCK_PAYLOAD && !plain_payload(r, type, number, data)))
+		return false;
+	b->block[b->n_blocks++] = (struct block){type, number, (uint8_t)(first >> 24), crc,
+		view_of(from, type == BLOCK_PAYLOAD ? before : (size_t)(end - from)), data};
+	r->c.p = end;
+	if (type == BLOCK_PAYLOAD)
+		return false;
+	r->numbers |= bit;
+	if ((size_t)(r->c.end - data.p) < EID_MAX_BYTES || !plain_value(b, type, data.p, data.n))
+		r->plain = false;
 	return true;
 }
 
-/* What the block holds, its rules included. */
-static inline bool plain_value(
-	struct bundle *b, unsigned type, struct view data, const uint8_t *end)
+/* The three parts of the bundle. */
+static bool plain_payload(struct reader *r, unsigned type, unsigned number, struct view data)
 {
-	if (type == BLOCK_PAYLOAD)
-		return true;
-	if ((size_t)(end - data.p) < EID_MAX_BYTES) /* the longest of them */
+	size_t before = (size_t)(data.p - r->c.start);
+
+	if (type != BLOCK_PAYLOAD || number != 1 || r->head_only || before > BUNDLE_HEAD_MAX)
 		return false;
+	r->b->head = view_of(r->c.start, before);
+	r->b->payload = data;
+	return true;
+}
+
+/* What a block holds, its rules included; EID_MAX_BYTES can be read at p. */
+static __attribute__((always_inline)) inline bool plain_value(
+	struct bundle *b, unsigned type, const uint8_t *p, size_t n)
+{
 	switch (type) {
 	case BLOCK_PREVIOUS_NODE:
-		return plain_prev(b, data);
+		return plain_prev(b, p, n);
 	case BLOCK_AGE:
-		return plain_age(b, data);
+		return plain_age(b, p, n);
 	case BLOCK_HOP_COUNT:
-		return plain_hop(b, data);
+		return plain_hop(b, p, n);
 	default:
 		return false;
 	}
 }
 
-static inline bool plain_prev(struct bundle *b, struct view data)
+static inline bool plain_prev(struct bundle *b, const uint8_t *p, size_t n)
 {
 	if (b->has_prev)
 		return false;
 	b->has_prev = true;
-	return plain_eid(data.p, &b->prev) == data.p + data.n && b->prev.node != NODE_NONE;
+	return plain_eid(p, &b->prev) == p + n && b->prev.node != NODE_NONE;
 }
 
-static inline bool plain_age(struct bundle *b, struct view data)
+static inline bool plain_age(struct bundle *b, const uint8_t *p, size_t n)
 {
+	struct number age = head(p, CBOR_UINT);
+
 	if (b->has_age)
 		return false;
-	struct number age = head(data.p, CBOR_UINT);
 	b->has_age = true;
 	b->age_ms = age.v;
-	return age.next == data.p + data.n;
+	return age.next == p + n;
 }
 
-static inline bool plain_hop(struct bundle *b, struct view data)
+static inline bool plain_hop(struct bundle *b, const uint8_t *p, size_t n)
 {
-	struct number limit, count;
+	struct number limit = head(p + 1, CBOR_UINT), count;
 
-	if (b->has_hop || *data.p != (CBOR_ARRAY << 5 | 2))
-		return false;
-	limit = head(data.p + 1, CBOR_UINT);
-	if (!limit.next || limit.v - 1 >= 255)
+	if (b->has_hop || *p != (CBOR_ARRAY << 5 | 2) || !limit.next || limit.v - 1 >= 255)
 		return false;
 	count = head(limit.next, CBOR_UINT);
 	b->has_hop = true;
 	b->hop_limit = limit.v;
 	b->hop_count = count.v;
-	return count.next == data.p + data.n;
+	return count.next == p + n;
 }

@@ -8,8 +8,10 @@
 
 #include "bundle/block.h"
 
-/* The primary block's fields, without the rules of primary_check(); the cursor goes behind it. */
-bool plain_primary(struct reader *r) MUST_USE;
+/* The bundle from its first byte, as far as it is plain: the outer array's head and the primary block
+ * (b->primary tells that they are read), canonical blocks. True if that was all of it and no rule
+ * is left to ask for. */
+bool plain_read(struct reader *r) MUST_USE;
 /* Canonical blocks with all their rules, up to the first that is not plain. r->plain stays true if
  * they hold nothing but what was read, with its rules, into the bundle. */
 void plain_blocks(struct reader *r);

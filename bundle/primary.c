@@ -3,8 +3,8 @@
  *
  * It is immutable: whoever forwards copies b->primary. Start reading at primary_read().
  */
-#include "bundle/plain.h"
 #include "bundle/plain_write.h"
+#include "bundle/reader.h"
 
 #include <stddef.h>
 
@@ -17,15 +17,13 @@ static int primary_check(struct reader *r, size_t at);
 
 int primary_read(struct reader *r)
 {
-	struct bundle *b = r->b;
 	const uint8_t *from = r->c.p;
 	size_t at = cursor_at(&r->c);
-	int err = !r->general && plain_primary(r) ? 0 : general_read(r);
+	int err = general_read(r);
 
 	if (err)
 		return err;
-	b->primary = view_of(from, (size_t)(r->c.p - from));
-	r->fault->primary_ok = b->crc_type != CRC_NONE && !r->head_only;
+	reader_primary(r, from, r->c.p);
 	return primary_check(r, at);
 }
 

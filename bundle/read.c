@@ -2,8 +2,9 @@
  * Reading a bundle: RFC 9171 4.1 (framing), and the checks that concern it as a whole. Every
  * refusal is a rule of rule.def with its place; nothing is allocated and nothing is changed.
  *
+ * plain_read() takes what is plain, most often all of it; the general reader goes on from there.
  * Order: outer array, primary block, canonical blocks (form and CRC), data of the known extension
- * blocks, rules across blocks. Start reading at bundle_read().
+ * blocks, rules across blocks. Start reading at bundle_read(); to learn the format, at read_rest().
  */
 #include "bundle/plain.h"
 
@@ -13,7 +14,9 @@
 
 #define FIRST_INDEFINITE 0x9f
 
-static int read_all(struct reader *r, bool to_end);
+static int read_all(struct reader *r);
+static void read_begin(struct reader *r);
+static int read_rest(struct reader *r);
 static int outer_open(struct reader *r, uint64_t *left);
 static int across_check(struct reader *r);
 
@@ -22,42 +25,34 @@ struct bundle_rules bundle_rules_default(void)
 	return (struct bundle_rules){.custody = custody_codes_ccsds()};
 }
 
-/* What follows the blocks; they need no clearing, and the primary block is all written. Field by
- * field: of one memset compilers make a string instruction, which takes longer to start. */
-static void bundle_clear(struct bundle *b)
-{
-	b->n_blocks = 0;
-	b->has_prev = b->has_age = b->has_hop = b->has_cteb = b->has_creb = false;
-	b->prev = (struct eid){0};
-	b->age_ms = b->hop_limit = b->hop_count = 0;
-	b->cteb = (struct cteb){0};
-	b->head = b->payload = b->tail = (struct view){0};
-}
-
 int bundle_read(struct bundle *b, struct view bytes, const struct bundle_rules *rules,
 	struct bundle_fault *fault)
 {
 	struct reader r = {
-		.c = cursor_of(bytes), .b = b, .rules = rules, .fault = fault, .plain = true};
+		.c = cursor_of(bytes), .b = b, .rules = rules, .fault = fault, .to_end = true};
 
-	return read_all(&r, true);
+	return read_all(&r);
 }
 
 int bundle_read_general(struct bundle *b, struct view bytes, const struct bundle_rules *rules,
 	struct bundle_fault *fault)
 {
-	struct reader r = {
-		.c = cursor_of(bytes), .b = b, .rules = rules, .fault = fault, .general = true};
+	struct reader r = {.c = cursor_of(bytes),
+		.b = b,
+		.rules = rules,
+		.fault = fault,
+		.to_end = true,
+		.general = true};
 
-	return read_all(&r, true);
+	read_begin(&r);
+	return read_rest(&r);
 }
 
 int bundle_read_first(struct bundle *b, struct view bytes, const struct bundle_rules *rules,
 	struct bundle_fault *fault, size_t *used)
 {
-	struct reader r = {
-		.c = cursor_of(bytes), .b = b, .rules = rules, .fault = fault, .plain = true};
-	int err = read_all(&r, false);
+	struct reader r = {.c = cursor_of(bytes), .b = b, .rules = rules, .fault = fault};
+	int err = read_all(&r);
 
 	*used = err ? 0 : cursor_at(&r.c);
 	return err;
@@ -70,46 +65,78 @@ int bundle_read_head(struct bundle *b, struct view head, const struct bundle_rul
 		.b = b,
 		.rules = rules,
 		.fault = fault,
-		.head_only = true,
-		.plain = true};
+		.to_end = true,
+		.head_only = true};
 
-	return read_all(&r, true);
+	return read_all(&r);
 }
 
-/* RFC 9171 4.1/4, 4.1/5, 4.1/6, 4.1/8 */
-static int read_all(struct reader *r, bool to_end)
+static inline int read_all(struct reader *r)
+{
+	read_begin(r);
+	r->plain = true;
+	return plain_read(r) ? 0 : read_rest(r);
+}
+
+/* Of the bundle only what follows the blocks is cleared: those need none, and the primary block is
+ * all written. Field by field: of one memset compilers make a string instruction, which takes
+ * longer to start. */
+static inline void read_begin(struct reader *r)
+{
+	struct bundle *b = r->b;
+
+	*r->fault = (struct bundle_fault){0};
+	r->quick = !r->head_only && reader_is_quick();
+	b->primary = (struct view){0};
+	b->n_blocks = 0;
+	b->has_prev = b->has_age = b->has_hop = b->has_cteb = b->has_creb = false;
+	b->prev = (struct eid){0};
+	b->age_ms = b->hop_limit = b->hop_count = 0;
+	b->cteb = (struct cteb){0};
+	b->head = b->payload = b->tail = (struct view){0};
+}
+
+/* What is plain again behind a block that was not. */
+static void plain_more(struct reader *r, uint64_t left)
+{
+	if (left == CBOR_INDEFINITE && !r->general && r->b->head.n == 0)
+		plain_blocks(r);
+}
+
+/* Behind what plain_read() read, which may be nothing. RFC 9171 4.1/4, 4.1/5, 4.1/6, 4.1/8 */
+static int read_rest(struct reader *r)
 {
 	struct bundle *b = r->b;
 	struct cursor *c = &r->c;
-	uint64_t left;
-	int err;
+	uint64_t left = CBOR_INDEFINITE;
+	int err = 0;
 
-	*r->fault = (struct bundle_fault){0};
-	bundle_clear(b);
-	err = outer_open(r, &left);
-	if (err)
-		memset(b, 0, offsetof(struct bundle, block));
-	else
-		err = primary_read(r);
+	if (b->primary.n == 0) {
+		err = outer_open(r, &left);
+		if (err)
+			memset(b, 0, offsetof(struct bundle, block));
+		else
+			err = primary_read(r);
+		if (!err)
+			plain_more(r, left);
+	}
 	while (!err && !(r->head_only && b->head.n)) {
-		if (left == CBOR_INDEFINITE && !r->general)
-			plain_blocks(r);
 		if (!cbor_more(c, &left))
 			break;
 		err = block_read(r);
+		if (!err)
+			plain_more(r, left);
 	}
 	if (!err && !cursor_ok(c))
 		err = reader_error(r, c, 0);
 	if (!err && b->head.n == 0)
 		err = reader_broken(r, RULE_PAYLOAD_MISSING, cursor_at(c));
-	if (!err && to_end && c->p != c->end)
+	if (!err && r->to_end && c->p != c->end)
 		err = reader_broken(r, RULE_TRAILING, cursor_at(c));
 	if (err)
 		return err;
-	if (!r->head_only) {
-		const uint8_t *tail = b->payload.p + b->payload.n;
-		b->tail = view_of(tail, (size_t)(c->p - tail));
-	}
+	if (!r->head_only)
+		reader_tail(r);
 	err = block_values_read(r);
 	return err ? err : across_check(r);
 }
@@ -155,7 +182,7 @@ static int across_check(struct reader *r)
 	if (b->crc_type == CRC_NONE && !r->rules->allow_no_primary_crc &&
 		!block_is_target(b, BLOCK_BIB, 0))
 		return reader_broken(r, RULE_PRIMARY_CRC_MISSING, primary_at);
-	if (b->created_ms == 0 && !(r->types >> BLOCK_AGE & 1) && !r->rules->allow_no_age)
+	if (b->created_ms == 0 && !bundle_block(b, BLOCK_AGE) && !r->rules->allow_no_age)
 		return reader_broken(r, RULE_AGE_MISSING, primary_at);
 	if (!(b->flags & BUNDLE_FRAGMENT))
 		return 0;

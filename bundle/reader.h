@@ -14,9 +14,10 @@ struct reader {
 	struct bundle *b;
 	const struct bundle_rules *rules;
 	struct bundle_fault *fault;
-	uint64_t types;   /* bit t: there is a block of type t < 64 */
 	uint64_t numbers; /* bit n: there is a block of number n < 64 */
+	bool to_end;      /* no byte may follow the bundle */
 	bool head_only;   /* a stored head: no CRCs, ends at the payload's data */
+	bool quick;       /* CRCs are checked, and by the processor's instruction */
 	bool plain;       /* all blocks' values were read by plain_blocks() */
 	bool general;     /* for tests: never take the short way of plain.c */
 };
@@ -44,10 +45,45 @@ static inline bool reader_crc_holds(const uint8_t *from, const uint8_t *value, e
 	return crc == (type == CRC_16 ? be16_get(value) : be32_get(value));
 }
 
+/* Whether CRC-32C goes by the instruction, and counts. */
+static inline bool reader_is_quick(void)
+{
+#if defined(__x86_64__) && !defined(FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION)
+	return crc_has_instruction();
+#else
+	return false;
+#endif
+}
+
+/* The primary block is read: its place, and whether a report may be addressed by it. */
+static inline void reader_primary(struct reader *r, const uint8_t *from, const uint8_t *end)
+{
+	r->b->primary = view_of(from, (size_t)(end - from));
+	r->fault->primary_ok = !r->head_only & (r->b->crc_type != CRC_NONE);
+	r->c.p = end;
+}
+
+/* All is read: the tail is what follows the payload. */
+static inline void reader_tail(struct reader *r)
+{
+	struct bundle *b = r->b;
+	const uint8_t *tail = b->payload.p + b->payload.n;
+
+	b->tail = view_of(tail, (size_t)(r->c.p - tail));
+}
+
 /* primary.c: reads and checks the primary block. */
 int primary_read(struct reader *r) MUST_USE;
 /* RFC 9171 4.2.3: what flags, source and administrative record allow; a rule or 0. */
 unsigned primary_flags_rule(uint64_t flags, bool anonymous);
+/* Whether a primary block with an ipn source breaks none of the rules of primary_read(). */
+static inline bool primary_is_good(const struct bundle *b, const struct bundle_rules *rules)
+{
+	return !eid_is_null(&b->source) &&
+	       !((b->flags & BUNDLE_ADMIN) && (b->flags & BUNDLE_REPORTS)) &&
+	       !(rules->from_outside &&
+		       (b->dest.node == NODE_LOCAL || b->source.node == NODE_LOCAL));
+}
 /* The CRC item of a block that was begun at offset `from` of the buf and written up to here. */
 void block_crc_write(struct buf *b, size_t from, enum crc_type type);
 /* The primary block of a new bundle. */

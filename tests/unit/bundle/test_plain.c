@@ -132,6 +132,7 @@ Test(plain, agrees_with_the_general_reader, .timeout = 120)
 		if (n == 0)
 			continue;
 		rules.allow_no_age = rng_below(&rng, 2);
+		rules.from_outside = rng_below(&rng, 2);
 		made++;
 		cr_assert(same_both_ways(view_of(bytes, n), &rules, &ok), "round %u", round);
 		good += ok;
