@@ -117,6 +117,7 @@ struct agent_send {
 	uint64_t flags, lifetime_ms;
 	unsigned priority;
 	bool custody;
+	bool is_signal; /* the agent's own alone: signed where its destination is a custodian with a key */
 	enum crc_type crc_type;
 	const struct view *payload;
 	size_t n_payload;

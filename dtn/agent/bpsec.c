@@ -25,7 +25,7 @@ struct check {
 	mono now;
 	struct arrival *in;
 	struct bundle *b;
-	struct ready_rule *rule[SECURITY_RULES_MAX]; /* that concern it, in their order */
+	struct ready_rule *rule[READY_RULES_MAX]; /* that concern it, in their order */
 	size_t n_rules;
 	struct { /* operations that were dealt with */
 		uint64_t type, number;
@@ -65,6 +65,8 @@ enum reason security_arrived(struct agent *a, mono now, struct bundle *b, struct
 	for (size_t i = 0; i < c.s->n_rules; i++) {
 		struct ready_rule *r = &c.s->rule[i];
 
+		if (r->is_signal && !(b->flags & BUNDLE_ADMIN))
+			break; /* they come last */
 		if (r->is.role != ROLE_SOURCE && eid_pattern_has(&r->is.source, &b->source) &&
 			eid_pattern_has(&r->is.destination, &b->dest))
 			c.rule[c.n_rules++] = r;
@@ -222,8 +224,10 @@ static int attempt(struct check *c, const struct bpsec_op *op, const struct read
 		      : bpsec_verify(s->worker, c->b, op, r->is.key);
 	if (err != -E_AUTH)
 		failures->level += 1000;
-	if (err == 0)
+	if (err == 0) {
 		tell(c, accepts ? WHY_SEC_ACCEPTED : WHY_SEC_VERIFIED, op->number);
+		custodian_signed(c->a, c->in, r->is.key, op->number);
+	}
 	return err || !accepts ? err : replace(c, &w);
 }
 
@@ -400,6 +404,39 @@ static int ready(struct agent *a, struct security *s, struct ready_rule *r)
 		a, "owlt content key", (uint64_t)(r - s->rule), r->content_key, r->n_content_key);
 }
 
+/* What a custodian's key means: its signals to us and ours to it are signed, payload and primary block.
+ * What is not as it should be is no reason to drop a bundle: signal.c does not believe it. */
+static int read_signal_rules(
+	struct agent *a, struct security *s, const struct keyring *keys, size_t k)
+{
+	static const struct security_rule_cfg cfg = {
+		.scope = 7, .missing = ACTION_KEEP, .unknown = ACTION_KEEP, .failed = ACTION_KEEP};
+	const struct custody_neighbour *n = &a->cfg.custody_neighbour[k];
+	const struct key *key = keys ? keyring_find(keys, view_text(n->key)) : NULL;
+	struct eid_pattern us = {.eid = a->self}, them = {0};
+	int err = key && key->kind == KEY_HMAC ? eid_parse_node(n->node, &them.eid) : -E_CONFIG;
+
+	for (unsigned i = 0; !err && i < 4; i++) {
+		bool is_out = i < 2;
+		struct ready_rule *r = &s->rule[s->n_rules++];
+
+		*r = (struct ready_rule){.is_signal = true,
+			.is = {.cfg = &cfg,
+				.source = is_out ? us : them,
+				.destination = is_out ? them : us,
+				.role = is_out ? ROLE_SOURCE : ROLE_ACCEPTOR,
+				.block = i % 2 ? BLOCK_PAYLOAD : 0,
+				.is_integrity = true,
+				.context = CONTEXT_HMAC,
+				.key = key}};
+		err = ready(a, s, r);
+		s->n_in += !is_out;
+		s->n_out += is_out;
+		custodian_of(a, k)->key = r->is.key;
+	}
+	return err;
+}
+
 static int read_rules(struct agent *a, struct security *s, const struct keyring *lab)
 {
 	const struct security_cfg *cfg = &a->cfg.security;
@@ -418,6 +455,9 @@ static int read_rules(struct agent *a, struct security *s, const struct keyring 
 		s->n_in += r->is.role != ROLE_SOURCE;
 		s->n_out += r->is.role == ROLE_SOURCE;
 	}
+	for (size_t k = 0; !err && k < a->cfg.n_custody_neighbours; k++)
+		if (*a->cfg.custody_neighbour[k].key)
+			err = read_signal_rules(a, s, keys, k);
 	for (unsigned k = 0; !err && k < keyring_count(s->ring); k++) {
 		s->failures[k] = (struct bucket){
 			.per_s = cfg->failures_per_s, .level = cfg->failures_per_s * 1000};
@@ -432,7 +472,7 @@ int security_new(struct agent *a)
 	struct keyring *lab = NULL;
 	int err = s ? 0 : -ENOMEM;
 
-	if (err || a->cfg.security.n_rules == 0)
+	if (err || (a->cfg.security.n_rules == 0 && !custody_has_keys(&a->cfg)))
 		return err;
 	if (a->cfg.security.n_lab_keys > 0)
 		err = security_lab_ring(&a->cfg.security, &lab, &(struct schema_error){0});

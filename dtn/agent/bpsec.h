@@ -14,6 +14,9 @@
 #define ROOM_ARRIVED 0u
 #define ROOM_MADE 2u
 #define ROOMS 4u
+/* Beside the rules of the settings those of signals: in and out, primary block and payload. */
+#define READY_RULES_MAX (SECURITY_RULES_MAX + 4 * CUSTODY_NEIGHBOURS_MAX)
+#define READY_KEYS_MAX (SECURITY_RULES_MAX + CUSTODY_NEIGHBOURS_MAX)
 
 /* A rule with what it needs at work. */
 struct ready_rule {
@@ -23,15 +26,16 @@ struct ready_rule {
 	size_t n_content_key;
 	enum crypto_alg content_alg;
 	uint64_t n_used;
+	bool is_signal; /* of custody.neighbours[].key: for administrative records alone */
 };
 
 struct security {
-	struct ready_rule rule[SECURITY_RULES_MAX];
+	struct ready_rule rule[READY_RULES_MAX];
 	size_t n_rules, n_in, n_out; /* all; verifiers and acceptors; sources */
 	struct keyring *ring;        /* the keys that rules name */
 	struct bpsec *worker;
-	struct bucket failures[SECURITY_RULES_MAX]; /* by key->number */
-	uint8_t salt[SECURITY_RULES_MAX][4];        /* of IVs, by key->number */
+	struct bucket failures[READY_KEYS_MAX]; /* by key->number */
+	uint8_t salt[READY_KEYS_MAX][4];        /* of IVs, by key->number */
 	/* A bundle is rewritten from one room of a pair to the other. Two pairs, because what arrived
 	 * stands in one of them while a report or an answer about it is made. NULL: no rule needs it. */
 	uint8_t *room[ROOMS];

@@ -93,4 +93,10 @@ struct agent_cfg {
 
 extern const struct schema_row agent_rows[];
 
+/* Has any of custody.neighbours a key? */
+bool custody_has_keys(const struct agent_cfg *cfg);
+/* custody.neighbours by itself and (not NULL) against the keys. 0 or -E_CONFIG with *e filled. */
+int custody_check(
+	const struct agent_cfg *cfg, const struct keyring *keys, struct schema_error *e) MUST_USE;
+
 #endif

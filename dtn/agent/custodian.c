@@ -3,14 +3,19 @@
  * defaults, and counts. A row for each that a setting or a link names, and one for all others, so
  * that strangers cost nothing. Start reading at custodian_find().
  */
+#include "bundle/bpsec.h"
 #include "dtn/agent/state.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define ROWS (1 + CUSTODY_NEIGHBOURS_MAX + NEIGHBOURS_MAX)
 
 static struct custodian defaults(const struct agent_cfg *cfg, unsigned profile);
 static uint8_t sequence_of(unsigned sequence, unsigned profile);
+static bool is_same_node(const char *x, const char *y);
+static bool serves_otherwise(const struct agent_cfg *cfg, const char *key);
+static int fault(struct schema_error *e, size_t k, const char *field, const char *text);
 static int list_read(struct custody_list *l, const struct custody_pattern *text, size_t n);
 
 int custodian_init(struct agent *a)
@@ -63,6 +68,75 @@ struct custodian *custodian_find(const struct agent *a, node_id node)
 		if (a->custodian[i].node == node)
 			return &a->custodian[i];
 	return &a->custodian[0];
+}
+
+struct custodian *custodian_of(const struct agent *a, size_t k)
+{
+	return &a->custodian[1 + k];
+}
+
+void custodian_signed(
+	const struct agent *a, struct arrival *in, const struct key *key, uint64_t block)
+{
+	if (custodian_find(a, in->b->source.node)->key != key)
+		return;
+	in->is_signed |= block == 0 ? SIGNED_PRIMARY : block == 1 ? SIGNED_PAYLOAD : 0;
+}
+
+bool custody_has_keys(const struct agent_cfg *cfg)
+{
+	for (size_t k = 0; k < cfg->n_custody_neighbours; k++)
+		if (*cfg->custody_neighbour[k].key)
+			return true;
+	return false;
+}
+
+int custody_check(const struct agent_cfg *cfg, const struct keyring *keys, struct schema_error *e)
+{
+	for (size_t k = 0; k < cfg->n_custody_neighbours; k++) {
+		const struct custody_neighbour *n = &cfg->custody_neighbour[k];
+		const struct key *key = keys ? keyring_find(keys, view_text(n->key)) : NULL;
+
+		for (size_t j = 0; j < k; j++)
+			if (is_same_node(n->node, cfg->custody_neighbour[j].node))
+				return fault(e, k, "node", "is named twice");
+		if (!keys || !*n->key)
+			continue;
+		if (!key)
+			return fault(e, k, "key", "security.keys has no such key");
+		if (key->kind != KEY_HMAC || !key_serves(key, BLOCK_BIB, BPSEC_HMAC_SHA2, true))
+			return fault(e, k, "key", "an hmac key of context 1 is required");
+		if (serves_otherwise(cfg, n->key))
+			return fault(e, k, "key", "serves another context already (RFC 9173 6.2)");
+	}
+	return 0;
+}
+
+static bool is_same_node(const char *x, const char *y)
+{
+	struct eid a, b;
+
+	return eid_parse_node(x, &a) == 0 && eid_parse_node(y, &b) == 0 && a.node == b.node;
+}
+
+static bool serves_otherwise(const struct agent_cfg *cfg, const char *key)
+{
+	for (size_t j = 0; j < cfg->security.n_rules; j++) {
+		const struct security_rule_cfg *r = &cfg->security.rule[j];
+
+		if (strcmp(r->key, key) == 0 && r->context != CONTEXT_HMAC &&
+			r->context != CONTEXT_DEFAULT)
+			return true;
+	}
+	return false;
+}
+
+static int fault(struct schema_error *e, size_t k, const char *field, const char *text)
+{
+	snprintf(e->path, sizeof e->path, "custody.neighbours[%zu].%s", k, field);
+	snprintf(e->text, sizeof e->text, "%s", text);
+	e->line = 0;
+	return -E_CONFIG;
 }
 
 static struct custodian defaults(const struct agent_cfg *cfg, unsigned profile)

@@ -59,6 +59,14 @@ void custodian_fini(struct agent *a);
 void custodian_add(struct agent *a, node_id node);
 /* Never NULL. */
 struct custodian *custodian_find(const struct agent *a, node_id node);
+/* The row of custody.neighbours[k]. */
+struct custodian *custodian_of(const struct agent *a, size_t k);
+/* What arrived has a BIB over this block (0: the primary block) that is right with this key. */
+#define SIGNED_PRIMARY 1u
+#define SIGNED_PAYLOAD 2u
+#define SIGNED_ALL 3u
+void custodian_signed(
+	const struct agent *a, struct arrival *in, const struct key *key, uint64_t block);
 
 /* -- custody.c */
 /* Does policy let us take custody of what arrived? Then *p is its pair. WHY_NONE, or why not:

@@ -34,6 +34,8 @@ static struct ready_rule *find(
 	for (size_t i = 0; i < a->security->n_rules; i++) {
 		struct ready_rule *r = &a->security->rule[i];
 
+		if (r->is_signal && !s->is_signal)
+			break; /* they come last */
 		if (r->is.role == ROLE_SOURCE && r->is.is_integrity == is_integrity &&
 			r->is.block == block && eid_pattern_has(&r->is.source, &s->source) &&
 			eid_pattern_has(&r->is.destination, &s->dest))

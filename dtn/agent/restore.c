@@ -51,8 +51,10 @@ static void restore_one(struct agent *a, mono now, uint64_t id, const struct rec
 
 	assert(e);
 	e->seq = 0;
-	if (e->flags & E_CUSTODY)
+	if (e->flags & E_CUSTODY) {
 		e->flags |= E_SENT;
+		e->custody |= custody_has_keys(&a->cfg) ? C_SIGNED : 0; /* to whom is not known */
+	}
 	if (e->flags & E_HANDED)
 		e->flags |= E_REDELIVERED;
 	if (e->flags & E_LOCAL && r->flags & RECORD_FRAGMENT) {

@@ -95,7 +95,7 @@ static int send_signal(struct agent *a, mono now, const struct gather_list *l,
 	struct buf record = buf_of(room, sizeof room);
 	uint64_t id, n_accepted = 0;
 	struct view payload;
-	struct own_bundle o = {.urgent = true, .is_signed = true};
+	struct own_bundle o = {.urgent = true};
 	int err;
 
 	for (size_t i = 0; i < n; i++)
@@ -111,6 +111,7 @@ static int send_signal(struct agent *a, mono now, const struct gather_list *l,
 		.flags = BUNDLE_ADMIN,
 		.lifetime_ms = (uint64_t)(a->cfg.signal_lifetime_us / US_PER_MS),
 		.priority = PRIORITY_EXPEDITED,
+		.is_signal = true,
 		.crc_type = a->cfg.crc_type,
 		.payload = &payload,
 		.n_payload = 1};
@@ -170,9 +171,10 @@ static bool signal_read(
 /* A signal of somebody whose key we know says nothing without his signature. */
 static enum why doubt(const struct arrival *in, const struct custodian *c)
 {
-	if (!c->key || in->is_signed || BREAK_UNSIGNED_RELEASES)
+	if (!c->key || in->is_signed == SIGNED_ALL || BREAK_UNSIGNED_RELEASES)
 		return WHY_NONE;
-	return in->is_forged ? WHY_SIGNAL_FORGED : WHY_SIGNAL_UNSIGNED;
+	return in->is_signed || bundle_block(in->b, BLOCK_BIB) ? WHY_SIGNAL_FORGED
+							       : WHY_SIGNAL_UNSIGNED;
 }
 
 static void sequence_apply(struct hearing *h, const struct ccs_sequence *s)
@@ -225,7 +227,7 @@ static bool entry_answered(struct hearing *h, struct bundle_entry *e, bool accep
 {
 	if (!(e->flags & E_SENT))
 		return false;
-	if (e->custody & C_SIGNED && !h->in->is_signed && !BREAK_UNSIGNED_RELEASES) {
+	if (e->custody & C_SIGNED && h->in->is_signed != SIGNED_ALL && !BREAK_UNSIGNED_RELEASES) {
 		h->n_doubted++;
 		return true;
 	}

@@ -319,10 +319,9 @@ struct arrival {
 	unsigned party;  /* that its source is */
 	uint8_t profile; /* that its custody block was read by */
 	bool is_override, is_local;
-	bool takes_custody;        /* it asks for custody and we would take it */
-	enum why passes_custody;   /* by policy we don't: the block stays as it is; else WHY_NONE */
-	bool is_signed, is_forged; /* payload and primary block are signed with the key of the
-				    * custodian that is its source; or so it seems, but wrongly */
+	bool takes_custody;      /* it asks for custody and we would take it */
+	enum why passes_custody; /* by policy we don't: the block stays as it is; else WHY_NONE */
+	uint8_t is_signed;       /* SIGNED_...: with the key of the custodian that is its source */
 	struct pair pair;
 };
 /* A unit that was put together and checked: what is done with any bundle for this node. */
@@ -354,8 +353,7 @@ enum reason security_unit(
 /* -- send.c */
 struct own_bundle {
 	struct agent_send s;
-	bool urgent;    /* may use the store's reserve */
-	bool is_signed; /* with the key of the custodian that is its destination, if there is one */
+	bool urgent;       /* may use the store's reserve */
 	bool after_commit; /* leaves only when it, and all staged before it, is durable */
 	uint64_t request;  /* 0: nobody waits for an answer */
 	uint64_t piece_of; /* 0: it is no piece of larger data */

@@ -246,6 +246,7 @@ int daemon_cfg_security(const struct daemon_cfg *cfg, const char *file, const st
 	int err = s->n_lab_keys > 0 ? security_lab_ring(s, &lab, &e) : 0;
 
 	err = err ? err : security_check(s, lab ? lab : keys, &e);
+	err = err ? err : custody_check(&cfg->node.agent, lab ? lab : keys, &e);
 	keyring_free(lab);
 	if (!err)
 		return 0;

@@ -71,10 +71,12 @@ int main(int argc, char **argv)
 static int open_keys(struct daemon *d, const struct args *args)
 {
 	int err = keys_open(&d->cfg, !args->check, &d->keys);
+	const struct agent_cfg *cfg = &d->cfg.node.agent;
+	bool has_keys = d->keys || args->check || cfg->security.n_lab_keys > 0;
 
-	if (!err && !d->keys && !args->check && d->cfg.node.agent.security.n_rules > 0 &&
-		d->cfg.node.agent.security.n_lab_keys == 0) {
-		fprintf(stderr, "owltd: security.rules without security.keys\n");
+	if (!err && !has_keys && (cfg->security.n_rules > 0 || custody_has_keys(cfg))) {
+		fprintf(stderr, "owltd: %s without security.keys\n",
+			cfg->security.n_rules > 0 ? "security.rules" : "custody.neighbours[].key");
 		return -E_CONFIG;
 	}
 	return err ? err : daemon_cfg_security(&d->cfg, args->file, d->keys);

@@ -1,5 +1,7 @@
 #include "tests/unit/agent/kit.h"
 
+#include "bundle/ccs.h"
+
 #include <criterion/criterion.h>
 
 struct agent_cfg kit_cfg(void)

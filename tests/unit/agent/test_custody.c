@@ -1,49 +1,9 @@
 /* Custody, custody.md D.7: acceptance after commit, signals, retransmission, duplicates by pair,
  * restarts. */
 #include "dtn/agent/break.h"
-#include "tests/unit/agent/kit.h"
+#include "tests/unit/agent/chain.h"
 
 #include <criterion/criterion.h>
-
-static const node_id n2[] = {2}, n13[] = {1, 3};
-
-/* 1 - 2 - 3 */
-struct chain {
-	struct side a, b, c;
-};
-
-static void chain_init(struct chain *x)
-{
-	side_init(&x->a, 1, n2, 1, 2);
-	side_init(&x->b, 2, n13, 2, NODE_NONE);
-	side_init(&x->c, 3, n2, 1, 2);
-	x->a.cfg.signal_count = x->b.cfg.signal_count = x->c.cfg.signal_count = 1;
-	side_start(&x->a, n2, 1);
-	side_start(&x->b, n13, 2);
-	side_start(&x->c, n2, 1);
-}
-
-static void chain_fini(struct chain *x)
-{
-	side_fini(&x->a);
-	side_fini(&x->b);
-	side_fini(&x->c);
-}
-
-/* A custody bundle from 1 for 3, durable at 1 and ready to leave. */
-static void chain_send(struct chain *x)
-{
-	cr_assert_eq(side_send(&x->a, 3, 5, HOUR_MS, true), 0);
-	side_commit(&x->a, 0);
-	cr_assert_eq(agent_queued(x->a.agent, 0), 1);
-}
-
-/* Twice: the signal made after the first commit may wait for the number block of its own. */
-static void settle(struct side *s)
-{
-	side_commit(s, 0);
-	side_commit(s, 0);
-}
 
 Test(custody, handed_from_node_to_node)
 {
@@ -82,7 +42,7 @@ Test(custody, crash_between_stage_and_commit)
 	chain_init(&x);
 	chain_send(&x);
 	side_pass(&x.a, &x.b);
-	side_crash(&x.b, false, n13, 2);
+	side_crash(&x.b, false, chain_n13, 2);
 	cr_assert_eq(stats(&x.b).n_bundles, 0);
 	cr_assert_eq(stats(&x.a).n_custody_sent, 1, "the custodian keeps it");
 	side_at(&x.a, 70 * SEC);
@@ -100,12 +60,12 @@ Test(custody, crash_after_commit_before_signal)
 
 	chain_init(&x);
 	x.b.cfg.signal_count = 10;
-	side_crash(&x.b, false, n13, 2);
+	side_crash(&x.b, false, chain_n13, 2);
 	chain_send(&x);
 	side_pass(&x.a, &x.b);
 	settle(&x.b);
 	cr_assert_eq(count(&x.b, EV_custody_signal_tx), 0);
-	side_crash(&x.b, false, n13, 2);
+	side_crash(&x.b, false, chain_n13, 2);
 	cr_assert_eq(stats(&x.b).n_custody_held, 1);
 	/* The retransmission has the same pair: known, and answered again. */
 	side_at(&x.a, 70 * SEC);
@@ -126,9 +86,9 @@ Test(custody, retransmission_keeps_its_pair_until_max_sends)
 	struct side a;
 	struct flight f, g;
 
-	side_init(&a, 1, n2, 1, 2);
+	side_init(&a, 1, chain_n2, 1, 2);
 	a.cfg.custody_max_sends = 2;
-	side_start(&a, n2, 1);
+	side_start(&a, chain_n2, 1);
 	cr_assert_eq(side_send(&a, 3, 5, HOUR_MS, true), 0);
 	side_commit(&a, 0);
 	cr_assert(side_out(&a, 2, &f));
@@ -307,8 +267,8 @@ Test(custody, signals_that_are_not_believed)
 		struct side a;
 		struct flight f, sig;
 
-		side_init(&a, 1, n2, 1, 2);
-		side_start(&a, n2, 1);
+		side_init(&a, 1, chain_n2, 1, 2);
+		side_start(&a, chain_n2, 1);
 		cr_assert_eq(side_send(&a, 3, 5, HOUR_MS, true), 0);
 		cr_assert_eq(side_send(&a, 3, 5, HOUR_MS, true), 0);
 		side_commit(&a, 0);
@@ -354,7 +314,7 @@ Test(custody, full_store_and_failed_commit_refuse)
 		chain_init(&x);
 		if (!fails) {
 			x.b.cfg.max_bundles = 16;
-			side_crash(&x.b, false, n13, 2);
+			side_crash(&x.b, false, chain_n13, 2);
 			while (side_send(&x.b, 2, 99, HOUR_MS, false) == 0)
 				;
 			cr_assert_eq(
@@ -380,7 +340,7 @@ Test(custody, signals_are_aggregated)
 
 	chain_init(&x);
 	x.b.cfg.signal_count = 4;
-	side_crash(&x.b, false, n13, 2);
+	side_crash(&x.b, false, chain_n13, 2);
 	for (int i = 0; i < 6; i++) {
 		chain_send(&x);
 		cr_assert_eq(side_pass(&x.a, &x.b), 1);
@@ -411,13 +371,13 @@ Test(custody, numbers_do_not_repeat)
 	struct agent_bundle b;
 	uint64_t id = 0, first;
 
-	side_init(&a, 1, n2, 1, 2);
-	side_start(&a, n2, 1);
+	side_init(&a, 1, chain_n2, 1, 2);
+	side_start(&a, chain_n2, 1);
 	cr_assert_eq(side_send(&a, 3, 5, HOUR_MS, true), 0);
 	side_commit(&a, 0);
 	cr_assert(agent_next_bundle(a.agent, &id, &b));
 	first = b.custody_seq_no;
-	side_crash(&a, false, n2, 1);
+	side_crash(&a, false, chain_n2, 1);
 	cr_assert_eq(side_send(&a, 3, 5, HOUR_MS, true), 0);
 	side_commit(&a, 0);
 	cr_assert(agent_next_bundle(a.agent, &id, &b));
@@ -435,7 +395,7 @@ Test(custody, not_accepted_passes_through)
 
 	chain_init(&x);
 	x.b.cfg.custody_accept = false;
-	side_crash(&x.b, false, n13, 2);
+	side_crash(&x.b, false, chain_n13, 2);
 	chain_send(&x);
 	for (int i = 0; i < 2; i++) {
 		cr_assert_eq(side_pass(&x.a, &x.b), 1);
@@ -457,7 +417,7 @@ Test(custody, by_destination)
 
 	chain_init(&x);
 	x.a.cfg.custody_sequence = SEQUENCE_DESTINATION;
-	side_crash(&x.a, false, n2, 1);
+	side_crash(&x.a, false, chain_n2, 1);
 	chain_send(&x);
 	side_pass(&x.a, &x.b);
 	settle(&x.b);
@@ -473,7 +433,7 @@ Test(custody, signal_before_the_contact_closes)
 
 	chain_init(&x);
 	x.b.cfg.signal_count = 10;
-	side_crash(&x.b, false, n13, 2);
+	side_crash(&x.b, false, chain_n13, 2);
 	agent_contact(x.b.agent, x.b.now, (unsigned)agent_neighbour(x.b.agent, 1), true, 5 * SEC);
 	chain_send(&x);
 	side_pass(&x.a, &x.b);
@@ -514,7 +474,7 @@ Test(custody, staged_while_a_batch_runs)
 		/* The second dies with its batch, the first survives. */
 		batch = store_commit_begin(x.b.store);
 		cr_assert(batch);
-		side_crash(&x.b, false, n13, 2);
+		side_crash(&x.b, false, chain_n13, 2);
 		cr_assert_eq(count(&x.b, EV_custody_signalled), 1);
 		cr_assert_eq(stats(&x.b).n_custody_held, 1);
 	}
