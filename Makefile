@@ -35,7 +35,7 @@ UNIT    := $(patsubst tests/unit/%,$(O)/unit/%,$(sort $(patsubst %/,%,$(dir $(wi
 
 RUNS_UNIT := $(addsuffix .run,$(UNIT))
 
-.PHONY: $(RUNS_UNIT) help all check unit scenario lab-test fuzz sim demo bench torture long asan cover style conformance deps install man clean
+.PHONY: $(RUNS_UNIT) help all check unit scenario lab-test fuzz sim explore demo bench torture long asan cover style conformance deps install man clean
 
 help: ## this list
 	$(Q)sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|'
@@ -52,6 +52,8 @@ fuzz: ## fuzz every parser for SECONDS=n each (default 10)
 	$(Q)tests/run-fuzz $(or $(SECONDS_EACH),$(SECONDS),10)
 sim: all ## random simulations, RUNS=n
 	$(Q)tests/run-sim $(or $(RUNS),100)
+explore: all ## every set of up to DEPTH=n faults in a custody hand-over (default 2)
+	$(Q)tests/run-explore $(or $(DEPTH),2) $(or $(LIMIT),300s)
 demo: ## Earth, a relay and Mars: FILE=path sends your own file
 	$(Q)tests/need-deps build && $(MAKE) -s all && tools/demo.sh $(FILE)
 bench: all ## what things cost here, beside the machine's own limits

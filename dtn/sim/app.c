@@ -184,7 +184,7 @@ void app_look(struct sim *s, struct sim_node *n)
 		struct sim_receiver *r = s->receiver[i];
 
 		for (unsigned k = 0; r->node == n->index && k < r->n_sent; k++) {
-			if (!r->sent[k].is_orphan || store_is_committed(n->store, r->sent[k].id))
+			if (!r->sent[k].is_orphan || store_is_durable(n->store, r->sent[k].id))
 				continue;
 			r->sent[k].msg->acked = true;
 			s->counts.delivered++;

@@ -170,7 +170,7 @@ void wire_accepted(struct sim *s, struct sim_node *n, const struct sim_msg *m)
 
 void wire_acked(struct sim *s, struct sim_node *n, const struct sim_msg *m, uint64_t id)
 {
-	if (s->cfg.script && store_is_committed(n->store, id))
+	if (s->cfg.script && store_is_durable(n->store, id))
 		check_fail(s,
 			"the acknowledgement of message %" PRIu64
 			" of row %u was told and is not durable in %s",
@@ -195,7 +195,7 @@ static bool is_acked(const struct sim *s, const struct sim_node *n, const struct
 {
 	for (size_t i = 0; i < s->n_acks; i++)
 		if (s->ack[i].node == n->index && same_ident(&s->ack[i].ident, id) &&
-			!store_is_committed(n->store, s->ack[i].id))
+			!store_is_durable(n->store, s->ack[i].id))
 			return true;
 	return false;
 }

@@ -71,6 +71,13 @@ bool store_is_committed(const struct store *st, uint64_t id)
 	return e && e->is_here && e->is_durable;
 }
 
+bool store_is_durable(const struct store *st, uint64_t id)
+{
+	const struct entry *e = table_find(st, STORE_BUNDLE, id);
+
+	return e && e->is_durable;
+}
+
 bool store_next(struct store *st, enum store_kind kind, uint64_t *id, struct view *value)
 {
 	struct entry *e = table_after(st, kind, *id);

@@ -106,6 +106,8 @@ int store_head(struct store *st, uint64_t id, struct view *head) MUST_USE;
 /* Bytes of a payload; s.handle is the bundle's id. Only they, and some around them, come to memory. */
 int store_payload(struct store *st, struct slice s, struct view *bytes) MUST_USE;
 bool store_is_committed(const struct store *st, uint64_t id);
+/* Would the bundle be here after a crash now? So also while its deletion waits for its commit. */
+bool store_is_durable(const struct store *st, uint64_t id);
 /* All rows of a kind in order of id: start with *id = 0 (so no row has id 0); false at the end. */
 bool store_next(struct store *st, enum store_kind kind, uint64_t *id, struct view *value);
 /* Once per turn of the loop: views given before are dead. */
