@@ -13,9 +13,12 @@
  */
 #include "dtn/store/disk.h"
 
+#include "dtn/store/break.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -31,6 +34,8 @@
 
 static int disk_lock(struct disk *d, const char *path);
 static int open_files(struct disk *d, const char *path);
+static int make_index(int dir, const char *file, uint64_t max);
+static int sync_names(int dir);
 static void disk_begin(struct store *st, struct store_batch *b);
 static int disk_run(struct store *st, struct store_batch *b);
 static int checkpoint(struct disk *d, struct store_batch *b);
@@ -110,9 +115,54 @@ static int open_files(struct disk *d, const char *path)
 	int err = log_open(&d->log, d->dir, size, 2 * (size_t)(bytes / size + 1) + 8);
 	if (err)
 		return err;
-	if (snprintf(file, sizeof file, "%s/index.mdb", path) >= (int)sizeof file)
+	if (snprintf(file, sizeof file, "%s/index.mdb", path) >= (int)sizeof file - 1)
 		return -ENAMETOOLONG;
-	return kv_open(file, (UINT64_C(64) << 20) + rows * 512, &d->kv);
+	uint64_t max = (UINT64_C(64) << 20) + rows * 512;
+	if (faccessat(d->dir, "index.mdb", F_OK, 0))
+		err = make_index(d->dir, file, max);
+	if (!err)
+		err = kv_open(file, max, &d->kv);
+	return err ? err : sync_names(d->dir);
+}
+
+/* An empty index gets its name when it is whole: LMDB can't read one whose first write was cut. */
+static int make_index(int dir, const char *file, uint64_t max)
+{
+	char new[4096];
+	struct kv *kv;
+	int err;
+
+	snprintf(new, sizeof new, "%.*snew", (int)strlen(file) - 3, file);
+	if (unlinkat(dir, "index.new", 0) && errno != ENOENT)
+		return -errno;
+	err = kv_open(new, max, &kv);
+	if (err)
+		return err;
+	kv_close(kv);
+	int fd = openat(dir, "index.new", O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (fsync(fd) || renameat(dir, "index.new", dir, "index.mdb"))
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+/* The files' names in the folder and its own in the one above are durable, whoever made them: what is
+ * said to be stored must be found again. Who may not read the folder above did not make this one. */
+static int sync_names(int dir)
+{
+	if (BREAK_NAMES_LOOSE)
+		return 0;
+	int up = openat(dir, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC), err = 0;
+
+	if (up < 0 && errno != EACCES)
+		return -errno;
+	if (fsync(dir) || (up >= 0 && fsync(up)))
+		err = -errno;
+	if (up >= 0)
+		close(up);
+	return err;
 }
 
 static void disk_begin(struct store *st, struct store_batch *b)
@@ -141,6 +191,8 @@ static int disk_run(struct store *st, struct store_batch *b)
 		if (err && err != -ENOSPC && err != -EDQUOT)
 			d->index_err = err;
 	}
+	if (BREAK_INDEX_FIRST && d->log.active)
+		return segment_write(d->log.active, 0, (struct view){0});
 	log_spare(&d->log);
 	return 0;
 }

@@ -6,6 +6,7 @@
  * bundle ids, into the index. So after every open the index is complete, and a crash in here changes
  * nothing. Then the log goes on behind its last complete batch. Start reading at disk_recover().
  */
+#include "dtn/store/break.h"
 #include "dtn/store/disk.h"
 #include "dtn/store/replay.h"
 
@@ -14,6 +15,7 @@
 
 static int first_start(struct disk *d);
 static int replay_tail(struct disk *d, const struct index_meta *meta);
+static int settle_tail(struct segment *s, uint64_t from);
 static int apply(void *arg, const struct replay_op *op);
 static int apply_value(struct disk *d, const struct replay_op *op, struct entry **out);
 static int settle_bundles(struct disk *d);
@@ -91,7 +93,22 @@ static int replay_tail(struct disk *d, const struct index_meta *meta)
 		d->log.active->end = r.at ? r.end : meta->end;
 	if (d->log.active && d->log.active->end > d->log.active->size)
 		err = -E_CORRUPT;
+	if (!err && r.at && !BREAK_TAIL_LOOSE)
+		err = settle_tail(r.at, r.at == first ? meta->end : 0);
 	replay_fini(&r);
+	return err;
+}
+
+/* The last batch may stand in the page cache only: its process was killed before the flush, or the flush
+ * failed and the kernel calls the pages clean. From now on it counts, so its bytes are written again. */
+static int settle_tail(struct segment *s, uint64_t from)
+{
+	uint8_t *bytes = malloc(s->end - from);
+	int err = bytes ? segment_read(s, from, bytes, s->end - from) : -ENOMEM;
+
+	if (!err)
+		err = segment_write(s, from, view_of(bytes, s->end - from));
+	free(bytes);
 	return err;
 }
 

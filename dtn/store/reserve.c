@@ -8,6 +8,7 @@
  * implementation makes durable while it opens. Start reading at store_reserve().
  */
 #include "bundle/base/bytes.h"
+#include "dtn/store/break.h"
 #include "dtn/store/impl.h"
 
 #include <assert.h>
@@ -35,7 +36,7 @@ int store_reserve(struct store *st, uint64_t counter, uint64_t n, uint64_t *firs
 		return err;
 	*first = c->next;
 	c->next += n;
-	*seq = c->next <= c->durable_end ? 0 : c->staged_seq;
+	*seq = c->next <= c->durable_end || BREAK_NUMBERS_EARLY ? 0 : c->staged_seq;
 	return 0;
 }
 

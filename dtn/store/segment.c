@@ -11,6 +11,7 @@
 #include "dtn/store/segment.h"
 
 #include "bundle/base/bytes.h"
+#include "dtn/store/break.h"
 
 #include <assert.h>
 #include <dirent.h>
@@ -131,7 +132,8 @@ void log_free_dead(struct log *log)
 	for (size_t i = 0; i < log->n; i++) {
 		struct segment *s = log->segment[i];
 
-		if (s != log->active && s->live == 0 && s->generation < log->kept_generation)
+		if (s != log->active && s->live == 0 &&
+			(s->generation < log->kept_generation || BREAK_REUSE_EARLY))
 			s->generation = 0;
 	}
 }
@@ -184,6 +186,13 @@ int segment_read(const struct segment *s, uint64_t off, void *buf, uint64_t n)
 		n -= (uint64_t)got;
 	}
 	return 0;
+}
+
+int segment_write(const struct segment *s, uint64_t off, struct view bytes)
+{
+	int err = write_all(s->fd, bytes.p, bytes.n, off);
+
+	return err ? err : fdatasync(s->fd) ? -errno : 0;
 }
 
 /* -- finding and making segments */
@@ -559,7 +568,7 @@ static int out_flush(struct log *log)
 
 	log->out_at += log->n_buf;
 	log->n_buf = 0;
-	if (!err && fdatasync(log->out->fd))
+	if (!err && !BREAK_NO_FLUSH && !BREAK_INDEX_FIRST && fdatasync(log->out->fd))
 		err = -errno;
 	/* Space was allocated before: a flush that says there is none has lost something. */
 	return err == -ENOSPC || err == -EDQUOT ? -EIO : err;

@@ -57,5 +57,7 @@ void log_spare(struct log *log);
 size_t log_n_available(const struct log *log);
 /* Reads n bytes. 0, -errno, -E_CORRUPT (the file is shorter). */
 int segment_read(const struct segment *s, uint64_t off, void *buf, uint64_t n) MUST_USE;
+/* Writes and flushes. 0 or -errno. */
+int segment_write(const struct segment *s, uint64_t off, struct view bytes) MUST_USE;
 
 #endif
