@@ -7,10 +7,11 @@
  * By the rules (policy.h) an operation may be missing (reason 12), not understood or without a key
  * (13), or failed (15); operations that break RFC 9172 are 16, blocks that can't be read 8. What was
  * decrypted stands in memory of our own until its tag was right. Fragments are looked at when they are
- * whole again (security_whole).
+ * whole again (unit.c).
  *
- * A bundle of at most security.max_bytes is worked on in one step; the room for it is taken at the
- * start. Start reading at security_arrived().
+ * A bundle that arrived stands in memory and is worked on in one go; the room for it is taken at the
+ * start. Of a large unit only the head is in memory: an operation on its payload is begun here, fed in
+ * steps (steps.c), and ended here. Start reading at security_arrived() and security_begin().
  */
 #include "dtn/agent/bpsec.h"
 
@@ -18,27 +19,19 @@
 
 #include <stdlib.h>
 
-/* A bundle under examination. */
-struct check {
-	struct agent *a;
-	struct security *s;
-	mono now;
-	struct arrival *in;
-	struct bundle *b;
-	struct ready_rule *rule[READY_RULES_MAX]; /* that concern it, in their order */
-	size_t n_rules;
-	struct { /* operations that were dealt with */
-		uint64_t type, number;
-	} done[BPSEC_OPS_MAX];
-	unsigned n_done;
-};
+#define NO_RULE 1 /* check.err: no rule was about the operation */
+#define PAYLOAD_NUMBER 1
 
-static enum reason examine(struct check *c);
+static enum reason go_on(struct check *c);
 static enum reason broken(struct check *c);
-static bool next_op(struct check *c, struct bpsec_op *op);
-static enum reason one(struct check *c, const struct bpsec_op *op);
-static enum reason without_rule(struct check *c, const struct bpsec_op *op);
-static int attempt(struct check *c, const struct bpsec_op *op, const struct ready_rule *r);
+static bool next_op(struct check *c);
+static enum reason one(struct check *c);
+static bool is_settled(struct check *c, const struct ready_rule *r, int err);
+static enum reason verdict(struct check *c);
+static enum reason without_rule(struct check *c);
+static int attempt(struct check *c, const struct ready_rule *r);
+static int attempted(struct check *c, const struct ready_rule *r, int err);
+static int take_out(struct check *c, uint64_t payload_bytes);
 static int replace(struct check *c, struct buf *w);
 static enum reason missing(struct check *c);
 static enum reason punish(
@@ -57,40 +50,69 @@ bool security_is_secured(const struct bundle *b)
 /* RFC 9171 8/1, 8/2 */
 enum reason security_arrived(struct agent *a, mono now, struct bundle *b, struct arrival *in)
 {
-	struct check c = {.a = a, .s = a->security, .now = now, .in = in, .b = b};
+	struct security *s = a->security;
+	struct check c = {.a = a, .worker = s->worker, .now = now, .in = in, .b = b};
 	bool secured = security_is_secured(b);
 
-	if ((!secured && c.s->n_in == 0) || b->flags & BUNDLE_FRAGMENT)
+	if ((!secured && s->n_in == 0) || b->flags & BUNDLE_FRAGMENT)
 		return REASON_NONE; /* RFC 9172 5.2 */
-	for (size_t i = 0; i < c.s->n_rules; i++) {
-		struct ready_rule *r = &c.s->rule[i];
-
-		if (r->is_signal && !(b->flags & BUNDLE_ADMIN))
-			break; /* they come last */
-		if (r->is.role != ROLE_SOURCE && eid_pattern_has(&r->is.source, &b->source) &&
-			eid_pattern_has(&r->is.destination, &b->dest))
-			c.rule[c.n_rules++] = r;
-	}
-	if (c.n_rules == 0 && (!secured || !in->is_local))
+	if (!security_rules(&c) && (!secured || !in->is_local))
 		return REASON_NONE; /* not ours to look at */
-	if (b->payload.n > a->cfg.security.max_bytes && c.n_rules > 0) {
-		tell(&c, WHY_SEC_TOO_BIG, 1);
+	if (b->payload.n > s->at_once && c.n_rules > 0) {
+		tell(&c, WHY_SEC_TOO_BIG, PAYLOAD_NUMBER);
 		return REASON_DEPLETED_STORAGE;
 	}
-	return examine(&c);
+	return security_begin(&c);
 }
 
-static enum reason examine(struct check *c)
+bool security_rules(struct check *c)
 {
-	struct bpsec_op op;
-	enum reason reason = broken(c);
-	bool opened = false;
+	struct security *s = c->a->security;
 
-	while (reason == REASON_NONE && next_op(c, &op)) {
-		if (op.type == BLOCK_BIB && opened)
+	for (size_t i = 0; i < s->n_rules; i++) {
+		struct ready_rule *r = &s->rule[i];
+
+		if (r->is_signal && !(c->b->flags & BUNDLE_ADMIN))
+			break; /* they come last */
+		if (r->is.role != ROLE_SOURCE && eid_pattern_has(&r->is.source, &c->b->source) &&
+			eid_pattern_has(&r->is.destination, &c->b->dest))
+			c->rule[c->n_rules++] = r;
+	}
+	return c->n_rules > 0;
+}
+
+enum reason security_begin(struct check *c)
+{
+	enum reason reason = broken(c);
+
+	return reason ? reason : go_on(c);
+}
+
+enum reason security_fed(struct check *c, int err, uint64_t plain_bytes)
+{
+	const struct ready_rule *r = c->rule[c->at];
+	enum reason reason = REASON_NONE;
+
+	c->wants_payload = false;
+	err = err ? err : take_out(c, c->op.type == BLOCK_BCB ? plain_bytes : c->b->payload.n);
+	if (is_settled(c, r, attempted(c, r, err)))
+		reason = verdict(c);
+	else
+		c->at++;
+	return reason ? reason : go_on(c);
+}
+
+static enum reason go_on(struct check *c)
+{
+	enum reason reason = REASON_NONE;
+
+	while (reason == REASON_NONE && (c->is_at_work || next_op(c))) {
+		if (c->op.type == BLOCK_BIB && c->has_opened)
 			reason = broken(c); /* what was encrypted counts, too */
-		opened = op.type == BLOCK_BCB;
-		reason = reason ? reason : one(c, &op);
+		c->has_opened = c->op.type == BLOCK_BCB;
+		reason = reason ? reason : one(c);
+		if (c->wants_payload)
+			return REASON_NONE;
 	}
 	return reason ? reason : missing(c);
 }
@@ -109,7 +131,7 @@ static enum reason broken(struct check *c)
 }
 
 /* The next operation, BCBs first; BIBs that were encrypted appear when their BCB is gone. */
-static bool next_op(struct check *c, struct bpsec_op *out)
+static bool next_op(struct check *c)
 {
 	struct bpsec_op op[BPSEC_OPS_MAX];
 	unsigned n = 0, k;
@@ -124,7 +146,12 @@ static bool next_op(struct check *c, struct bpsec_op *out)
 			continue;
 		c->done[c->n_done].type = op[i].type;
 		c->done[c->n_done++].number = op[i].number;
-		*out = op[i];
+		c->op = op[i];
+		c->at = 0;
+		c->unknown = c->failed = NULL;
+		c->err = NO_RULE;
+		c->is_limited = false;
+		c->is_at_work = true;
 		return true;
 	}
 	return false;
@@ -139,96 +166,149 @@ static const struct block *block_at(const struct bundle *b, uint64_t number)
 }
 
 /* Is the rule about this operation? What encrypts a target may encrypt its BIB as well (RFC 9172 3.9). */
-static bool concerns(const struct check *c, const struct ready_rule *r, const struct bpsec_op *op)
+static bool concerns(const struct check *c, const struct ready_rule *r)
 {
-	const struct block *k = block_at(c->b, op->number);
+	const struct block *k = block_at(c->b, c->op.number);
 	uint64_t type = k ? k->type : 0;
 
-	if (r->is.is_integrity != (op->type == BLOCK_BIB))
+	if (r->is.is_integrity != (c->op.type == BLOCK_BIB))
 		return false;
 	return r->is.block == type || (!r->is.is_integrity && type == BLOCK_BIB);
 }
 
-static enum reason one(struct check *c, const struct bpsec_op *op)
+/* The operation by one rule after the other, from c->at on. */
+static enum reason one(struct check *c)
 {
-	const struct ready_rule *unknown = NULL, *failed = NULL;
-	bool limited = false;
-	int err = 0;
+	if (c->op.number != 0 && !block_at(c->b, c->op.number)) {
+		c->is_at_work = false;
+		return strip(c, c->op.number); /* its target was taken out */
+	}
+	for (; c->at < c->n_rules; c->at++) {
+		const struct ready_rule *r = c->rule[c->at];
+		int err = concerns(c, r) ? attempt(c, r) : NO_RULE;
 
-	if (op->number != 0 && !block_at(c->b, op->number))
-		return strip(c, op->number); /* its target was taken out */
-	for (size_t i = 0; i < c->n_rules; i++) {
-		const struct ready_rule *r = c->rule[i];
-
-		if (!concerns(c, r, op))
-			continue;
-		err = attempt(c, op, r);
-		if (err == 0 || err == -E_STATE)
-			return REASON_NONE; /* done; or its target is still encrypted */
-		limited |= err == -E_LIMIT;
-		if (err == -E_AUTH || err == -E_LIMIT)
-			failed = failed ? failed : r;
-		else if (err == -E_UNKNOWN || err == -ENOKEY)
-			unknown = unknown ? unknown : r;
-		else
+		if (c->wants_payload)
+			return REASON_NONE;
+		if (err != NO_RULE && is_settled(c, r, err))
 			break;
 	}
-	if (!failed && !unknown && err == 0)
-		return without_rule(c, op);
-	if (failed)
-		return punish(c, failed, limited ? WHY_SEC_LIMITED : WHY_SEC_FAILED, op->number);
-	if (unknown)
-		return punish(c, unknown, WHY_SEC_UNKNOWN, op->number);
+	return verdict(c);
+}
+
+/* What came of a rule; false: the next one may know better. */
+static bool is_settled(struct check *c, const struct ready_rule *r, int err)
+{
+	c->err = err;
+	c->is_limited |= err == -E_LIMIT;
+	if (err == -E_AUTH || err == -E_LIMIT)
+		c->failed = c->failed ? c->failed : r;
+	else if (err == -E_UNKNOWN || err == -ENOKEY)
+		c->unknown = c->unknown ? c->unknown : r;
+	else
+		return true;
+	return false;
+}
+
+static enum reason verdict(struct check *c)
+{
+	uint64_t number = c->op.number;
+	int err = c->err;
+
+	c->is_at_work = false;
+	if (err == 0 || err == -E_STATE)
+		return REASON_NONE; /* done; or its target is still encrypted */
+	if (err == NO_RULE)
+		return without_rule(c);
+	if (c->failed)
+		return punish(
+			c, c->failed, c->is_limited ? WHY_SEC_LIMITED : WHY_SEC_FAILED, number);
+	if (c->unknown)
+		return punish(c, c->unknown, WHY_SEC_UNKNOWN, number);
 	if (err != -E_FORM)
-		tell(c, err == -E_RULE ? WHY_SEC_CONFLICTING : WHY_SEC_TOO_BIG, op->number);
-	return err == -E_OVERFLOW || err == -ENOMEM ? REASON_DEPLETED_STORAGE
-	       : err == -E_RULE                     ? REASON_SECURITY_CONFLICTING
-						    : REASON_UNINTELLIGIBLE;
+		tell(c, err == -E_RULE ? WHY_SEC_CONFLICTING : WHY_SEC_TOO_BIG, number);
+	return err == -E_OVERFLOW || err == -ENOMEM || err == -E_TOO_BIG ? REASON_DEPLETED_STORAGE
+	       : err == -E_RULE ? REASON_SECURITY_CONFLICTING
+				: REASON_UNINTELLIGIBLE;
 }
 
 /* RFC 9172 7.1: unexpected at a node that is neither verifier nor acceptor is no error. The
  * destination must decrypt what is left (5.1.1); a BIB without a rule is as good as none. */
-static enum reason without_rule(struct check *c, const struct bpsec_op *op)
+static enum reason without_rule(struct check *c)
 {
 	if (!c->in->is_local) {
-		tell(c, WHY_SEC_UNEXPECTED, op->number);
+		tell(c, WHY_SEC_UNEXPECTED, c->op.number);
 		return REASON_NONE;
 	}
-	if (op->type == BLOCK_BIB && c->a->cfg.security.keep_unverified) {
-		tell(c, WHY_SEC_UNVERIFIED, op->number);
+	if (c->op.type == BLOCK_BIB && c->a->cfg.security.keep_unverified) {
+		tell(c, WHY_SEC_UNVERIFIED, c->op.number);
 		return REASON_NONE;
 	}
-	tell(c, WHY_SEC_UNKNOWN, op->number);
+	tell(c, WHY_SEC_UNKNOWN, c->op.number);
 	return REASON_SECURITY_UNKNOWN;
 }
 
-/* One operation by one rule: 0, or why it is not right. The primary block is accepted by the
- * destination alone, because nobody else may write it (RFC 9171 4.3.1). */
-static int attempt(struct check *c, const struct bpsec_op *op, const struct ready_rule *r)
+/* The primary block is accepted by the destination alone, because nobody else may write it (RFC 9171
+ * 4.3.1). */
+static bool accepts(const struct check *c, const struct ready_rule *r)
 {
-	struct security *s = c->s;
-	struct bucket *failures = &s->failures[r->is.key->number];
-	bool accepts = c->in->is_local || (r->is.role == ROLE_ACCEPTOR && op->number != 0);
-	struct bpsec_accept how = {
-		.op = op, .key = r->is.key, .crc = c->in->is_local ? CRC_NONE : c->a->cfg.crc_type};
+	return c->in->is_local || (r->is.role == ROLE_ACCEPTOR && c->op.number != 0);
+}
+
+/* The operation by one rule: 0, or why it is not right. It may have only begun: c->wants_payload. */
+static int attempt(struct check *c, const struct ready_rule *r)
+{
+	struct security *s = c->a->security;
+	struct bpsec_accept how = {.op = &c->op,
+		.key = r->is.key,
+		.crc = c->in->is_local ? CRC_NONE : c->a->cfg.crc_type};
 	struct buf w = security_room(s, c->b, ROOM_ARRIVED);
 	int err;
 
-	if (op->context != security_context_number(&r->is))
+	if (c->op.context != security_context_number(&r->is))
 		return -E_UNKNOWN;
-	if (op->type == BLOCK_BCB && !accepts)
+	if (c->op.type == BLOCK_BCB && !accepts(c, r))
 		return -E_STATE;
-	if (!rate_take(failures, c->now))
+	if (!rate_take(&s->failures[r->is.key->number], c->now))
 		return -E_LIMIT; /* RFC 9173 4.6 */
-	err = accepts ? bpsec_accept(s->worker, &w, c->b, &how)
-		      : bpsec_verify(s->worker, c->b, op, r->is.key);
-	if (err != -E_AUTH)
-		failures->level += 1000;
-	if (err == 0) {
-		tell(c, accepts ? WHY_SEC_ACCEPTED : WHY_SEC_VERIFIED, op->number);
-		custodian_signed(c->a, c->in, r->is.key, op->number);
+	if (c->head && c->op.number == PAYLOAD_NUMBER) {
+		err = bpsec_begin(c->worker, &(struct bpsec_subject){.b = c->b}, &c->op, r->is.key);
+		c->wants_payload = err == 0;
+		return err ? attempted(c, r, err) : 0;
 	}
-	return err || !accepts ? err : replace(c, &w);
+	err = accepts(c, r) ? bpsec_accept(c->worker, &w, c->b, &how)
+			    : bpsec_verify(c->worker, c->b, &c->op, r->is.key);
+	err = attempted(c, r, err);
+	return err || !accepts(c, r) ? err : replace(c, &w);
+}
+
+static int attempted(struct check *c, const struct ready_rule *r, int err)
+{
+	if (err != -E_AUTH)
+		c->a->security->failures[r->is.key->number].level += 1000;
+	if (err == 0) {
+		tell(c, accepts(c, r) ? WHY_SEC_ACCEPTED : WHY_SEC_VERIFIED, c->op.number);
+		custodian_signed(c->a, c->in, r->is.key, c->op.number);
+	}
+	return err;
+}
+
+/* An operation on the payload, which is elsewhere, was right: it goes out of the head, which says how
+ * much of the payload is left. */
+static int take_out(struct check *c, uint64_t payload_bytes)
+{
+	struct buf w = security_room(c->a->security, c->b, ROOM_ARRIVED);
+	size_t half = w.cap / 2;
+	struct buf lent = buf_of(w.p + half, w.cap - half);
+	struct bpsec_edit e;
+	uint32_t crc;
+	int err = bpsec_edit_remove(&e, &lent, c->b, &c->op, CRC_NONE);
+
+	w.cap = half;
+	e.w.set_payload = true;
+	e.w.payload_len = payload_bytes;
+	e.w.payload_crc = CRC_NONE;
+	err = err ? err : bundle_rewrite_head(&w, c->b, &e.w, &crc);
+	return err ? err : replace(c, &w);
 }
 
 /* The rewritten bundle takes the place of the one that came; what was encrypted is checked now. */
@@ -239,7 +319,12 @@ static int replace(struct check *c, struct buf *w)
 	int err;
 
 	rules.allow_no_primary_crc |= c->in->is_local; /* its BIB is gone */
-	err = bundle_read(c->b, buf_view(w), &rules, &fault);
+	if (c->head && w->len <= BUNDLE_HEAD_MAX) {
+		memcpy(c->head, w->p, w->len);
+		err = bundle_read_head(c->b, view_of(c->head, w->len), &rules, &fault);
+	} else {
+		err = bundle_read(c->b, buf_view(w), &rules, &fault);
+	}
 	if (err == 0) {
 		c->in->size = w->len;
 		return 0;
@@ -305,12 +390,14 @@ static enum reason punish(
 /* The block and all security operations on it go (RFC 9172 5.1.1, 5.1.2). */
 static enum reason strip(struct check *c, uint64_t number)
 {
-	struct buf w = security_room(c->s, c->b, ROOM_ARRIVED);
+	struct buf w = security_room(c->a->security, c->b, ROOM_ARRIVED);
 	struct bundle_change change[BUNDLE_BLOCKS_MAX];
 	struct bundle_rewrite edit = {.change = change};
 	size_t half = w.cap / 2;
 	struct buf blocks = buf_of(w.p + half, w.cap - half);
 	struct asb asb;
+	uint32_t crc;
+	int err;
 
 	w.cap = half;
 	for (unsigned i = 0; i + 1 < c->b->n_blocks; i++) {
@@ -335,7 +422,9 @@ static enum reason strip(struct check *c, uint64_t number)
 			.data = view_of(blocks.p + from, blocks.len - from),
 			.crc_type = k->crc_type};
 	}
-	if (!buf_fits(&blocks) || bundle_rewrite(&w, c->b, &edit, c->b->payload) != 0)
+	err = c->head ? bundle_rewrite_head(&w, c->b, &edit, &crc)
+		      : bundle_rewrite(&w, c->b, &edit, c->b->payload);
+	if (!buf_fits(&blocks) || err != 0)
 		return REASON_DEPLETED_STORAGE;
 	return replace(c, &w) == 0 ? REASON_NONE : REASON_UNINTELLIGIBLE;
 }
@@ -351,9 +440,9 @@ static void tell(struct check *c, enum why why, uint64_t number)
 struct buf security_room(const struct security *s, const struct bundle *b, unsigned pair)
 {
 	const uint8_t *first = s->room[pair];
-	bool in_first = first && b->primary.p >= first && b->primary.p < first + s->cap;
+	bool in_first = first && b->primary.p >= first && b->primary.p < first + s->cap[pair];
 
-	return buf_of(s->room[pair + in_first], first ? s->cap : 0);
+	return buf_of(s->room[pair + in_first], s->cap[pair + in_first]);
 }
 
 int64_t security_context_number(const struct security_rule *r)
@@ -466,32 +555,45 @@ static int read_rules(struct agent *a, struct security *s, const struct keyring 
 	return err;
 }
 
+/* Room for a bundle, its target's data once more, and blocks beside them (bundle/bpsec.h). */
+static int take_rooms(struct security *s)
+{
+	for (unsigned k = 0; k < ROOMS; k++) {
+		uint64_t payload =
+			k < ROOM_MADE ? s->at_once : 0; /* what is made goes by in parts */
+
+		if ((k < ROOM_MADE ? s->n_in : s->n_out) == 0)
+			continue;
+		s->cap[k] = 2 * (payload + BUNDLE_HEAD_MAX + BPSEC_ROOM);
+		s->room[k] = malloc(s->cap[k]);
+		if (!s->room[k])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 int security_new(struct agent *a)
 {
+	const struct security_cfg *cfg = &a->cfg.security;
 	struct security *s = a->security = calloc(1, sizeof *s);
 	struct keyring *lab = NULL;
 	int err = s ? 0 : -ENOMEM;
 
-	if (err || (a->cfg.security.n_rules == 0 && !custody_has_keys(&a->cfg)))
+	if (err || (cfg->n_rules == 0 && !custody_has_keys(&a->cfg)))
 		return err;
-	if (a->cfg.security.n_lab_keys > 0)
-		err = security_lab_ring(&a->cfg.security, &lab, &(struct schema_error){0});
+	if (cfg->n_lab_keys > 0)
+		err = security_lab_ring(cfg, &lab, &(struct schema_error){0});
 	if (!err && !(s->ring = keyring_new()))
 		err = -ENOMEM;
 	err = err ? err : read_rules(a, s, lab);
 	keyring_free(lab);
 	if (!err && !(s->worker = bpsec_new(s->ring)))
 		err = -ENOMEM;
-	if (err)
-		return err;
-	/* a bundle, its target's data once more, blocks beside them (bundle/bpsec.h) */
-	s->cap = 2 * (a->cfg.security.max_bytes + BUNDLE_HEAD_MAX + BPSEC_ROOM);
-	for (unsigned k = 0; !err && k < ROOMS; k++) {
-		if ((k < ROOM_MADE ? s->n_in : s->n_out) == 0)
-			continue;
-		s->room[k] = malloc(s->cap);
-		err = s->room[k] ? 0 : -ENOMEM;
-	}
+	s->at_once = cfg->step_bytes > ADMIN_RECORD_MAX ? cfg->step_bytes : ADMIN_RECORD_MAX;
+	s->budget = cfg->step_bytes;
+	err = err ? err : take_rooms(s);
+	err = err ? err : steps_init(a);
+	err = err ? err : protect_init(a);
 	crypto_wipe(a->deps.secret, sizeof a->deps.secret);
 	a->deps.keys = NULL; /* the caller's */
 	return err;
@@ -503,12 +605,14 @@ void security_free(struct agent *a)
 
 	if (!s)
 		return;
+	steps_fini(a);
+	protect_fini(a);
 	bpsec_free(s->worker);
 	if (s->ring)
 		keyring_free(s->ring);
 	for (unsigned k = 0; k < ROOMS; k++) {
 		if (s->room[k])
-			crypto_wipe(s->room[k], s->cap);
+			crypto_wipe(s->room[k], s->cap[k]);
 		free(s->room[k]);
 	}
 	crypto_wipe(s, sizeof *s);

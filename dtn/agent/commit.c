@@ -56,6 +56,7 @@ void agent_stored(struct agent *a, mono now)
 		struct link_node *n = a->promised.next, *next;
 
 		a->committed = ev.seq;
+		security_stored(a);
 		for (; n != &a->promised; n = next) {
 			struct promise *p = container_of(n, struct promise, link);
 
@@ -202,6 +203,7 @@ static void broken(struct agent *a, mono now, struct promise *p, int err)
 static void broken_new(struct agent *a, mono now, struct promise *p, int err)
 {
 	struct bundle_entry *e;
+	struct record r;
 
 	if (p->piece_of != 0)
 		err = outgoing_settle(a, now, p, err);
@@ -218,9 +220,11 @@ static void broken_new(struct agent *a, mono now, struct promise *p, int err)
 	if (!e)
 		return;
 	trace_point(a->trace, now, bundle_deleted, p->id, REASON_DEPLETED_STORAGE);
+	r = entry_record(a, e);
 	entry_forget(a, now, e);
 	store_delete(a->store, p->id);
 	entry_free(a, e);
+	reassemble_again(a, now, r.uid);
 }
 
 static void answer_later(struct agent *a, struct promise *p, int err)

@@ -10,7 +10,7 @@ mono agent_deadline(const struct agent *a)
 	const struct heap_node *h = heap_min(&a->timers);
 	mono at = mono_min(gather_deadline(&a->signals), known_deadline(a));
 
-	at = mono_min(at, reassemble_deadline(a));
+	at = mono_min(at, mono_min(reassemble_deadline(a), security_deadline(a)));
 
 	return h ? mono_min(at, h->key) : at;
 }
@@ -19,6 +19,7 @@ void agent_tick(struct agent *a, mono now)
 {
 	expire_tick(a, now);
 	reassemble_tick(a, now);
+	security_tick(a, now);
 	known_tick(a, now);
 	gather_tick(a, now, &a->signals);
 }

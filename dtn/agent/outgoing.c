@@ -3,7 +3,8 @@
  * than fragment.source_bytes and may be fragmented is stored as fragments of that size while it
  * comes in: one creation timestamp and sequence number, age and hop count blocks with the
  * "replicate" flag. So neither the application nor the node ever holds all of it in memory. What
- * may not be fragmented is gathered (send.max_whole_bytes at most) and sent as one bundle.
+ * may not be fragmented is gathered (send.max_whole_bytes at most) and sent as one bundle; what rules of
+ * this node secure goes through them as it comes, and is staged (protect.c).
  *
  * "Accepted" is answered when the last fragment is durable; then all are, because batches end in
  * order and the loss of one is remembered. Fragments may leave before that. What an application
@@ -27,18 +28,21 @@ struct outgoing {
 	struct own_bundle o; /* its EIDs point into names */
 	struct making m;
 	uint8_t *names;
-	uint8_t *held; /* piece_size bytes; NULL: all is in, the answer is missing */
+	uint8_t *
+		held; /* piece_size bytes; NULL: all is in, the answer is missing; or it is sealed */
+	struct sealing *sealing; /* it is secured as it comes; stored counts what was taken */
 };
 
 static int set_up(struct agent *a, mono now, struct outgoing *g);
-static int take_memory(struct outgoing *g);
+static int take_memory(struct outgoing *g, bool holds);
 static struct outgoing *find(struct agent *a, uint64_t request);
 static int take(struct agent *a, mono now, struct outgoing *g, struct view *part);
 static int put_whole(struct agent *a, mono now, struct outgoing *g, const struct view *parts);
 static int put_fragment(struct agent *a, mono now, struct outgoing *g, const struct view *parts);
 static uint64_t size_at(const struct outgoing *g, uint64_t off);
 static void delete_stored(struct agent *a, mono now, struct outgoing *g);
-static void end(struct outgoing *g);
+static int seal(struct agent *a, mono now, struct outgoing *g, struct view *part);
+static void end(struct agent *a, struct outgoing *g);
 
 int outgoing_init(struct agent *a)
 {
@@ -49,7 +53,7 @@ int outgoing_init(struct agent *a)
 void outgoing_fini(struct agent *a)
 {
 	for (uint64_t i = 0; a->outgoing && i < a->cfg.max_open_sends; i++)
-		end(&a->outgoing[i]);
+		end(a, &a->outgoing[i]);
 	free(a->outgoing);
 }
 
@@ -66,7 +70,7 @@ int agent_send_open(
 		return -E_RANGE;
 	if (total > a->cfg.max_send_bytes)
 		return -E_TOO_BIG;
-	if (total > a->cfg.security.max_bytes && security_adds(a, s))
+	if (security_adds(a, s) && total > a->cfg.security.max_bytes)
 		return -E_SECURED_SIZE;
 	if (!g)
 		return -E_LIMIT;
@@ -74,7 +78,7 @@ int agent_send_open(
 	g->is_whole = send_is_whole(a, &o) || total <= g->piece_size;
 	err = set_up(a, now, g);
 	if (err != 0) {
-		end(g);
+		end(a, g);
 		return err;
 	}
 	*request = g->request = ++a->last_request;
@@ -86,7 +90,7 @@ int agent_send_part(struct agent *a, mono now, uint64_t request, struct view *pa
 	struct outgoing *g = request ? find(a, request) : NULL;
 	int err;
 
-	if (!g || !g->held)
+	if (!g || (!g->held && !g->sealing))
 		return -E_UNKNOWN;
 	err = g->err;
 	if (!err && a->is_draining)
@@ -94,7 +98,7 @@ int agent_send_part(struct agent *a, mono now, uint64_t request, struct view *pa
 	if (!err && part->n > g->total - g->stored - g->n_held)
 		err = -E_RANGE; /* more than was announced */
 	while (!err && part->n > 0)
-		err = take(a, now, g, part);
+		err = g->sealing ? seal(a, now, g, part) : take(a, now, g, part);
 	if (err && err != -E_AGAIN)
 		agent_send_cancel(a, now, request);
 	return err;
@@ -105,10 +109,11 @@ void agent_send_cancel(struct agent *a, mono now, uint64_t request)
 {
 	struct outgoing *g = request ? find(a, request) : NULL;
 
-	if (!g || !g->held)
+	if (!g || (!g->held && !g->sealing))
 		return; /* all of it is in: it will be answered */
-	delete_stored(a, now, g);
-	end(g);
+	if (!g->sealing)
+		delete_stored(a, now, g);
+	end(a, g);
 }
 
 int outgoing_settle(struct agent *a, mono now, const struct promise *p, int err)
@@ -124,13 +129,14 @@ int outgoing_settle(struct agent *a, mono now, const struct promise *p, int err)
 	err = g->err;
 	if (err)
 		delete_stored(a, now, g);
-	end(g);
+	end(a, g);
 	return err;
 }
 
 /* Limits, memory, and for fragments the numbers that are theirs in common. */
 static int set_up(struct agent *a, mono now, struct outgoing *g)
 {
+	bool is_sealed;
 	int err;
 
 	if (g->is_whole) {
@@ -142,17 +148,20 @@ static int set_up(struct agent *a, mono now, struct outgoing *g)
 	}
 	if (!store_has_room(a->store, g->total, 0))
 		return -E_FULL;
-	err = take_memory(g);
-	if (err != 0 || g->is_whole)
+	is_sealed = security_adds(a, &g->o.s);
+	err = take_memory(g, !is_sealed);
+	if (err != 0 || (g->is_whole && !is_sealed))
 		return err;
 	err = send_prepare(a, now, &g->o, &g->m);
+	if (!err && is_sealed)
+		return protect_open(a, &g->o, &g->m, g->total, &g->sealing);
 	g->m.spec.flags |= BUNDLE_FRAGMENT;
 	g->m.spec.total_len = g->total;
 	return err;
 }
 
 /* For the bytes that wait, and for the EIDs of the request. */
-static int take_memory(struct outgoing *g)
+static int take_memory(struct outgoing *g, bool holds)
 {
 	struct eid *name[] = {&g->o.s.source, &g->o.s.dest, &g->o.s.report_to};
 	uint8_t *at;
@@ -161,8 +170,8 @@ static int take_memory(struct outgoing *g)
 	for (size_t i = 0; i < 3; i++)
 		n += name[i]->ssp.n;
 	at = g->names = malloc(n);
-	g->held = malloc(g->piece_size);
-	if (!g->names || !g->held)
+	g->held = holds ? malloc(g->piece_size) : NULL;
+	if (!g->names || (holds && !g->held))
 		return -ENOMEM;
 	for (size_t i = 0; i < 3; i++) {
 		if (name[i]->ssp.n == 0)
@@ -213,7 +222,30 @@ static int put_whole(struct agent *a, mono now, struct outgoing *g, const struct
 	g->o.request = g->request;
 	err = send_own(a, now, &g->o, &id);
 	if (err == 0)
-		end(g);
+		end(a, g);
+	return err;
+}
+
+/* Through the rules and into the store; what completes it waits until there is room for its entry. */
+static int seal(struct agent *a, mono now, struct outgoing *g, struct view *part)
+{
+	struct own_bundle o = g->o;
+	uint64_t had = part->n, id;
+	int err;
+
+	if (g->stored + part->n == g->total && !entry_room(a, false))
+		return -E_FULL;
+	if (g->stored + part->n == g->total && !promise_spare(a))
+		return -E_AGAIN;
+	err = protect_part(a, g->sealing, part);
+	g->stored += had - part->n;
+	if (err || g->stored < g->total)
+		return err;
+	o.request = g->request;
+	o.sealing = g->sealing;
+	err = send_made(a, now, &o, &g->m, &id);
+	if (err == 0)
+		end(a, g);
 	return err;
 }
 
@@ -271,8 +303,10 @@ static void delete_stored(struct agent *a, mono now, struct outgoing *g)
 	}
 }
 
-static void end(struct outgoing *g)
+static void end(struct agent *a, struct outgoing *g)
 {
+	if (g->sealing)
+		protect_drop(a, g->sealing);
 	free(g->names);
 	free(g->held);
 	*g = (struct outgoing){0};

@@ -40,7 +40,9 @@ struct security_cfg {
 	bool a3_bare; /* emit the bare form of erratum 9192 */
 	bool keep_unverified;
 	uint64_t failures_per_s;
-	uint64_t max_bytes; /* payload that is worked on in one step */
+	uint64_t max_bytes;   /* payload that is secured or checked at all */
+	uint64_t step_bytes;  /* ... of it in one turn of the loop */
+	uint64_t max_running; /* units checked in steps at a time */
 };
 
 enum security_role { ROLE_SOURCE, ROLE_VERIFIER, ROLE_ACCEPTOR };

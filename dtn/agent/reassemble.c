@@ -30,6 +30,9 @@ struct adu {
 	uint64_t n_fragments;       /* the head included */
 	uint64_t n_staged;          /* of them not yet durable */
 	struct bundle_entry *head;  /* it is whole: the entry that stands for it */
+	struct bundle_entry
+		*first; /* it is whole and is checked, or waits for that, by this entry */
+	struct link_node unchecked; /* ... in the list of those that wait */
 	mono since;
 	bool is_stale; /* a fragment went whose bytes another one may have */
 };
@@ -40,6 +43,9 @@ static void adu_free(struct agent *a, struct adu *u);
 static void adu_settle(struct agent *a, mono now, struct adu *u);
 static void adu_whole(struct agent *a, mono now, struct adu *u);
 static bool secured(struct agent *a, mono now, struct adu *u, struct bundle_entry *e);
+static void check(struct agent *a, mono now, struct adu *u);
+static void check_later(struct agent *a, struct adu *u);
+static void check_stop(struct agent *a, struct adu *u);
 static bool is_own(const struct agent *a, const struct eid *dest);
 static void serve(struct agent *a, mono now, struct adu *u);
 static int gather(struct agent *a, const struct adu *u, struct view *bytes);
@@ -53,6 +59,7 @@ int reassemble_init(struct agent *a)
 	size_t n = a->cfg.max_adus;
 	int err = pool_init(&a->adus, n, sizeof(struct adu));
 
+	list_init(&a->unchecked);
 	hash_init(&a->adu_by_uid);
 	heap_init(&a->adu_timers);
 	err = err ? err : pool_init(&a->extents, 2 * a->cfg.max_bundles, sizeof(struct extent));
@@ -168,6 +175,7 @@ void reassemble_forget(struct agent *a, mono now, struct bundle_entry *e)
 	u->n_fragments--;
 	u->n_staged -= e->state == ENTRY_STAGED;
 	u->is_stale = true;
+	check_stop(a, u);
 	if (u->head == e) {
 		u->head = NULL;
 		if (u->n_fragments > 0)
@@ -264,11 +272,41 @@ void reassemble_restored(struct agent *a, mono now)
 	}
 }
 
+void reassemble_checked(struct agent *a, mono now, struct bundle_entry *first, enum unit_end how,
+	enum reason reason)
+{
+	struct adu *u = first->adu;
+
+	u->first = NULL;
+	if (how != UNIT_REFUSED && how != UNIT_OVER)
+		return; /* its commit ends the fragments */
+	for (uint64_t n = u->n_fragments; n > 0; n--) {
+		struct bundle_entry *x = container_of(u->fragments.next, struct bundle_entry, link);
+
+		if (how == UNIT_OVER)
+			release_entry(a, now, x, WHY_REASSEMBLED);
+		else
+			delete_entry(a, now, x, reason);
+	}
+}
+
+void reassemble_again(struct agent *a, mono now, const uint64_t uid[2])
+{
+	struct adu *u = find(a, uid);
+
+	if (!u || u->head || u->first || u->n_staged > 0 || u->is_stale || u->have.bytes < u->total)
+		return;
+	u->first = entry_by_id(a, extents_from(&u->have, 0)->id);
+	check_later(a, u);
+	a->check_at = mono_add(now, RETRY_US);
+}
+
 mono reassemble_deadline(const struct agent *a)
 {
 	const struct heap_node *h = heap_min(&a->adu_timers);
+	mono at = list_empty(&a->unchecked) || !security_is_free(a) ? MONO_NEVER : a->check_at;
 
-	return h ? h->key : MONO_NEVER;
+	return h ? mono_min(h->key, at) : at;
 }
 
 void reassemble_tick(struct agent *a, mono now)
@@ -277,6 +315,12 @@ void reassemble_tick(struct agent *a, mono now)
 
 	while ((h = heap_min(&a->adu_timers)) && h->key <= now)
 		give_up(a, now, container_of(h, struct adu, timer));
+	while (!list_empty(&a->unchecked) && a->check_at <= now && security_is_free(a)) {
+		struct adu *u = container_of(a->unchecked.next, struct adu, unchecked);
+
+		list_remove(&u->unchecked);
+		check(a, now, u);
+	}
 }
 
 static struct adu *find(const struct agent *a, const uint64_t uid[2])
@@ -303,6 +347,7 @@ static struct adu *adu_new(struct agent *a, mono now, const struct record *r)
 	u->have.salt = a->key.k0;
 	u->since = since;
 	list_init(&u->fragments);
+	list_init(&u->unchecked);
 	heap_node_init(&u->timer);
 	(void)!heap_push(
 		&a->adu_timers, &u->timer, mono_add(since, a->cfg.max_adu_us), ++a->last_adu);
@@ -321,7 +366,7 @@ static void adu_free(struct agent *a, struct adu *u)
 /* RFC 9171 5.9/d2; handed on only when all of it is durable. */
 static void adu_settle(struct agent *a, mono now, struct adu *u)
 {
-	if (u->head || u->n_staged > 0 || u->have.bytes < u->total)
+	if (u->head || u->first || u->n_staged > 0 || u->have.bytes < u->total)
 		return;
 	if (entry_by_uid(a, u->uid))
 		release_rest(a, now, u, WHY_REPLACED); /* the bundle itself came meanwhile */
@@ -346,27 +391,46 @@ static void adu_whole(struct agent *a, mono now, struct adu *u)
 }
 
 /* RFC 9172 5.2: what security rules or blocks concern is checked before anything else is done with it.
- * True: it is dealt with. What was accepted is a new bundle, which replaces the fragments when it is
- * durable; what may not be believed is deleted with them. */
+ * True: it is dealt with, or will be. What was accepted is a new bundle, which replaces the fragments when
+ * it is durable; what may not be believed is deleted with them. */
 static bool secured(struct agent *a, mono now, struct adu *u, struct bundle_entry *e)
 {
-	enum reason reason;
-	bool stored;
-
 	if (!security_concerns(a, e))
 		return false;
-	reason = security_unit(a, now, e, &stored);
-	if (reason == REASON_NONE && stored)
-		return true;
-	for (uint64_t n = u->n_fragments; n > 0; n--) {
-		struct bundle_entry *x = container_of(u->fragments.next, struct bundle_entry, link);
-
-		if (reason == REASON_NONE)
-			release_entry(a, now, x, WHY_REASSEMBLED);
-		else
-			delete_entry(a, now, x, reason);
-	}
+	u->first = e;
+	check(a, now, u);
 	return true;
+}
+
+static void check(struct agent *a, mono now, struct adu *u)
+{
+	enum reason reason;
+	enum unit_end how;
+
+	heap_remove(&a->adu_timers, &u->timer); /* it is whole */
+	how = security_unit(a, now, u->first, &reason);
+	if (how == UNIT_BUSY)
+		check_later(a, u);
+	else if (how != UNIT_RUNS)
+		reassemble_checked(a, now, u->first, how, reason);
+}
+
+static void check_later(struct agent *a, struct adu *u)
+{
+	list_push_back(&a->unchecked, &u->unchecked);
+}
+
+/* A fragment goes: it is no longer whole, so its time runs again. */
+static void check_stop(struct agent *a, struct adu *u)
+{
+	if (!heap_has(&u->timer) && !u->head)
+		(void)!heap_push(&a->adu_timers, &u->timer, mono_add(u->since, a->cfg.max_adu_us),
+			++a->last_adu);
+	if (!u->first)
+		return;
+	security_stop(a, u->first);
+	list_remove(&u->unchecked);
+	u->first = NULL;
 }
 
 /* To the application, or to the node itself. */

@@ -284,7 +284,7 @@ static void take(struct agent *a, mono now, struct arrival *in)
 		refuse(a, now, in, WHY_TABLE_FULL);
 		return;
 	}
-	if (!party_has_room(a, in->party, in->size)) {
+	if (!in->is_unit && !party_has_room(a, in->party, in->size)) {
 		refuse(a, now, in, WHY_SOURCE_QUOTA);
 		return;
 	}
@@ -356,7 +356,10 @@ static int put(struct agent *a, struct arrival *in, struct record *r, uint64_t *
 	}
 	record_encode(&value, r);
 	s.value = buf_view(&value);
-	return store_put(a->store, &s, id);
+	if (!in->open)
+		return store_put(a->store, &s, id);
+	*id = in->open;
+	return store_seal(a->store, in->open, &s);
 }
 
 /* What is done with it when it is durable; what needs no commit moves at once (cut-through). */

@@ -93,7 +93,10 @@ int send_made(struct agent *a, mono now, const struct own_bundle *o, struct maki
 	struct bundle shown = {0};
 	int err = allow_part(a, m);
 
-	if (!err && security_adds(a, &o->s))
+	*id = 0;
+	if (!err && o->sealing)
+		err = protect_close(a, o, m, id);
+	else if (!err && security_adds(a, &o->s))
 		err = security_put(a, o, m, id);
 	else if (!err)
 		err = build_and_put(a, o, m, id);
@@ -271,9 +274,14 @@ int send_put(struct agent *a, const struct own_bundle *o, struct making *m,
 	mark_fragment(m);
 	record_encode(&value, &m->r);
 	s.value = buf_view(&value);
-	s.flags = (o->urgent ? STORE_URGENT : 0) | (o->piece_of ? STORE_PATIENT : 0) |
-		  (m->spec.lifetime_ms > 3600000 ? STORE_LONG : 0);
-	return store_put(a->store, &s, id);
+	s.flags = send_flags(o, m);
+	return *id ? store_seal(a->store, *id, &s) : store_put(a->store, &s, id);
+}
+
+unsigned send_flags(const struct own_bundle *o, const struct making *m)
+{
+	return (o->urgent ? STORE_URGENT : 0) | (o->piece_of ? STORE_PATIENT : 0) |
+	       (m->spec.lifetime_ms > 3600000 ? STORE_LONG : 0);
 }
 
 void send_uid(const struct bundle_spec *spec, uint64_t payload_bytes, uint64_t uid[2])

@@ -177,6 +177,7 @@ struct known {
 };
 
 struct outgoing; /* outgoing.c */
+struct sealing;  /* protect.c */
 /* Another node, as far as it costs us: party.c. */
 struct party {
 	node_id node;
@@ -249,7 +250,9 @@ struct agent {
 	struct hash_table adu_by_uid;
 	struct heap adu_timers;
 	uint64_t last_adu;
-	uint8_t *adu_room; /* one small ADU in one piece */
+	uint8_t *adu_room;          /* one small ADU in one piece */
+	struct link_node unchecked; /* whole ADUs that wait for their check, from `check_at` on */
+	mono check_at;
 	/* bundles on their way in pieces, fragment.c */
 	struct pool cuts, pieces;
 	struct hash_table piece_by_id;
@@ -316,9 +319,11 @@ struct arrival {
 	uint64_t size, discard;
 	uint64_t age_ms; /* by its age block, light time of the last hop added; 0: it has none */
 	mono expiry;
-	unsigned party;  /* that its source is */
+	unsigned party; /* that its source is */
+	uint64_t open; /* its payload and tail are in this open bundle of the store; 0: in memory */
 	uint8_t profile; /* that its custody block was read by */
 	bool is_override, is_local;
+	bool is_unit;            /* put together from fragments that are here */
 	bool takes_custody;      /* it asks for custody and we would take it */
 	enum why passes_custody; /* by policy we don't: the block stays as it is; else WHY_NONE */
 	uint8_t is_signed;       /* SIGNED_...: with the key of the custodian that is its source */
@@ -344,19 +349,35 @@ int security_new(struct agent *a) MUST_USE;
 void security_free(struct agent *a);
 /* REASON_NONE: go on, with what is in *b now; else the bundle is to be deleted. */
 enum reason security_arrived(struct agent *a, mono now, struct bundle *b, struct arrival *in);
-/* The same for a unit whose fragments are here, e the one at offset 0 (unit.c). stored: it goes on as a
- * bundle of its own. REASON_NONE and not stored: it was served, or could not be taken now. */
+/* The same for a unit whose fragments are here, `first` the one at offset 0 (unit.c). */
+enum unit_end {
+	UNIT_STORED,  /* it goes on as a bundle of its own, or will when there is room */
+	UNIT_OVER,    /* it was served, or could not be taken */
+	UNIT_REFUSED, /* for *reason */
+	UNIT_RUNS,    /* it is checked in steps: reassemble_checked() will tell */
+	UNIT_BUSY     /* too many are: again when security_is_free() */
+};
 bool security_concerns(const struct agent *a, const struct bundle_entry *e);
-enum reason security_unit(
-	struct agent *a, mono now, const struct bundle_entry *e, bool *stored) MUST_USE;
+enum unit_end security_unit(
+	struct agent *a, mono now, struct bundle_entry *first, enum reason *reason) MUST_USE;
+
+/* -- steps.c */
+bool security_is_free(const struct agent *a);
+/* A check is given up: fragments of its unit go. */
+void security_stop(struct agent *a, const struct bundle_entry *first);
+/* A commit ended: what waited for room goes on. */
+void security_stored(struct agent *a);
+mono security_deadline(const struct agent *a);
+void security_tick(struct agent *a, mono now);
 
 /* -- send.c */
 struct own_bundle {
 	struct agent_send s;
-	bool urgent;       /* may use the store's reserve */
-	bool after_commit; /* leaves only when it, and all staged before it, is durable */
-	uint64_t request;  /* 0: nobody waits for an answer */
-	uint64_t piece_of; /* 0: it is no piece of larger data */
+	bool urgent;             /* may use the store's reserve */
+	bool after_commit;       /* leaves only when it, and all staged before it, is durable */
+	uint64_t request;        /* 0: nobody waits for an answer */
+	uint64_t piece_of;       /* 0: it is no piece of larger data */
+	struct sealing *sealing; /* its payload went through the rules in parts; else NULL */
 };
 int send_own(struct agent *a, mono now, const struct own_bundle *o, uint64_t *id) MUST_USE;
 /* May an application send this? Fills *o. */
@@ -380,8 +401,10 @@ int send_prepare(struct agent *a, mono now, const struct own_bundle *o, struct m
 int send_made(struct agent *a, mono now, const struct own_bundle *o, struct making *m,
 	uint64_t *id) MUST_USE;
 void send_uid(const struct bundle_spec *spec, uint64_t payload_bytes, uint64_t uid[2]);
+/* Stages a bundle made here; *id not 0: all but the head and the record is in this open one. */
 int send_put(struct agent *a, const struct own_bundle *o, struct making *m,
 	const struct store_bundle *s, uint64_t *id) MUST_USE;
+unsigned send_flags(const struct own_bundle *o, const struct making *m);
 
 /* -- protect.c */
 /* Does a rule secure what is sent so? */
@@ -389,6 +412,15 @@ bool security_adds(const struct agent *a, const struct agent_send *s);
 /* As the rest of send_made(), with the operations that the rules want. -E_SECURED_SIZE. */
 int security_put(
 	struct agent *a, const struct own_bundle *o, struct making *m, uint64_t *id) MUST_USE;
+/* The same for a payload that comes in parts: `total` bytes of it are secured as they come, and staged.
+ * -E_SECURED_SIZE, -ENOMEM; protect_part() shortens *part by what it took, -E_AGAIN: the rest in another
+ * turn, or after the next commit; protect_close() when all was taken. */
+int protect_open(struct agent *a, const struct own_bundle *o, struct making *m, uint64_t total,
+	struct sealing **out) MUST_USE;
+int protect_part(struct agent *a, struct sealing *g, struct view *part) MUST_USE;
+int protect_close(
+	struct agent *a, const struct own_bundle *o, struct making *m, uint64_t *id) MUST_USE;
+void protect_drop(struct agent *a, struct sealing *g);
 void security_tell(struct agent *a, mono now, uint64_t id, const struct making *m);
 
 /* -- outgoing.c */
@@ -463,6 +495,11 @@ struct slice reassemble_slice(const struct bundle_entry *e, uint64_t off, uint64
 void reassemble_go_on(struct agent *a, mono now, struct bundle_entry *head);
 void reassemble_acked(struct agent *a, struct bundle_entry *head);
 void reassemble_done(struct agent *a, mono now, struct bundle_entry *head);
+/* The check of a whole ADU ended, in the name of its fragment at offset 0 (steps.c). */
+void reassemble_checked(struct agent *a, mono now, struct bundle_entry *first, enum unit_end how,
+	enum reason reason);
+/* What was made of its fragments is gone again: is it there whole, it is checked again in a while. */
+void reassemble_again(struct agent *a, mono now, const uint64_t uid[2]);
 void reassemble_restored(struct agent *a, mono now);
 mono reassemble_deadline(const struct agent *a);
 void reassemble_tick(struct agent *a, mono now);

@@ -1,15 +1,18 @@
 /*
  * unit: security of what came in fragments, RFC 9172 5.2: nothing is checked in a fragment, all of it
- * when the unit is whole. Its bundle is put together as it was before it was cut (primary block
- * without the fragment's fields, extension blocks of the fragment at offset 0) in memory of our own, at
- * most security.max_bytes of payload, and goes through the same examination as a bundle that arrived
- * whole. What passes becomes a stored bundle of its own; larger units are refused, never delivered
+ * when the unit is whole. Its head is put together as it was before it was cut (primary block without
+ * the fragment's fields, extension blocks of the fragment at offset 0). A small unit is then gathered in
+ * memory of our own and goes through the same examination as a bundle that arrived whole; of a large one
+ * (security.step_bytes) the payload stays where it is stored, and steps.c takes it from here. What passes
+ * becomes a stored bundle of its own; units above security.max_bytes are refused, never delivered
  * unchecked. Start reading at security_unit().
  */
 #include "dtn/agent/bpsec.h"
 
-static int put_together(struct agent *a, const struct bundle_entry *e, struct bundle *whole);
+static int gather(struct agent *a, const struct bundle_entry *first, struct bundle *whole);
 static int primary_before(const struct bundle *piece, struct buf *room, struct view *primary);
+static bool is_own(const struct agent *a, const struct bundle_entry *first);
+static enum unit_end refused(struct agent *a, mono now, const struct record *r, enum why why);
 
 bool security_concerns(const struct agent *a, const struct bundle_entry *e)
 {
@@ -35,67 +38,95 @@ bool security_concerns(const struct agent *a, const struct bundle_entry *e)
 	return false;
 }
 
-enum reason security_unit(struct agent *a, mono now, const struct bundle_entry *e, bool *stored)
+enum unit_end security_unit(
+	struct agent *a, mono now, struct bundle_entry *first, enum reason *reason)
 {
-	struct record r = entry_record(a, e);
+	struct record r = entry_record(a, first);
+	uint64_t total = reassemble_size(first);
+	struct arrival in;
 	struct bundle b;
-	struct arrival in = {.b = &b,
-		.from = r.prev_node,
-		.age_ms = r.age_ms,
-		.expiry = e->expiry,
-		.is_override = (e->flags & E_OVERRIDE) != 0,
-		.is_local = true};
-	enum reason reason;
 	int err;
 
-	*stored = false;
-	if (a->security->n_in == 0) {
-		trace_point(
-			a->trace, now, security_checked, 0, WHY_SEC_UNKNOWN, r.source_node, 0, 1);
-		return REASON_SECURITY_UNKNOWN;
-	}
-	err = put_together(a, e, &b);
-	if (err) {
-		trace_point(
-			a->trace, now, security_checked, 0, WHY_SEC_TOO_BIG, r.source_node, 0, 1);
-		return err == -E_TOO_BIG ? REASON_DEPLETED_STORAGE : REASON_UNINTELLIGIBLE;
-	}
+	*reason = REASON_SECURITY_UNKNOWN;
+	if (a->security->n_in == 0)
+		return refused(a, now, &r, WHY_SEC_UNKNOWN);
+	*reason = REASON_DEPLETED_STORAGE;
+	if (total > a->cfg.security.max_bytes)
+		return refused(a, now, &r, WHY_SEC_TOO_BIG);
+	if (total > a->cfg.security.step_bytes && !is_own(a, first))
+		return steps_begin(a, now, first, reason);
+	*reason = REASON_UNINTELLIGIBLE;
+	err = gather(a, first, &b);
+	if (err)
+		return refused(a, now, &r, WHY_SEC_TOO_BIG);
+	in = unit_arrival(a, first, &b);
 	bundle_uid(&b, in.uid);
 	bundle_adu_uid(&b, in.uid, in.adu_uid);
 	in.party = party_find(a, now, b.source.node);
 	in.size = b.head.n + b.payload.n + b.tail.n;
-	reason = security_arrived(a, now, &b, &in);
-	if (reason != REASON_NONE)
-		return reason;
-	if (a->is_restoring && (eid_is_admin(&b.dest) || echo_is_service(a, &b.dest)))
-		return REASON_NONE; /* not served twice: who sent it asks again */
+	*reason = security_arrived(a, now, &b, &in);
+	if (*reason != REASON_NONE)
+		return UNIT_REFUSED;
+	if (a->is_restoring && is_own(a, first))
+		return UNIT_OVER; /* not served twice: who sent it asks again */
 	receive_unit(a, now, &in);
-	*stored = entry_by_uid(a, in.uid) != NULL;
-	return REASON_NONE;
+	return entry_by_uid(a, in.uid) ? UNIT_STORED : UNIT_OVER;
 }
 
-/* The bundle as its source cut it, in our room; its payload without a CRC. */
-static int put_together(struct agent *a, const struct bundle_entry *e, struct bundle *whole)
+struct arrival unit_arrival(
+	const struct agent *a, const struct bundle_entry *first, const struct bundle *b)
 {
-	struct security *s = a->security;
-	uint64_t total = reassemble_size(e);
-	uint8_t primary_room[BPSEC_ROOM];
-	struct buf primary = buf_of(primary_room, sizeof primary_room);
-	struct buf w = buf_of(s->room[ROOM_ARRIVED], s->cap);
-	struct bundle_rewrite edit = {.set_payload = true, .payload_len = total};
-	struct bundle_fault fault;
+	struct record r = entry_record(a, first);
+
+	return (struct arrival){.b = b,
+		.from = r.prev_node,
+		.age_ms = r.age_ms,
+		.expiry = first->expiry,
+		.is_override = (first->flags & E_OVERRIDE) != 0,
+		.is_local = true,
+		.is_unit = true};
+}
+
+int unit_head(struct agent *a, const struct bundle_entry *first, struct buf *head)
+{
+	uint8_t room[BPSEC_ROOM];
+	struct buf primary = buf_of(room, sizeof room);
+	struct bundle_rewrite edit = {.set_payload = true, .payload_len = reassemble_size(first)};
 	struct bundle piece;
 	uint32_t crc;
 	int err;
 
-	if (total > a->cfg.security.max_bytes)
-		return -E_TOO_BIG;
-	if (!entry_bundle(a, e, &piece))
+	if (!entry_bundle(a, first, &piece))
 		return -E_CORRUPT;
 	err = primary_before(&piece, &primary, &edit.primary);
-	err = err ? err : bundle_rewrite_head(&w, &piece, &edit, &crc);
+	return err ? err : bundle_rewrite_head(head, &piece, &edit, &crc);
+}
+
+/* For the node itself; never above ADMIN_RECORD_MAX, see reassemble_allow(). */
+static bool is_own(const struct agent *a, const struct bundle_entry *first)
+{
+	struct bundle b;
+
+	return entry_bundle(a, first, &b) && (eid_is_admin(&b.dest) || echo_is_service(a, &b.dest));
+}
+
+static enum unit_end refused(struct agent *a, mono now, const struct record *r, enum why why)
+{
+	trace_point(a->trace, now, security_checked, 0, why, r->source_node, 0, 1);
+	return UNIT_REFUSED;
+}
+
+/* The bundle as its source cut it, in our room; its payload without a CRC. */
+static int gather(struct agent *a, const struct bundle_entry *first, struct bundle *whole)
+{
+	struct security *s = a->security;
+	struct buf w = buf_of(s->room[ROOM_ARRIVED], s->cap[ROOM_ARRIVED]);
+	uint64_t total = reassemble_size(first);
+	struct bundle_fault fault;
+	int err = unit_head(a, first, &w);
+
 	for (uint64_t off = 0; !err && off < total;) {
-		struct slice at = reassemble_slice(e, off, total - off);
+		struct slice at = reassemble_slice(first, off, total - off);
 		struct view bytes;
 
 		if (at.len == 0 || store_payload(a->store, at, &bytes) != 0)
@@ -103,8 +134,7 @@ static int put_together(struct agent *a, const struct bundle_entry *e, struct bu
 		buf_put(&w, bytes);
 		off += at.len;
 	}
-	err = err ? err : bundle_rewrite_tail(&w, &piece, &edit, crc);
-	err = err ? err : buf_finish(&w);
+	err = err ? err : bundle_build_tail(&w, &(struct bundle_spec){0}, 0);
 	return err ? err
 		   : bundle_read(
 			     whole, buf_view(&w), &a->rules_own[a->cfg.custody_profile], &fault);

@@ -611,6 +611,8 @@ static void limits_small(struct agent_cfg *cfg)
 	cfg->max_adu_fragments = 5;
 	cfg->max_adu_us = 60 * US_PER_S;
 	cfg->security.max_bytes = 2048;
+	cfg->security.step_bytes = 48;
+	cfg->security.max_running = 1;
 }
 
 static uint64_t play(const uint8_t *data, size_t size)

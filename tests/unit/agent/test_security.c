@@ -51,6 +51,8 @@ static void prepare(struct side *s, node_id node, const node_id *peers, size_t n
 	trace_fini(&s->trace);
 	cr_assert_eq(trace_init(&s->trace, 1024), 0);
 	s->cfg.security.max_bytes = 65536;
+	s->cfg.security.step_bytes = 65536;
+	s->cfg.security.max_running = 2;
 	s->cfg.security.failures_per_s = 1000;
 	s->cfg.security.keep_unverified = true;
 	key(s, "mac", "hmac", 0, MAC_1);

@@ -68,6 +68,8 @@ static void prepare(struct side *s)
 	trace_fini(&s->trace);
 	cr_assert_eq(trace_init(&s->trace, 1024), 0);
 	s->cfg.security.max_bytes = 65536;
+	s->cfg.security.step_bytes = 65536;
+	s->cfg.security.max_running = 2;
 	s->cfg.security.failures_per_s = 1000;
 	s->cfg.allow_no_primary_crc = s->cfg.allow_no_age = true;
 	key(s, "k256", "hmac", 256, k1);
