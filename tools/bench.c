@@ -47,6 +47,8 @@ static const struct row rows[] = {
 		"instructions of the same operations, counted by callgrind"},
 	{"udp", bench_udp,
 		"node to node over UDP on loopback, beside bare sendmmsg and recvmmsg; idle ping"},
+	{"custody", bench_custody,
+		"node to node with custody and stores on disk: rate, CPU, the lone bundle"},
 	{0}};
 
 struct args {

@@ -15,6 +15,7 @@ int bench_instructions(struct out *o);
  * printed. */
 int bench_codec_loop(const char *operation, size_t n);
 int bench_crypto(struct out *o);
+int bench_custody(struct out *o);
 int bench_emulator(struct out *o);
 int bench_node(struct out *o);
 int bench_million(struct out *o);

@@ -156,7 +156,7 @@ static void note_memory(struct out *o, const char *name, double bytes, double n,
 
 	snprintf(note, sizeof note, "of memory a bundle; pages of the index mapped: %.0f MB",
 		mapped / 1e6);
-	bench_figure(o, name, n ? bytes / n : 0, "B", note);
+	bench_figure(o, name, n > 0 ? bytes / n : 0, "B", note);
 }
 
 /* -- a store full of bundles */
