@@ -22,6 +22,7 @@
 
 #define JOBS_MAX 64u
 #define COMMIT_US 1000
+#define RESERVE 4 /* numbers at a time, so that a run comes to the end of a block */
 #define SLOW_US (8 * US_PER_S)
 #define TELL_NS 500000000
 #define STORY_BYTES (1u << 20)
@@ -64,6 +65,7 @@ static struct sim_cfg sim_cfg_of(const struct sim_file *f, const struct node_cfg
 		.seed = 1,
 		.dtn_at_zero = sim_dtn_zero(f->topo),
 		.commit_us = COMMIT_US,
+		.reserve_block = RESERVE,
 		.traffic = true};
 }
 

@@ -309,16 +309,16 @@ static uint32_t about_record(const struct trace_rec *r)
 	}
 }
 
-/* Did the end of the reserved custody numbers move since it was last looked at? */
+/* Did the end of any counter's reserved numbers move since it was last looked at? */
 static bool reserved(struct sim_node *n)
 {
+	uint64_t id = 0, ends = 0;
 	struct view v;
-	uint64_t end = 0;
 
-	if (store_value(n->store, STORE_RESERVED, COUNTER_CUSTODY, &v) == 0 && v.n == 8)
-		end = be64_get(v.p);
-	if (end == n->numbers)
+	while (store_next(n->store, STORE_RESERVED, &id, &v))
+		ends += v.n == 8 ? be64_get(v.p) : 0;
+	if (ends == n->numbers)
 		return false;
-	n->numbers = end;
+	n->numbers = ends;
 	return true;
 }

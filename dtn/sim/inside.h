@@ -135,7 +135,7 @@ struct sim_node {
 	uint64_t decide_seen; /* trace records that were looked at */
 	uint16_t passed;
 	uint32_t passed_about[POINTS], staging, writing;
-	uint64_t numbers; /* end of its reserved custody numbers */
+	uint64_t numbers; /* ends of its reserved numbers, added up */
 };
 
 struct frame {

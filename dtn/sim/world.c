@@ -374,6 +374,7 @@ static int node_init(struct sim *s, unsigned index)
 	struct store_limits limits = store_limits_default();
 	int err;
 
+	limits.reserve_block = s->cfg.reserve_block;
 	n->index = index;
 	s->n_nodes = index + 1;
 	due_init(&n->wake, DUE_WAKE, index);

@@ -40,6 +40,7 @@ struct sim_cfg {
 	dtntime dtn_at_zero;
 	int64_t commit_us; /* how long a commit takes; 0: done within the turn */
 	struct sim_faults faults;
+	uint64_t reserve_block;    /* of the stores; 0: their own */
 	bool traffic;              /* the topology's traffic runs by itself */
 	struct sim_script *script; /* a systematic run (decide.h); NULL: none. Borrowed */
 };

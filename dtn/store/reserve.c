@@ -15,6 +15,7 @@
 
 static int extend(struct store *st, struct entry *e, uint64_t n);
 static void write_end(struct cell *c, uint64_t end);
+static uint64_t block(const struct store *st);
 
 int store_reserve(struct store *st, uint64_t counter, uint64_t n, uint64_t *first, uint64_t *seq)
 {
@@ -72,7 +73,7 @@ struct entry *reserve_restore(struct store *st, uint64_t counter, uint64_t end)
 
 int reserve_open(struct store *st, uint64_t end)
 {
-	uint64_t new_end = end + STORE_RESERVE_BLOCK;
+	uint64_t new_end = end + block(st);
 	struct entry *e = reserve_restore(st, STORE_ID_COUNTER, end);
 	struct cell *c = store_cell_new(st, sizeof(uint64_t));
 
@@ -105,9 +106,9 @@ static int extend(struct store *st, struct entry *e, uint64_t n)
 {
 	struct counter *c = e->counter;
 
-	if (c->next + n + STORE_RESERVE_BLOCK / 2 <= c->staged_end)
+	if (c->next + n + block(st) / 2 <= c->staged_end)
 		return 0;
-	uint64_t end = c->next + n + STORE_RESERVE_BLOCK;
+	uint64_t end = c->next + n + block(st);
 	struct cell *old = e->value, *value = store_cell_new(st, sizeof end);
 	if (!value)
 		return -ENOMEM;
@@ -128,4 +129,9 @@ static int extend(struct store *st, struct entry *e, uint64_t n)
 static void write_end(struct cell *c, uint64_t end)
 {
 	be64_put(c->bytes, end);
+}
+
+static uint64_t block(const struct store *st)
+{
+	return st->limits.reserve_block ? st->limits.reserve_block : STORE_RESERVE_BLOCK;
 }

@@ -50,6 +50,7 @@ struct store_limits {
 	uint64_t stage_bytes; /* waiting for their commit */
 	uint64_t
 		reserved_bytes; /* of max_bytes, only for what is put with STORE_URGENT (and 1/64 of max_bundles) */
+	uint64_t reserve_block; /* numbers that store_reserve() makes durable at a time; 0: 65536 */
 };
 
 struct store_limits store_limits_default(void);
