@@ -15,6 +15,7 @@ static void keep_pair(struct agent *a, mono now, struct promise *p);
 static void dispatch(struct agent *a, mono now, struct bundle_entry *e);
 static void broken(struct agent *a, mono now, struct promise *p, int err);
 static void broken_new(struct agent *a, mono now, struct promise *p, int err);
+static void break_pair(struct agent *a, mono now, struct promise *p);
 static void answer_later(struct agent *a, struct promise *p, int err);
 
 /* One in sixteen entries and promises is kept for signals: a full node goes on answering. */
@@ -152,6 +153,8 @@ static void keep_pair(struct agent *a, mono now, struct promise *p)
 {
 	struct bundle_entry *e = entry_by_id(a, p->id);
 
+	if (!p->has_pair)
+		return; /* the bundle's own batch failed: refused by then */
 	if (e) {
 		struct record r = entry_record(a, e);
 
@@ -210,21 +213,34 @@ static void broken_new(struct agent *a, mono now, struct promise *p, int err)
 	if (p->request != 0)
 		answer_later(a, p, err);
 	e = entry_by_id(a, p->id);
-	if (p->has_pair) {
-		struct known *k = known_pair(a, &p->pair);
-
-		if (k)
-			known_forget(a, k);
-		custody_refuse(a, now, &p->pair, p->id, WHY_COMMIT_FAILED);
-	}
+	if (p->has_pair)
+		break_pair(a, now, p);
 	if (!e)
 		return;
+	/* It may have come under other pairs meanwhile: they go with it. */
+	for (struct link_node *n = a->promised.next; n != &a->promised; n = n->next) {
+		struct promise *other = container_of(n, struct promise, link);
+
+		if (other->kind == PROMISE_PAIR && other->id == p->id && other->has_pair)
+			break_pair(a, now, other);
+	}
 	trace_point(a->trace, now, bundle_deleted, p->id, REASON_DEPLETED_STORAGE);
 	r = entry_record(a, e);
 	entry_forget(a, now, e);
 	store_delete(a->store, p->id);
 	entry_free(a, e);
 	reassemble_again(a, now, r.uid);
+}
+
+/* The pair is refused, and its promise has nothing to keep any more. */
+static void break_pair(struct agent *a, mono now, struct promise *p)
+{
+	struct known *k = known_pair(a, &p->pair);
+
+	if (k)
+		known_forget(a, k);
+	custody_refuse(a, now, &p->pair, p->id, WHY_COMMIT_FAILED);
+	p->has_pair = false;
 }
 
 static void answer_later(struct agent *a, struct promise *p, int err)

@@ -481,6 +481,44 @@ Test(custody, staged_while_a_batch_runs)
 	chain_fini(&x);
 }
 
+/* A bundle's batch fails while the same bundle, come again under another pair, is staged with it or
+ * waits for the next one: both custodians are refused, and keep it. */
+Test(custody, failed_batch_refuses_every_pair)
+{
+	if (BREAK_SPEAK_EARLY || BREAK_DUPLICATE_BY_ID)
+		cr_skip_test("a build that is broken on purpose");
+	for (int runs = 0; runs < 2; runs++) {
+		struct store_batch *batch = NULL;
+		struct chain x;
+		struct flight f;
+
+		chain_init(&x);
+		chain_send(&x);
+		cr_assert(side_out(&x.a, 2, &f));
+		side_in(&x.b, 1, &f);
+		if (runs)
+			batch = store_commit_begin(x.b.store);
+		repair(&f, 17);
+		side_in(&x.b, 3, &f);
+		if (runs) {
+			store_commit_end(x.b.store, batch, -ENOSPC);
+			agent_stored(x.b.agent, x.b.now);
+		} else {
+			side_commit(&x.b, -ENOSPC);
+		}
+		side_commit(&x.b, 0);
+		side_commit(&x.b, 0);
+		cr_assert_eq(count(&x.b, EV_custody_signalled), 2, "case %d", runs);
+		cr_assert_eq(count(&x.b, EV_custody_taken), 0, "case %d", runs);
+		cr_assert_eq(stats(&x.b).n_custody_held + stats(&x.b).n_custody_sent, 0);
+		/* Asked again, it is taken. */
+		side_in(&x.b, 3, &f);
+		side_commit(&x.b, 0);
+		cr_assert_eq(count(&x.b, EV_custody_taken), 1, "case %d", runs);
+		chain_fini(&x);
+	}
+}
+
 /* An I/O error closes the store: everything is refused from then on, nothing is said. */
 Test(custody, closed_store_refuses)
 {
