@@ -103,6 +103,12 @@ $(O)/unit/alloc: LDFLAGS += $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc
 $(RUNS_UNIT): %.run: %
 	$(Q)tests/run-unit $< $(V)
 
+# An application for labs, and a slow disk for the nodes in them.
+$(O)/tests/lab/torture_talker: $(O)/tests/lab/torture_talker.o $(O)/libowlt.a
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcjson -lcrypto -lm
+$(O)/tests/lab/slow_disk.so: tests/lab/slow_disk.c
+	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) -shared -fPIC -o $@ $<
+
 # A fuzz target without libFuzzer, to replay inputs.
 $(O)/replay/%: $(O)/tests/fuzz/fuzz_%.o $(O)/tests/fuzz/replay.o $(ARCHIVE)
 	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $^ $(LIBS)

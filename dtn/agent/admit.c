@@ -7,9 +7,18 @@
  *
  * The previous custodian is told CCS{-1} and may try another way; not of a source beyond its rate,
  * where each answer would feed the flood: there its timer repeats. Nothing here allocates.
+ *
+ * Nodes that are full of bundles for each other must not refuse each other for ever. So the last
+ * part of the store is cut into HOP_STEPS steps, and a bundle may use as many of them as it has hops
+ * behind it, all if it ends here. Above step k a node then holds bundles that have come further than
+ * k: of all bundles that wait, the one that has come furthest always finds room at the next node
+ * (the structured buffer pool of packet networks).
  * Start reading at admit().
  */
 #include "dtn/agent/state.h"
+
+#define HOP_STEPS 7u
+#define HOP_STEP_BYTES (128u << 10) /* at least, for one large bundle */
 
 /* RFC 9171 4.2.5.1.1/d2, 5.4-2, 5.4.1-1, 5.4.1-2 */
 enum why admit(struct agent *a, mono now, const struct arrival *in)
@@ -33,6 +42,42 @@ enum why admit(struct agent *a, mono now, const struct arrival *in)
 	if (is_border(a, in->from) && names_private(&b->source, &b->dest, &b->report_to))
 		return WHY_DOMAIN_BORDER;
 	return WHY_NONE;
+}
+
+/* The steps, once the limits are known. */
+void admit_init(struct agent *a, const struct store_stats *st)
+{
+	uint64_t most = st->max_bundles < a->cfg.max_bundles ? st->max_bundles : a->cfg.max_bundles;
+
+	a->hop_bytes = st->max_bytes / 64;
+	if (a->hop_bytes < HOP_STEP_BYTES)
+		a->hop_bytes =
+			st->max_bytes / 32 < HOP_STEP_BYTES ? st->max_bytes / 32 : HOP_STEP_BYTES;
+	a->hop_bundles = most / 128;
+	a->room_bundles = most - most / 16;
+}
+
+/* Room for a bundle with so many hops behind it, among those that may not use the reserve. */
+bool admit_room(const struct agent *a, uint64_t bytes, unsigned hops)
+{
+	uint64_t steps = hops < HOP_STEPS ? HOP_STEPS - hops : 0;
+	uint64_t used = a->entries.n - a->entries.n_free;
+
+	return used + steps * a->hop_bundles < a->room_bundles &&
+	       store_has_room(a->store, u64_add_sat(bytes, steps * a->hop_bytes), 0);
+}
+
+/* One that came in: without a hop count it has one hop behind it. */
+bool admit_arrival(const struct agent *a, const struct arrival *in)
+{
+	uint64_t hops = in->b->has_hop && in->b->hop_count > 0 ? in->b->hop_count : 1;
+
+	if (in->b->flags & BUNDLE_ADMIN) /* has the reserve */
+		return true;
+	if (admit_room(a, in->size, hops < HOP_STEPS ? (unsigned)hops : HOP_STEPS))
+		return true;
+	return in->is_local && deliver_is_registered(a, &in->b->dest) &&
+	       admit_room(a, in->size, HOP_STEPS);
 }
 
 /* RFC 9171 5.4.2-2/2b */

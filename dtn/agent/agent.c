@@ -62,6 +62,7 @@ int agent_new(
 	a->most_bundles =
 		share(cfg, st.max_bundles < cfg->max_bundles ? st.max_bundles : cfg->max_bundles);
 	a->most_bytes = share(cfg, st.max_bytes);
+	admit_init(a, &st);
 	err = agent_tables(a);
 	if (err == 0)
 		err = agent_lists(a);

@@ -13,7 +13,7 @@
 #include "dtn/agent/state.h"
 
 static struct registration *find(struct agent *a, uint32_t id);
-static struct registration *endpoint_find(struct agent *a, const struct eid *e);
+static struct registration *endpoint_find(const struct agent *a, const struct eid *e);
 static int endpoint_choose(struct agent *a, struct eid *e);
 static bool is_for(
 	const struct agent *a, const struct bundle_entry *e, const struct registration *r);
@@ -184,6 +184,12 @@ bool agent_event(struct agent *a, mono now, struct agent_event *ev)
 	}
 	pool_give(&a->promises, p);
 	return true;
+}
+
+/* Somebody is there, or will be, who takes it. */
+bool deliver_is_registered(const struct agent *a, const struct eid *dest)
+{
+	return endpoint_find(a, dest) != NULL;
 }
 
 /* May a bundle for this endpoint be handed over right after its commit? */
@@ -418,7 +424,7 @@ static struct registration *find(struct agent *a, uint32_t id)
 	return NULL;
 }
 
-static struct registration *endpoint_find(struct agent *a, const struct eid *e)
+static struct registration *endpoint_find(const struct agent *a, const struct eid *e)
 {
 	for (size_t i = 0; i < a->cfg.max_registrations && a->n_registrations > 0; i++)
 		if (a->registration[i].id != 0 && eid_equal(&a->registration[i].endpoint, e))

@@ -146,7 +146,7 @@ static int set_up(struct agent *a, mono now, struct outgoing *g)
 	} else if (g->total / g->piece_size >= a->entries.n_free) {
 		return -E_FULL;
 	}
-	if (!store_has_room(a->store, g->total, 0))
+	if (!admit_room(a, g->total, 0))
 		return -E_FULL;
 	is_sealed = security_adds(a, &g->o.s);
 	err = take_memory(g, !is_sealed);

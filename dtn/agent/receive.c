@@ -284,6 +284,10 @@ static void take(struct agent *a, mono now, struct arrival *in)
 		refuse(a, now, in, WHY_TABLE_FULL);
 		return;
 	}
+	if (!in->is_unit && !admit_arrival(a, in)) {
+		refuse(a, now, in, WHY_STORE_FULL);
+		return;
+	}
 	if (!in->is_unit && !party_has_room(a, in->party, in->size)) {
 		refuse(a, now, in, WHY_SOURCE_QUOTA);
 		return;

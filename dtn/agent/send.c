@@ -49,10 +49,9 @@ int send_allow(const struct agent *a, const struct agent_send *s, struct own_bun
 		return -E_REFUSED;
 	if (anonymous && (s->custody || s->flags & BUNDLE_REPORTS))
 		return -E_REFUSED; /* RFC 9171 4.2.3 */
-	o->s.custody |= !anonymous && custody_requested(a, &o->s.dest);
 	o->s.flags &=
 		BUNDLE_NO_FRAGMENT | BUNDLE_ACK_REQUESTED | BUNDLE_STATUS_TIME | BUNDLE_REPORTS;
-	if (anonymous || o->s.custody)
+	if (anonymous || s->custody)
 		o->s.flags |= BUNDLE_NO_FRAGMENT; /* RFC 9171 4.2.3; custody.md D.2 */
 	return 0;
 }
@@ -74,6 +73,8 @@ int send_own(struct agent *a, mono now, const struct own_bundle *o, uint64_t *id
 	int err;
 
 	if (!entry_room(a, o->urgent) || !(o->urgent ? promise_room(a) : promise_spare(a)))
+		return -E_FULL;
+	if (!o->urgent && !admit_room(a, payload_size(&o->s), 0))
 		return -E_FULL;
 	err = send_prepare(a, now, o, &m);
 	return err ? err : send_made(a, now, o, &m, id);

@@ -243,6 +243,8 @@ struct agent {
 	unsigned last_party;
 	int64_t source_each, report_each, echo_each; /* intervals of their rates; 0 = no limit */
 	uint64_t most_bundles, most_bytes;           /* of one source */
+	uint64_t hop_bytes, hop_bundles; /* a step of the room for those that have come further */
+	uint64_t room_bundles;           /* known at a time, the reserve left out */
 
 	struct ways ways;
 	/* fragments for this node, reassemble.c */
@@ -340,6 +342,9 @@ void expire_tick(struct agent *a, mono now);
 /* -- admit.c */
 enum why admit(struct agent *a, mono now, const struct arrival *in);
 enum reason admit_reason(enum why why);
+void admit_init(struct agent *a, const struct store_stats *st);
+bool admit_room(const struct agent *a, uint64_t bytes, unsigned hops);
+bool admit_arrival(const struct agent *a, const struct arrival *in);
 bool is_private(const struct eid *e);
 bool is_local_node(const struct eid *e);
 bool names_private(const struct eid *source, const struct eid *dest, const struct eid *report_to);
@@ -441,6 +446,7 @@ unsigned neighbour_find(const struct agent *a, node_id node);
 mono route_earliest(const struct agent *a, node_id from, node_id to, mono at);
 
 /* -- deliver.c */
+bool deliver_is_registered(const struct agent *a, const struct eid *dest);
 bool deliver_claim(struct agent *a, const struct eid *dest, unsigned *registration);
 void deliver_staged(struct agent *a, struct bundle_entry *e, unsigned registration);
 void deliver_arrived(struct agent *a, mono now, struct bundle_entry *e);

@@ -92,8 +92,7 @@ int64_t faults_commit(struct sim *s, struct sim_node *n, int *err)
 {
 	const struct sim_faults *f = &s->cfg.faults;
 
-	if (n->fails || (s->now < f->until && rng_chance(&n->rng, f->no_space_p))) {
-		n->fails = false;
+	if (s->now < f->until && rng_chance(&n->rng, f->no_space_p)) {
 		*err = -ENOSPC;
 		s->counts.commits_failed++;
 	}
@@ -113,11 +112,6 @@ void sim_crash(struct sim *s, unsigned node, enum sim_stage stage, int64_t down_
 	if (stage == STAGE_NOW && n->node)
 		die(s, n);
 	due_set(s, &n->turn, s->now, SRC_TURN, 0);
-}
-
-void sim_fail(struct sim *s, unsigned node)
-{
-	s->node[node].fails = true;
 }
 
 int sim_restart(struct sim *s, unsigned node)

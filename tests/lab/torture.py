@@ -34,9 +34,9 @@ class Lab:
 
     def __init__(self, args, topology, run, seed, disk_us):
         self.args, self.run = args, run
+        preload = "SLOW_DISK_US=%d LD_PRELOAD=%s " % (disk_us, os.path.abspath(args.slow_disk)) if disk_us else ""
         with open(run + ".owltd", "w") as f:
-            f.write("#!/bin/sh\nSLOW_DISK_US=%d LD_PRELOAD=%s exec %s \"$@\"\n" % (
-                disk_us, os.path.abspath(args.slow_disk), os.path.abspath(args.daemon)))
+            f.write('#!/bin/sh\n%sexec %s "$@"\n' % (preload, os.path.abspath(args.daemon)))
         os.chmod(run + ".owltd", 0o755)
         cmd = [args.owlt, "lab", "up", topology, "-o", run, "--no-capture", "--seed", str(seed),
                "--daemon", run + ".owltd"]
@@ -374,8 +374,8 @@ def options():
     p.add_argument("--patience", type=float, default=120, help="real seconds to drain")
     p.add_argument("--owlt", default="build/bin/owlt")
     p.add_argument("--daemon", default="build/bin/owltd", help="what is tortured")
-    p.add_argument("--slow-disk", default="build/release/tests/slow_disk.so")
-    p.add_argument("--talker", default="build/release/tests/torture_talker")
+    p.add_argument("--slow-disk", default="build/release/tests/lab/slow_disk.so")
+    p.add_argument("--talker", default="build/release/tests/lab/torture_talker")
     p.add_argument("--until-finding", type=int, default=0, metavar="N", help="at most N rounds, until one has a finding")
     p.add_argument("--keep", action="store_true", help="the folders of good rounds too")
     p.add_argument("--quiet", action="store_true")

@@ -407,3 +407,65 @@ Test(limits, each_leniency_by_its_switch)
 		side_fini(&s);
 	}
 }
+
+/* Of the last of the room each step is for bundles that have come further, and all for what ends here: nodes that
+ * are full of bundles for each other go on. */
+Test(limits, room_for_what_came_further)
+{
+	struct bundle_spec spec = spec_of(1000);
+	uint64_t made = 0, most = 1024 - 1024 / 16, step = 1024 / 128;
+	struct side s;
+
+	prepare(&s);
+	s.cfg.max_bundles = 1024;
+	side_start(&s, NULL, 0);
+	while (side_send(&s, 3, 5, HOUR_MS, true) == 0) {
+		made++;
+		side_commit(&s, 0);
+	}
+	cr_assert_eq(made, most - 7 * step, "made here");
+	for (uint64_t hops = 1; hops <= 9; hops++) {
+		spec.hop_limit = 30;
+		spec.hop_count = hops;
+		spec.has_hop = true;
+		for (uint64_t i = 0; i < 2 * step; i++) {
+			uint64_t left = 7 * step - (stats(&s).n_bundles - made);
+			bool fits = left > (hops < 7 ? 7 - hops : 0) * step;
+
+			spec.seq++;
+			arrive(&s, &spec);
+			cr_assert_eq(refused(&s),
+				fits   ? WHY_NONE
+				: left ? WHY_STORE_FULL
+				       : WHY_TABLE_FULL,
+				"hops %u, %u", (unsigned)hops, (unsigned)i);
+		}
+	}
+	cr_assert_eq(stats(&s).n_bundles, most);
+	side_fini(&s);
+}
+
+Test(limits, full_but_for_what_ends_here)
+{
+	struct bundle_spec spec = spec_of(1000);
+	struct side s;
+
+	prepare(&s);
+	s.cfg.max_bundles = 1024;
+	side_start(&s, NULL, 0);
+	while (side_send(&s, 3, 5, HOUR_MS, true) == 0)
+		side_commit(&s, 0);
+	cr_assert_eq(refused(&s), WHY_NONE);
+	for (unsigned registered = 0; registered < 2; registered++) {
+		spec.dest = eid_ipn(2, 5);
+		for (unsigned i = 0; i < 10; i++) { /* a step is eight */
+			spec.seq++;
+			arrive(&s, &spec);
+		}
+		cr_assert_eq(refused(&s), registered ? WHY_NONE : WHY_STORE_FULL, "%u, %u here",
+			registered, (unsigned)stats(&s).n_bundles);
+		if (!registered)
+			side_register(&s, 5, 1);
+	}
+	side_fini(&s);
+}
