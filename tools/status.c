@@ -89,6 +89,13 @@ static void print_row(const struct json *v)
 	}
 	for (const struct json *m = json_type(v) == JSON_OBJECT ? json_first(v) : NULL; m;
 		m = json_next(m)) {
+		for (const struct json *x = json_type(m) == JSON_OBJECT ? json_first(m) : NULL; x;
+			x = json_next(x), gap = " ") {
+			printf("%s%s.%s=", gap, json_key(m), json_key(x));
+			print_value(x);
+		}
+		if (json_type(m) == JSON_OBJECT)
+			continue;
 		printf("%s%s=", gap, json_key(m));
 		print_value(m);
 		gap = " ";

@@ -160,6 +160,8 @@ struct agent_stats {
 	uint64_t n_registrations;
 };
 void agent_stats(const struct agent *a, struct agent_stats *out);
+/* Other custodians; out has CUSTODIANS_MAX places. How many. Looks at every bundle. */
+size_t agent_custodians(const struct agent *a, struct custodian_stats *out);
 /* True time, and the node's own idea of it. */
 dtntime agent_dtn(const struct agent *a, mono now);
 dtntime agent_clock(const struct agent *a, mono now);

@@ -11,9 +11,9 @@
 #define DAY_US (INT64_C(86400) * US_PER_S)
 
 static const char *const crc_words[] = {"none", "crc16", "crc32c", NULL};
-static const char *const profile_words[] = {"ccsds", "bplib", NULL};
+const char *const custody_profile_words[] = {"ccsds", "bplib", NULL};
 static const char *const profile_of_words[] = {"default", "ccsds", "bplib", NULL};
-static const char *const sequence_words[] = {"default", "destination", "fixed", "contact", NULL};
+const char *const custody_sequence_words[] = {"default", "destination", "fixed", "contact", NULL};
 static const char *const counter_words[] = {"64", "32", "16", NULL};
 
 static int check_node(const char *text)
@@ -58,7 +58,7 @@ static const struct schema_row neighbour_rows[] = {
 	{.path = "sequence",
 		.type = SCHEMA_ENUM,
 		.offset = NEIGHBOUR(sequence),
-		.words = sequence_words,
+		.words = custody_sequence_words,
 		.def = "default",
 		.help = "Numbers of bundles sent to it, as custody.sequence; default: that, or "
 			"that of its profile."},
@@ -372,13 +372,13 @@ const struct schema_row agent_rows[] = {
 	{.path = "custody.profile",
 		.type = SCHEMA_ENUM,
 		.offset = AT(custody_profile),
-		.words = profile_words,
+		.words = custody_profile_words,
 		.def = "ccsds",
 		.help = "Code points and form of signals."},
 	{.path = "custody.sequence",
 		.type = SCHEMA_ENUM,
 		.offset = AT(custody_sequence),
-		.words = sequence_words,
+		.words = custody_sequence_words,
 		.def = "default",
 		.help = "Numbers of bundles in our custody: destination (identifier 0, a counter "
 			"for each destination), fixed (one counter, custody.seq_id), contact (a "
@@ -422,8 +422,8 @@ const struct schema_row agent_rows[] = {
 		.rows = pattern_rows,
 		.size = sizeof(struct custody_pattern),
 		.count_offset = AT(n_custody_request),
-		.help = "What applications send to these destinations asks for custody, also "
-			"where they did not."},
+		.help = "What applications send to these destinations asks for custody, as if "
+			"they had."},
 	{.path = "custody.neighbours",
 		.type = SCHEMA_LIST,
 		.offset = AT(custody_neighbour),

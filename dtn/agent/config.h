@@ -37,6 +37,21 @@ struct custody_neighbour {
 	char key[KEY_ID_MAX];       /* of its signals and of ours to it; "": none */
 };
 
+/* Another custodian as status shows it: those that a setting or a link names, and all others. */
+#define CUSTODIANS_MAX (1 + CUSTODY_NEIGHBOURS_MAX + 256)
+struct custodian_stats {
+	node_id node; /* NODE_NONE: all others */
+	const char *profile, *sequence;
+	bool accept, passes;
+	bool authenticated; /* it has a key: only signed signals count */
+	uint64_t n_held,
+		n_awaiting; /* bundles in our custody on their way to it; others: also those
+				       * without a way */
+	uint64_t n_taken;   /* that we accepted from it */
+	uint64_t n_signals_tx, n_signals_rx, n_not_believed;
+	const uint32_t *declined; /* custody not taken from it, by enum why; while the node lives */
+};
+
 struct agent_cfg {
 	uint64_t max_bundles; /* entries in memory */
 	uint64_t max_tombstones;
@@ -92,6 +107,8 @@ struct agent_cfg {
 };
 
 extern const struct schema_row agent_rows[];
+/* By enum custody_profile, enum custody_sequence. */
+extern const char *const custody_profile_words[], *const custody_sequence_words[];
 
 /* Has any of custody.neighbours a key? */
 bool custody_has_keys(const struct agent_cfg *cfg);

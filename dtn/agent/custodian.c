@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define ROWS (1 + CUSTODY_NEIGHBOURS_MAX + NEIGHBOURS_MAX)
+_Static_assert(CUSTODIANS_MAX == 1 + CUSTODY_NEIGHBOURS_MAX + NEIGHBOURS_MAX, "a row for each");
 
 static struct custodian defaults(const struct agent_cfg *cfg, unsigned profile);
 static uint8_t sequence_of(unsigned sequence, unsigned profile);
@@ -23,7 +23,7 @@ int custodian_init(struct agent *a)
 	const struct agent_cfg *cfg = &a->cfg;
 	int err;
 
-	a->custodian = calloc(ROWS, sizeof *a->custodian);
+	a->custodian = calloc(CUSTODIANS_MAX, sizeof *a->custodian);
 	if (!a->custodian)
 		return -ENOMEM;
 	a->custodian[a->n_custodians++] = defaults(cfg, cfg->custody_profile);
@@ -56,7 +56,7 @@ void custodian_fini(struct agent *a)
 
 void custodian_add(struct agent *a, node_id node)
 {
-	if (custodian_find(a, node)->node == node || a->n_custodians == ROWS)
+	if (custodian_find(a, node)->node == node || a->n_custodians == CUSTODIANS_MAX)
 		return;
 	a->custodian[a->n_custodians] = defaults(&a->cfg, a->cfg.custody_profile);
 	a->custodian[a->n_custodians++].node = node;
@@ -68,6 +68,41 @@ struct custodian *custodian_find(const struct agent *a, node_id node)
 		if (a->custodian[i].node == node)
 			return &a->custodian[i];
 	return &a->custodian[0];
+}
+
+size_t agent_custodians(const struct agent *a, struct custodian_stats *out)
+{
+	struct hash_node *h = NULL;
+
+	for (size_t i = 0; i < a->n_custodians; i++) {
+		const struct custodian *c = &a->custodian[i];
+
+		out[i] = (struct custodian_stats){.node = c->node,
+			.profile = custody_profile_words[c->profile],
+			.sequence = custody_sequence_words[c->sequence],
+			.accept = c->accept && a->cfg.custody_accept,
+			.passes = c->passes,
+			.authenticated = c->key != NULL,
+			.n_taken = c->n_taken,
+			.n_signals_tx = c->n_signals_tx,
+			.n_signals_rx = c->n_signals_rx,
+			.n_not_believed = c->n_not_believed,
+			.declined = c->declined};
+	}
+	while ((h = hash_next(&a->by_id, h))) {
+		const struct bundle_entry *e = container_of(h, struct bundle_entry, by_id);
+		const struct custodian *c = a->custodian;
+
+		if (!(e->flags & E_CUSTODY))
+			continue;
+		if (e->neighbour != NO_NEIGHBOUR)
+			c = custodian_find(a, a->neighbour[e->neighbour].node);
+		if (e->state == ENTRY_AWAIT)
+			out[c - a->custodian].n_awaiting++;
+		else
+			out[c - a->custodian].n_held++;
+	}
+	return a->n_custodians;
 }
 
 struct custodian *custodian_of(const struct agent *a, size_t k)

@@ -49,9 +49,10 @@ int send_allow(const struct agent *a, const struct agent_send *s, struct own_bun
 		return -E_REFUSED;
 	if (anonymous && (s->custody || s->flags & BUNDLE_REPORTS))
 		return -E_REFUSED; /* RFC 9171 4.2.3 */
+	o->s.custody |= !anonymous && custody_requested(a, &o->s.dest);
 	o->s.flags &=
 		BUNDLE_NO_FRAGMENT | BUNDLE_ACK_REQUESTED | BUNDLE_STATUS_TIME | BUNDLE_REPORTS;
-	if (anonymous || s->custody)
+	if (anonymous || o->s.custody)
 		o->s.flags |= BUNDLE_NO_FRAGMENT; /* RFC 9171 4.2.3; custody.md D.2 */
 	return 0;
 }

@@ -194,6 +194,47 @@ static void show_bundles(struct daemon *d, struct json_writer *w)
 	list_bundles(d, w, false);
 }
 
+static void show_custodian(struct json_writer *w, const struct custodian_stats *c)
+{
+	char text[EID_TEXT_MAX] = "others";
+
+	if (c->node != NODE_NONE)
+		node_print(c->node, text, sizeof text);
+	jw_object(w, NULL);
+	jw_text(w, "node", view_text(text));
+	jw_text(w, "profile", view_text(c->profile));
+	jw_text(w, "sequence", view_text(c->sequence));
+	jw_text(w, "signals", view_text(c->authenticated ? "authenticated" : "unauthenticated"));
+	jw_bool(w, "accept", c->accept);
+	jw_bool(w, "passes", c->passes);
+	jw_u64(w, "n_held", c->n_held);
+	jw_u64(w, "n_awaiting", c->n_awaiting);
+	jw_u64(w, "n_taken", c->n_taken);
+	jw_u64(w, "n_signals_tx", c->n_signals_tx);
+	jw_u64(w, "n_signals_rx", c->n_signals_rx);
+	jw_u64(w, "n_not_believed", c->n_not_believed);
+	jw_object(w, "declined");
+	for (unsigned k = 0; k < WHY_LAST; k++)
+		if (c->declined[k])
+			jw_u64(w, why_name(k), c->declined[k]);
+	jw_object_end(w);
+	jw_object_end(w);
+}
+
+/* Others only where there are any. */
+static void list_custodians(struct daemon *d, struct json_writer *w)
+{
+	struct custodian_stats c[CUSTODIANS_MAX];
+	size_t n = node_custodians(d->node, c);
+
+	jw_array(w, "custodians");
+	for (size_t i = 0; i < n; i++)
+		if (c[i].node != NODE_NONE || c[i].n_taken || c[i].n_held || c[i].n_awaiting ||
+			c[i].n_signals_rx)
+			show_custodian(w, &c[i]);
+	jw_array_end(w);
+}
+
 static void show_custody(struct daemon *d, struct json_writer *w)
 {
 	struct node_stats s;
@@ -201,6 +242,7 @@ static void show_custody(struct daemon *d, struct json_writer *w)
 	node_stats(d->node, &s);
 	jw_u64(w, "n_custody_held", s.n_custody_held);
 	jw_u64(w, "n_custody_sent", s.n_custody_sent);
+	list_custodians(d, w);
 	list_bundles(d, w, true);
 }
 

@@ -212,6 +212,11 @@ void node_stats(const struct node *n, struct node_stats *out)
 	store_stats(n->store, &out->store);
 }
 
+size_t node_custodians(const struct node *n, struct custodian_stats out[CUSTODIANS_MAX])
+{
+	return agent_custodians(n->agent, out);
+}
+
 node_id node_self(const struct node *n)
 {
 	return n->self.node;

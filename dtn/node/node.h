@@ -164,6 +164,7 @@ struct node_stats {
 	struct store_stats store;
 };
 void node_stats(const struct node *n, struct node_stats *out);
+size_t node_custodians(const struct node *n, struct custodian_stats out[CUSTODIANS_MAX]);
 void node_link_stats(const struct node *n, unsigned link, struct node_link_stats *out);
 node_id node_self(const struct node *n);
 dtntime node_dtn(const struct node *n, mono now);

@@ -92,7 +92,8 @@ int64_t faults_commit(struct sim *s, struct sim_node *n, int *err)
 {
 	const struct sim_faults *f = &s->cfg.faults;
 
-	if (s->now < f->until && rng_chance(&n->rng, f->no_space_p)) {
+	if (n->fails || (s->now < f->until && rng_chance(&n->rng, f->no_space_p))) {
+		n->fails = false;
 		*err = -ENOSPC;
 		s->counts.commits_failed++;
 	}
@@ -112,6 +113,11 @@ void sim_crash(struct sim *s, unsigned node, enum sim_stage stage, int64_t down_
 	if (stage == STAGE_NOW && n->node)
 		die(s, n);
 	due_set(s, &n->turn, s->now, SRC_TURN, 0);
+}
+
+void sim_fail(struct sim *s, unsigned node)
+{
+	s->node[node].fails = true;
 }
 
 int sim_restart(struct sim *s, unsigned node)

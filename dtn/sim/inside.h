@@ -116,8 +116,8 @@ struct sim_node {
 	unsigned n_links;
 	unsigned *dir; /* by link: index of the outgoing direction */
 	uint64_t boots;
-	struct rng rng; /* faults */
-	bool armed;
+	struct rng rng;    /* faults */
+	bool armed, fails; /* fails: its next commit does */
 	enum sim_stage stage;
 	int64_t armed_down_us;
 	struct link_node pending; /* requests without an answer */

@@ -479,6 +479,10 @@ static int act(struct player *p, const struct words *w)
 		return bad_word(p->e, w, 1);
 	if (is(w->w[0], "crash"))
 		return act_crash(p, w, node);
+	if (is(w->w[0], "fail")) {
+		sim_fail(p->sim, (unsigned)node);
+		return 0;
+	}
 	if (is(w->w[0], "restart"))
 		err = sim_restart(p->sim, (unsigned)node);
 	else if (number(w, 2, &service) != 0)

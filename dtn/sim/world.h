@@ -111,6 +111,8 @@ extern const char *const sim_stage_name[STAGES];
 /* down_us < 0: stays down until sim_restart(). */
 void sim_crash(struct sim *s, unsigned node, enum sim_stage stage, int64_t down_us);
 int sim_restart(struct sim *s, unsigned node) MUST_USE;
+/* Its next commit ends with ENOSPC. */
+void sim_fail(struct sim *s, unsigned node);
 /* A link direction passes nothing while cut; the next n frames are lost. */
 void sim_cut(struct sim *s, unsigned topo_link, bool b_to_a, bool cut);
 void sim_lose(struct sim *s, unsigned topo_link, bool b_to_a, unsigned n);
