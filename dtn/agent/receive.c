@@ -259,7 +259,10 @@ static void take(struct agent *a, mono now, struct arrival *in)
 {
 	const struct bundle *b = in->b;
 	bool custody = in->takes_custody;
-	struct record r = {.uid = {in->uid[0], in->uid[1]}};
+	struct record r = {.uid = {in->uid[0], in->uid[1]},
+		.dest_scheme = b->dest.scheme,
+		.dest_node = b->dest.node,
+		.dest_service = b->dest.service};
 	uint64_t id, number_seq = 0;
 	struct bundle_entry *e;
 	unsigned reg = 0;
@@ -338,9 +341,6 @@ static int put(struct agent *a, struct arrival *in, struct record *r, uint64_t *
 
 	r->age_ms = in->age_ms;
 	r->prev_node = in->from != NODE_NONE ? in->from : b->has_prev ? b->prev.node : NODE_NONE;
-	r->dest_scheme = b->dest.scheme;
-	r->dest_node = b->dest.node;
-	r->dest_service = b->dest.service;
 	r->size_bytes = in->size;
 	r->payload_bytes = b->payload.n;
 	r->tail_bytes = b->tail.n;

@@ -376,3 +376,21 @@ Test(custody_profiles, status)
 	side_pass(&x.c, &x.b);
 	chain_fini(&x);
 }
+
+/* What is made here and what comes from others counts in the same counter of a destination. */
+Test(custody_profiles, one_counter_for_a_destination)
+{
+	struct chain x;
+
+	if (BREAK_NUMBERS_REPEAT)
+		cr_skip_test("a build that is broken on purpose");
+	chain_make(&x);
+	x.b.cfg.custody_sequence = SEQUENCE_DESTINATION;
+	chain_start(&x);
+	chain_send(&x);
+	side_pass(&x.a, &x.b);
+	send_to(&x.b, 3, 5);
+	cr_assert_eq(leaves(&x.b, 3, PROFILE_CCSDS).seq_no, 0);
+	cr_assert_eq(leaves(&x.b, 3, PROFILE_CCSDS).seq_no, 1);
+	chain_fini(&x);
+}
