@@ -29,6 +29,24 @@ bool eid_is_admin(const struct eid *e)
 	return e->node != NODE_NONE && e->service == 0 && eid_is_known_scheme(e);
 }
 
+/* RFC 9171 4.2.5.1.1/d4, 4.2.5.1.2/d3 */
+struct eid eid_admin(const struct eid *e)
+{
+	struct eid node = *e;
+	size_t n = 2; /* "//" */
+
+	if (e->scheme == EID_SCHEME_IPN)
+		node.service = 0;
+	if (e->scheme != EID_SCHEME_DTN || e->node == NODE_NONE || e->ssp.p[0] == EID_SSP_CHUNKED)
+		return node;
+	while (n < e->ssp.n && e->ssp.p[n] != '/')
+		n++;
+	node.ssp.n = n + (n < e->ssp.n);
+	node.service = 0;
+	node.group = false;
+	return node;
+}
+
 /* RFC 9758 3/1, 3.2/1, 6.4/1, 6.4/2, 6.4/3 */
 bool eid_equal(const struct eid *a, const struct eid *b)
 {

@@ -52,6 +52,8 @@ static inline bool eid_is_null(const struct eid *e)
 
 /* The administrative endpoint of its node. */
 bool eid_is_admin(const struct eid *e);
+/* That of the same node; of a dtn name in chunks the endpoint itself. e->ssp of the result is e's. */
+struct eid eid_admin(const struct eid *e);
 bool eid_is_known_scheme(const struct eid *e);
 /* Same endpoint: decoded values are compared, so both ipn forms and all null forms are equal. */
 bool eid_equal(const struct eid *a, const struct eid *b);

@@ -62,8 +62,10 @@ uint64_t event_text(const char *s, size_t off)
 
 const char *event_word(const char *field, uint64_t value)
 {
-	static const char *const status[] = {"received", "forwarded", "delivered", "deleted"};
-	static const char *const counter[] = {"none", "creation", "custody", "registration"};
+	static const char *const status[] = {"received", "forwarded", "delivered", "deleted",
+		"custody-accepted", "custody-refused"};
+	static const char *const counter[] = {"none", "creation", "custody", "registration", "iv",
+		"contact", "reporting", "tunnel"};
 	unsigned v = value > 0xffff ? 0xffff : (unsigned)value;
 
 	if (strcmp(field, "reason") == 0)
@@ -71,9 +73,9 @@ const char *event_word(const char *field, uint64_t value)
 	if (strcmp(field, "rule") == 0)
 		return rule_name(v);
 	if (strcmp(field, "status") == 0)
-		return v < 4 ? status[v] : "other";
+		return v < 6 ? status[v] : "other";
 	if (strcmp(field, "name") == 0)
-		return v < 4 ? counter[v] : "other";
+		return v < 8 ? counter[v] : "other";
 	return why_name(v);
 }
 

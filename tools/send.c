@@ -7,6 +7,7 @@
  */
 #include "bundle/admin.h"
 #include "bundle/bundle.h"
+#include "bundle/ccs.h"
 #include "tools/commands.h"
 #include "tools/chunk.h"
 #include "tools/connect.h"
@@ -32,7 +33,7 @@ struct args {
 	const char *socket, *source, *report, *report_to, *priority, *crc;
 	int64_t lifetime_us;
 	uint64_t chunk;
-	bool custody, no_fragment, wait, json;
+	bool custody, no_fragment, compressed, wait, json;
 };
 
 #define AT(field) offsetof(struct args, field)
@@ -44,7 +45,11 @@ static const struct opt opts[] = {
 	{"source", 0, OPT_TEXT, AT(source), "EID",
 		"source endpoint (default: a free service of the node)", NULL},
 	{"report", 0, OPT_TEXT, AT(report), "LIST",
-		"status reports: received,forwarded,delivered,deleted", NULL},
+		"status reports: received,forwarded,delivered,deleted; with --compressed also "
+		"accepted,refused (custody)",
+		NULL},
+	{"compressed", 0, OPT_FLAG, AT(compressed), NULL,
+		"reports in compressed form, of many bundles in one; no fragments then", NULL},
 	{"report-to", 0, OPT_TEXT, AT(report_to), "EID", "where reports go (default: the source)",
 		NULL},
 	{"priority", 0, OPT_TEXT, AT(priority), "P", "bulk, standard (default) or expedited", NULL},
@@ -70,6 +75,7 @@ static const struct opt_command command = {"send", "DEST [FILE]",
 struct sent {
 	uint64_t tag, bytes;
 	uint64_t created_ms, seq;
+	uint64_t report_id, report_no; /* in compressed reports; id 0: none */
 	bool is_accepted, is_delivered;
 };
 
@@ -106,11 +112,12 @@ int cmd_send(int argc, char **argv)
 	if (rest.done)
 		return rest.code;
 	if (a.chunk == UINT64_MAX)
-		a.chunk = a.custody || a.no_fragment ? CHUNK_DEFAULT : 0;
+		a.chunk = a.custody || a.no_fragment || a.compressed ? CHUNK_DEFAULT : 0;
 	j.spec = (struct owlt_send){.dest = rest.argv[0],
 		.lifetime_ms = (uint64_t)a.lifetime_us / 1000,
 		.custody = a.custody,
-		.flags = a.no_fragment ? OWLT_NO_FRAGMENT : 0};
+		.flags = (a.no_fragment ? OWLT_NO_FRAGMENT : 0) |
+			 (a.compressed ? OWLT_COMPRESSED : 0)};
 	code = read_words(&a, &j.spec);
 	if (!code)
 		code = open_data(&j, rest.argc > 1 ? rest.argv[1] : "-");
@@ -139,17 +146,20 @@ static int read_reports(const char *list, uint64_t *flags)
 		const char *word;
 		uint64_t flag;
 	} words[] = {{"received", OWLT_REPORT_RECEIVED}, {"forwarded", OWLT_REPORT_FORWARDED},
-		{"delivered", OWLT_REPORT_DELIVERED}, {"deleted", OWLT_REPORT_DELETED}};
+		{"delivered", OWLT_REPORT_DELIVERED}, {"deleted", OWLT_REPORT_DELETED},
+		{"accepted", OWLT_REPORT_CUSTODY_ACCEPTED},
+		{"refused", OWLT_REPORT_CUSTODY_REFUSED}};
+	const size_t n_words = sizeof words / sizeof words[0];
 
 	while (list && *list) {
 		size_t n = strcspn(list, ","), i = 0;
 
-		while (i < 4 &&
+		while (i < n_words &&
 			(strlen(words[i].word) != n || strncmp(words[i].word, list, n) != 0))
 			i++;
-		if (i == 4)
+		if (i == n_words)
 			return out_fail("send: --report: \"%.*s\" is none of received, forwarded, "
-					"delivered, deleted",
+					"delivered, deleted, accepted, refused",
 				(int)n, list);
 		*flags |= words[i].flag;
 		list += n + (list[n] == ',');
@@ -178,7 +188,15 @@ static int read_words(const struct args *a, struct owlt_send *s)
 	s->crc = a->crc ? k + 1 : 0;
 	if (a->wait)
 		s->flags |= OWLT_REPORT_DELIVERED;
-	return read_reports(a->report, &s->flags);
+	if (read_reports(a->report, &s->flags))
+		return EXIT_USAGE;
+	if (!a->compressed &&
+		s->flags & (OWLT_REPORT_CUSTODY_ACCEPTED | OWLT_REPORT_CUSTODY_REFUSED))
+		return out_fail("send: --report: accepted and refused are told in compressed "
+				"reports only: --compressed");
+	if (a->compressed && !a->report && !a->wait)
+		return out_fail("send: --compressed: which reports? --report or --wait");
+	return 0;
 }
 
 /* A file without a name. */
@@ -434,15 +452,16 @@ static int send_small(struct job *j)
 
 static int refused(const struct job *j, const struct args *a, int err)
 {
-	bool is_whole = a->custody || a->no_fragment;
+	bool is_whole = a->custody || a->no_fragment || a->compressed;
 
 	if (err == -E_TOO_BIG && is_whole)
 		return out_no(
 			"send: %s: refused: %s as one bundle, and %s; cut it with --chunk SIZE "
 			"(60000 fits a UDP datagram)",
 			j->spec.dest, owlt_error_text(err),
-			a->custody ? "custody bundles are never fragmented"
-				   : "--no-fragment forbids fragments");
+			a->custody      ? "custody bundles are never fragmented"
+			: a->compressed ? "nor are those with compressed reports"
+					: "--no-fragment forbids fragments");
 	if (err == -E_TOO_BIG)
 		return out_no(
 			"send: %s: refused: %s: above the node's send.max_bytes, or "
@@ -496,6 +515,8 @@ static void accepted(struct job *j, const struct owlt_event *ev)
 		s->is_accepted = true;
 		s->created_ms = ev->created_ms;
 		s->seq = ev->seq;
+		s->report_id = ev->report_id;
+		s->report_no = ev->report_no;
 		j->n_accepted++;
 		out_text(&j->out, "%s %llu %llu\n", ev->source, (unsigned long long)ev->created_ms,
 			(unsigned long long)ev->seq);
@@ -515,27 +536,53 @@ static void accepted(struct job *j, const struct owlt_event *ev)
 	}
 }
 
-/* A status report for one of ours? RFC 9171 6.1.1 */
+static void delivered(struct job *j, struct sent *s)
+{
+	j->n_delivered += !s->is_delivered;
+	s->is_delivered = true;
+}
+
+/* By its numbers: those of this node, whose own reports they are whoever asked for them. */
+static void reported_compressed(struct job *j, struct view record)
+{
+	const struct custody_codes codes[] = {custody_codes_ccsds(), custody_codes_bplib()};
+	struct range run[CCS_RUNS_MAX];
+	struct ccs_sequence q = {.numbers = ranges_of(run, CCS_RUNS_MAX)};
+	struct ccs_reader r;
+	struct eid us;
+
+	if (eid_parse_node(owlt_node(j->node), &us) ||
+		(crs_open(&r, record, &codes[0]) && crs_open(&r, record, &codes[1])))
+		return;
+	for (; ccs_next(&r, &q); q.numbers = ranges_of(run, CCS_RUNS_MAX))
+		for (size_t i = 0; q.kind == CRS_DELIVERED && i < j->n_sent; i++) {
+			struct sent *s = &j->sent[i];
+
+			if (s->report_id != 0 && s->report_id == q.seq_id &&
+				(!q.has_source || q.source.node == us.node) &&
+				ranges_has(&q.numbers, s->report_no))
+				delivered(j, s);
+		}
+}
+
+/* A report about one of ours? RFC 9171 6.1.1; custody.md D.5 */
 static void reported(struct job *j, const struct owlt_event *ev)
 {
+	struct view record = view_of(ev->payload, ev->payload ? ev->size : 0);
 	struct status_report r;
 	struct cursor c;
 	uint64_t type;
 
-	if (!(ev->flags & BUNDLE_ADMIN) || admin_open(view_of(ev->payload, ev->size), &type, &c) ||
-		type != ADMIN_STATUS_REPORT)
+	if (!(ev->flags & BUNDLE_ADMIN) || admin_open(record, &type, &c))
 		return;
-	status_report_read(&c, &r);
-	if (!cursor_ok(&c) || !r.asserted[STATUS_DELIVERED])
+	if (type != ADMIN_STATUS_REPORT) {
+		reported_compressed(j, record);
 		return;
-	for (size_t i = 0; i < j->n_sent; i++) {
-		struct sent *s = &j->sent[i];
-
-		if (s->created_ms != r.created_ms || s->seq != r.seq || s->is_delivered)
-			continue;
-		s->is_delivered = true;
-		j->n_delivered++;
 	}
+	status_report_read(&c, &r);
+	for (size_t i = 0; cursor_ok(&c) && r.asserted[STATUS_DELIVERED] && i < j->n_sent; i++)
+		if (j->sent[i].created_ms == r.created_ms && j->sent[i].seq == r.seq)
+			delivered(j, &j->sent[i]);
 }
 
 /* One event, or none within the time. */

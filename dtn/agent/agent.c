@@ -106,6 +106,7 @@ void agent_free(struct agent *a)
 	free(a->neighbour);
 	free(a->registration);
 	gather_fini(&a->signals);
+	crs_fini(a);
 	custodian_fini(a);
 	free(a);
 }
@@ -432,13 +433,16 @@ static int agent_tables(struct agent *a)
 
 static int agent_lists(struct agent *a)
 {
+	int err;
+
 	list_init(&a->waiting);
 	list_init(&a->unclaimed);
 	list_init(&a->promised);
 	list_init(&a->done);
 	a->neighbour = calloc(NEIGHBOURS_MAX, sizeof *a->neighbour);
 	a->registration = calloc(a->cfg.max_registrations, sizeof *a->registration);
-	return a->neighbour && a->registration ? signal_init(a) : -ENOMEM;
+	err = a->neighbour && a->registration ? signal_init(a) : -ENOMEM;
+	return err ? err : crs_init(a);
 }
 
 static bool any(const struct hash_node *n, const void *key)

@@ -107,6 +107,7 @@ struct agent_event {
 	struct eid source;
 	dtntime created_ms;
 	uint64_t seq;
+	uint64_t report_id, report_no; /* ACCEPTED: its number in compressed reports; id 0: none */
 };
 bool agent_event(struct agent *a, mono now, struct agent_event *ev);
 
@@ -118,6 +119,8 @@ struct agent_send {
 	unsigned priority;
 	bool custody;
 	bool is_signal; /* the agent's own alone: signed where its destination is a custodian with a key */
+	bool compressed;          /* reports on it in compressed form: a reporting block is added */
+	uint64_t custody_reports; /* with it: CREB_ACCEPTANCE, CREB_REFUSAL */
 	enum crc_type crc_type;
 	const struct view *payload;
 	size_t n_payload;

@@ -78,6 +78,7 @@ void agent_stored(struct agent *a, mono now)
 		if (a->retry) {
 			a->retry = false;
 			gather_retry(a, now, &a->signals);
+			gather_retry(a, now, &a->crs.out);
 		}
 	}
 }
@@ -143,6 +144,7 @@ static void keep_new(struct agent *a, mono now, struct promise *p)
 			p->pair.custodian.node, p->pair.seq_no);
 		if (!BREAK_SPEAK_EARLY)
 			signal_add(a, now, &p->pair, true, p->id);
+		report_taken(a, now, e);
 	}
 	dispatch(a, now, e);
 }

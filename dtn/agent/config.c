@@ -237,6 +237,21 @@ const struct schema_row agent_rows[] = {
 		.def = "0",
 		.help = "Status reports a second to one node, which may not have asked for them; 0 "
 			"= half of reports_per_s."},
+	{.path = "agent.compressed_reports",
+		.type = SCHEMA_BOOL,
+		.offset = AT(compressed_reports),
+		.def = "false",
+		.help = "Bundles made here that ask for reports ask for compressed ones (CCSDS "
+			"734.6), and must not be fragmented; not what is above 64 KiB, except with "
+			"custody."},
+	{.path = "agent.max_reported",
+		.type = SCHEMA_U64,
+		.offset = AT(max_reported),
+		.min = 16,
+		.max = 1 << 20,
+		.def = "4096",
+		.help = "Bundles made here, the last ones, whose numbers in compressed reports are "
+			"known."},
 	{.path = "agent.max_future",
 		.type = SCHEMA_DURATION,
 		.offset = AT(max_future_us),

@@ -70,6 +70,8 @@ struct agent_cfg {
 	int64_t max_adu_us; /* an ADU in the making is given up after this */
 	bool reports;       /* status reports are generated at all */
 	uint64_t reports_per_s, reports_per_node_s;
+	bool compressed_reports; /* bundles made here ask for them in compressed form */
+	uint64_t max_reported;   /* of their numbers are known */
 	/* what bundles from outside may be: limits of abuse */
 	int64_t max_future_us;   /* creation times this far ahead of our clock */
 	uint64_t max_blocks;     /* canonical blocks of a bundle */

@@ -181,6 +181,8 @@ bool agent_event(struct agent *a, mono now, struct agent_event *ev)
 		ev->source = e && entry_bundle(a, e, &b) ? b.source : eid_kept(&a->told);
 		ev->created_ms = p->created_ms;
 		ev->seq = p->sequence;
+		ev->report_id = p->report_id;
+		ev->report_no = p->report_no;
 	}
 	pool_give(&a->promises, p);
 	return true;
@@ -257,7 +259,7 @@ static void from_ourselves(struct agent *a, mono now, struct bundle_entry *e, st
 	}
 	if (!(b->flags & BUNDLE_ADMIN) || b->payload.n > ADMIN_RECORD_MAX ||
 		store_payload(a->store, all, &b->payload) != 0 ||
-		!signal_receive(a, now, entry_id(e), &(struct arrival){.b = b}))
+		!admin_receive(a, now, entry_id(e), &(struct arrival){.b = b}))
 		trace_point(a->trace, now, bundle_refused, 0, WHY_ADMIN_UNREADABLE, e->size,
 			b->source.node, b->seq);
 	release_entry(a, now, e, WHY_ADMIN_DONE);

@@ -462,7 +462,7 @@ static void serve(struct agent *a, mono now, struct adu *u)
 	if (a->is_restoring) {
 		release_entry(a, now, e, WHY_RESTART);
 	} else if (b.flags & BUNDLE_ADMIN) {
-		if (!signal_receive(
+		if (!admin_receive(
 			    a, now, entry_id(e), &(struct arrival){.b = &b})) /* RFC 9713 4 */
 			trace_point(a->trace, now, bundle_refused, 0, WHY_ADMIN_UNREADABLE,
 				u->total, b.source.node, b.seq);

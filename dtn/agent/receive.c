@@ -31,6 +31,8 @@ static int put(struct agent *a, struct arrival *in, struct record *r, uint64_t *
 static bool is_part(const struct arrival *in);
 static bool is_plain(const struct arrival *in);
 static void refuse(struct agent *a, mono now, const struct arrival *in, enum why why);
+static void no_custody(
+	struct agent *a, mono now, const struct arrival *in, uint64_t id, enum why why);
 static enum why why_not(int err);
 static void promise_arrival(struct agent *a, mono now, const struct arrival *in,
 	struct bundle_entry *e, uint64_t number_seq);
@@ -144,7 +146,7 @@ static void unsafe(struct agent *a, mono now, const struct arrival *in, enum rea
 
 	drop_passing(a, now, id, in->b, reason);
 	if (in->takes_custody)
-		custody_refuse(a, now, &in->pair, id, WHY_SEC_FAILED);
+		no_custody(a, now, in, id, WHY_SEC_FAILED);
 }
 
 /* When the bundle's lifetime ends here: by the clock if source and we have one, by its age, and
@@ -185,7 +187,8 @@ static bool blocks_allow(struct agent *a, mono now, struct arrival *in)
 		if (k->type == BLOCK_PAYLOAD || k->type == BLOCK_PREVIOUS_NODE ||
 			k->type == BLOCK_AGE || k->type == BLOCK_HOP_COUNT ||
 			k->type == BLOCK_BIB || k->type == BLOCK_BCB ||
-			k->type == a->codes[in->profile].cteb_type)
+			k->type == a->codes[in->profile].cteb_type ||
+			k->type == a->codes[in->profile].creb_type)
 			continue;
 		wants_report |= (k->flags & BLOCK_REPORT) != 0;
 		deletes |= (k->flags & BLOCK_DELETE_BUNDLE) != 0;
@@ -220,7 +223,7 @@ static bool for_administration(struct agent *a, mono now, const struct arrival *
 		drop_passing(a, now, id, b, REASON_DEST_UNAVAILABLE);
 		return true;
 	}
-	if (!signal_receive(
+	if (!admin_receive(
 		    a, now, id, in)) /* RFC 9713 4: ignored, the bundle counts as delivered */
 		trace_point(a->trace, now, bundle_refused, in->link, WHY_ADMIN_UNREADABLE, in->size,
 			b->source.node, b->seq);
@@ -272,7 +275,7 @@ static void take(struct agent *a, mono now, struct arrival *in)
 		id = passing(a, now, in); /* RFC 9171 4.4.3 */
 		drop_passing(a, now, id, b, REASON_HOP_LIMIT);
 		if (custody)
-			custody_refuse(a, now, &in->pair, id, WHY_HOP_LIMIT);
+			no_custody(a, now, in, id, WHY_HOP_LIMIT);
 		return;
 	}
 	if (is_part(in)) {
@@ -299,7 +302,7 @@ static void take(struct agent *a, mono now, struct arrival *in)
 		  (names_private(&b->source, &b->dest, &b->report_to) ? RECORD_PRIVATE : 0);
 	if (in->is_local && !is_part(in) && deliver_claim(a, &b->dest, &reg))
 		r.flags |= RECORD_HANDED;
-	if (b->has_cteb && in->profile == PROFILE_BPLIB)
+	if ((b->has_cteb || b->has_creb) && in->profile == PROFILE_BPLIB)
 		r.flags |= RECORD_BPLIB;
 	if (custody && !in->is_local)
 		err = custody_begin(a, &r, &number_seq);
@@ -324,6 +327,8 @@ static void take(struct agent *a, mono now, struct arrival *in)
 		assert(err == 0); /* reassemble_known(), reassemble_allow() */
 	}
 	report_bundle(a, now, id, b, STATUS_RECEIVED, REASON_NONE);
+	if (in->is_local && b->flags & BUNDLE_ADMIN)
+		(void)crs_receive(a, now, id, in); /* for an application: it asked for them */
 }
 
 /* Stages the bundle: head, then payload and tail as one. */
@@ -416,7 +421,15 @@ static void refuse(struct agent *a, mono now, const struct arrival *in, enum why
 	if (why == WHY_POLICY || why == WHY_SOURCE_RATE)
 		custody_declined(a, now, &in->pair, why);
 	else
-		custody_refuse(a, now, &in->pair, 0, why);
+		no_custody(a, now, in, 0, why);
+}
+
+/* The custodian is told; and who asked for such reports. */
+static void no_custody(
+	struct agent *a, mono now, const struct arrival *in, uint64_t id, enum why why)
+{
+	custody_refuse(a, now, &in->pair, id, why);
+	report_custody(a, now, id, in->b, false);
 }
 
 static enum why why_not(int err)

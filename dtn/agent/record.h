@@ -21,7 +21,7 @@
 #define RECORD_FRAGMENT 0x20u /* frag_off, total_len, adu_uid hold */
 #define RECORD_MAY_CUT 0x40u  /* nothing in it forbids to fragment it, RFC 9171 5.8 */
 #define RECORD_UNPAIRED 0x80u /* with RECORD_CUSTODY: no pair yet, own_seq_... do not hold */
-#define RECORD_BPLIB 0x100u   /* its custody block is of profile bplib */
+#define RECORD_BPLIB 0x100u   /* its custody and reporting blocks are of profile bplib */
 
 struct record {
 	uint64_t flags;

@@ -1,10 +1,12 @@
 /*
  * report: status reports, RFC 9171 6.1. Off by default (5.1: generation MUST be off by default),
  * limited in number, never about administrative or anonymous bundles (their flags forbid it), and
- * themselves ordinary bundles from our administrative endpoint without any request.
+ * themselves ordinary bundles from our administrative endpoint without any request. What a bundle
+ * wants in compressed form goes that way (crs.c).
  */
 #include "dtn/agent/state.h"
 
+static bool may_report(const struct agent *a, const struct bundle *b);
 static uint64_t wanted(enum status_kind status);
 static void send_report(
 	struct agent *a, mono now, uint64_t id, const struct bundle *b, struct status_report *r);
@@ -36,8 +38,12 @@ void report_bundle(struct agent *a, mono now, uint64_t id, const struct bundle *
 	bool asked = (b->flags & wanted(status)) != 0 ||
 		     (status == STATUS_RECEIVED && reason == REASON_BLOCK_UNSUPPORTED);
 
-	if (!a->cfg.reports || !asked || b->flags & BUNDLE_ADMIN || eid_is_null(&b->source) ||
-		b->report_to.node == NODE_NONE || b->report_to.group ||
+	if (!may_report(a, b))
+		return;
+	if (reason != REASON_BLOCK_UNSUPPORTED && crs_wanted(b, (enum crs_kind)status) &&
+		crs_add(a, now, id, b, (enum crs_kind)status))
+		return;
+	if (!asked || b->report_to.node == NODE_NONE || b->report_to.group ||
 		is_local_node(&b->report_to))
 		return;
 	party = &a->party[party_find(a, now, b->report_to.node)];
@@ -52,6 +58,27 @@ void report_bundle(struct agent *a, mono now, uint64_t id, const struct bundle *
 	send_report(a, now, id, b, &r);
 	for (unsigned k = 0; k < STATUS_KINDS; k++)
 		r.asserted[k] = false;
+}
+
+void report_custody(struct agent *a, mono now, uint64_t id, const struct bundle *b, bool accepted)
+{
+	enum crs_kind kind = accepted ? CRS_ACCEPTED : CRS_REFUSED;
+
+	if (may_report(a, b) && crs_wanted(b, kind))
+		(void)crs_add(a, now, id, b, kind);
+}
+
+void report_taken(struct agent *a, mono now, const struct bundle_entry *e)
+{
+	struct bundle b;
+
+	if (a->cfg.reports && entry_bundle(a, e, &b))
+		report_custody(a, now, entry_id(e), &b, true);
+}
+
+static bool may_report(const struct agent *a, const struct bundle *b)
+{
+	return a->cfg.reports && !(b->flags & BUNDLE_ADMIN) && !eid_is_null(&b->source);
 }
 
 /* RFC 9171 6.2-2 */

@@ -54,6 +54,9 @@ int send_allow(const struct agent *a, const struct agent_send *s, struct own_bun
 		BUNDLE_NO_FRAGMENT | BUNDLE_ACK_REQUESTED | BUNDLE_STATUS_TIME | BUNDLE_REPORTS;
 	if (anonymous || o->s.custody)
 		o->s.flags |= BUNDLE_NO_FRAGMENT; /* RFC 9171 4.2.3; custody.md D.2 */
+	o->is_compressed = crs_asked(a, &o->s);
+	if (o->is_compressed)
+		o->s.flags |= BUNDLE_NO_FRAGMENT; /* custody.md D.2 */
 	return 0;
 }
 
@@ -128,6 +131,9 @@ int send_made(struct agent *a, mono now, const struct own_bundle *o, struct maki
 	p->registration = o->s.registration;
 	p->created_ms = m->spec.created_ms;
 	p->sequence = m->spec.seq;
+	p->report_id = m->spec.creb.seq_id;
+	p->report_no = m->spec.creb.seq_no;
+	crs_made(a, *id, m);
 	if (!eid_keep(&p->source, &m->spec.source) && !eid_is_null(&m->spec.source))
 		m->needs_commit = true; /* a long name: known only while the bundle is here */
 	entry_set_state(a, e, ENTRY_STAGED);
@@ -214,7 +220,11 @@ int send_prepare(struct agent *a, mono now, const struct own_bundle *o, struct m
 		m->r.flags |= RECORD_LOCAL;
 	if (names_private(&s->source, &s->dest, &s->report_to))
 		m->r.flags |= RECORD_PRIVATE;
-	return s->custody && !m->is_local ? own_pair(a, m) : 0;
+	err = s->custody && !m->is_local ? own_pair(a, m) : 0;
+	err = err ? err : crs_prepare(a, o, m);
+	if (a->cfg.custody_profile == PROFILE_BPLIB && (m->spec.has_cteb || m->spec.has_creb))
+		m->r.flags |= RECORD_BPLIB;
+	return err;
 }
 
 /* custody.md D.7 SOURCE */
@@ -225,8 +235,6 @@ static int own_pair(struct agent *a, struct making *m)
 
 	if (err != 0)
 		return err;
-	if (a->cfg.custody_profile == PROFILE_BPLIB)
-		m->r.flags |= RECORD_BPLIB;
 	m->spec.has_cteb = true; /* as it is stored: forward.c writes the one that leaves */
 	m->spec.cteb = (struct cteb){
 		.seq_no = m->r.own_seq_no, .seq_id = m->r.own_seq_id, .custodian = a->self};

@@ -60,29 +60,17 @@ void signal_add(struct agent *a, mono now, const struct pair *p, bool accepted, 
 	gather_add(a, now, &a->signals, &key, &item);
 }
 
-/* The administrative element: signals and reports for us. False: unknown or malformed.
- * RFC 9713 2/1, 4.1/d1 */
 bool signal_receive(struct agent *a, mono now, uint64_t id, const struct arrival *in)
 {
-	const struct bundle *b = in->b;
-	struct status_report r = {0};
 	struct cursor c;
 	uint64_t type;
 
-	if (admin_open(b->payload, &type, &c) != 0)
+	if (admin_open(in->b->payload, &type, &c) != 0)
 		return false;
 	for (unsigned profile = 0; profile < PROFILES; profile++)
 		if (type == a->codes[profile].ccs_type)
 			return signal_read(a, now, id, in, profile);
-	if (type != ADMIN_STATUS_REPORT)
-		return false;
-	status_report_read(&c, &r);
-	if (!cursor_ok(&c))
-		return false;
-	for (unsigned k = 0; k < STATUS_KINDS; k++)
-		if (r.asserted[k])
-			trace_point(a->trace, now, report_rx, id, b->source.node, k, r.reason);
-	return true;
+	return false;
 }
 
 /* -- out */

@@ -18,6 +18,7 @@
 #include "bundle/ccs.h"
 #include "bundle/events.h"
 #include "dtn/agent/agent.h"
+#include "dtn/agent/crs.h"
 #include "dtn/agent/custodian.h"
 #include "dtn/agent/gather.h"
 #include "dtn/agent/record.h"
@@ -70,7 +71,7 @@ enum entry_state {
 /* Bits of bundle_entry.custody. */
 #define C_PAIR 0x01u   /* it has a pair of ours, and is in by_pair */
 #define C_SIGNED 0x02u /* its pair was sent to a custodian with a key, or may have been */
-#define C_BPLIB 0x04u  /* its stored custody block is of profile bplib */
+#define C_BPLIB 0x04u  /* its stored custody and reporting blocks are of profile bplib */
 #define C_REFUSED_ONE 0x10u
 #define C_REFUSALS 0x30u /* how many custodians refused it in this interval */
 
@@ -157,6 +158,7 @@ struct promise {
 	struct kept_eid source;
 	dtntime created_ms;
 	uint64_t sequence;
+	uint64_t report_id, report_no; /* in its reporting block; id 0: it has none */
 };
 
 /* A bundle, or a custody pair, that is known without being here. */
@@ -233,6 +235,7 @@ struct agent {
 	uint64_t known_serial, next_row, n_evicted;
 
 	struct gather signals;
+	struct crs crs;
 	struct custodian *custodian; /* 0: all that have no row */
 	size_t n_custodians;
 	struct custody_list custody_from, custody_sources, custody_request;
@@ -379,6 +382,7 @@ void security_tick(struct agent *a, mono now);
 struct own_bundle {
 	struct agent_send s;
 	bool urgent;             /* may use the store's reserve */
+	bool is_compressed;      /* it gets a reporting block */
 	bool after_commit;       /* leaves only when it, and all staged before it, is durable */
 	uint64_t request;        /* 0: nobody waits for an answer */
 	uint64_t piece_of;       /* 0: it is no piece of larger data */
@@ -522,6 +526,13 @@ void report_bundle(struct agent *a, mono now, uint64_t id, const struct bundle *
 	enum status_kind status, enum reason reason);
 void report_entry(struct agent *a, mono now, const struct bundle_entry *e, enum status_kind status,
 	enum reason reason);
+
+/* The same about custody of it, which only compressed reports can tell. */
+void report_custody(struct agent *a, mono now, uint64_t id, const struct bundle *b, bool accepted);
+void report_taken(struct agent *a, mono now, const struct bundle_entry *e);
+
+/* -- administer.c */
+bool admin_receive(struct agent *a, mono now, uint64_t id, const struct arrival *in);
 
 /* -- echo.c */
 bool echo_is_service(const struct agent *a, const struct eid *e);

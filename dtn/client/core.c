@@ -110,6 +110,8 @@ bool client_event_of(const struct proto_msg *m, struct owlt_event *ev)
 		.seq = m->seq,
 		.lifetime_ms = m->lifetime_ms,
 		.flags = m->flags,
+		.report_id = m->report_id,
+		.report_no = m->report_no,
 		.size = m->size,
 		.redelivered = m->redelivered};
 	switch (m->type) {

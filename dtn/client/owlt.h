@@ -47,6 +47,11 @@ int owlt_fd(const struct owlt *o);
 #define OWLT_REPORT_FORWARDED 0x010000u
 #define OWLT_REPORT_DELIVERED 0x020000u
 #define OWLT_REPORT_DELETED 0x040000u
+/* Words of ours beside them: reports in compressed form (CCSDS 734.6), which can also tell that a
+ * custodian took custody, or would not. The bundle is not fragmented then. */
+#define OWLT_COMPRESSED 0x01000000u
+#define OWLT_REPORT_CUSTODY_ACCEPTED 0x02000000u
+#define OWLT_REPORT_CUSTODY_REFUSED 0x04000000u
 
 struct owlt_send {
 	const char *dest;      /* required */
@@ -104,6 +109,8 @@ struct owlt_event {
 	uint64_t id; /* for owlt_ack */
 	const char *source, *dest;
 	uint64_t created_ms, seq, lifetime_ms, flags;
+	/* ACCEPTED: sequence and number by which compressed reports name it; report_id 0: none */
+	uint64_t report_id, report_no;
 	bool redelivered;    /* may have been handed over before */
 	const void *payload; /* NULL where size is above 64 KiB: owlt_read() */
 	uint64_t size;

@@ -44,6 +44,8 @@ static const struct field {
 	F(23, UINT, err),
 	F(24, TEXT, text),
 	F(25, UINT, offset),
+	F(26, UINT, report_id),
+	F(27, UINT, report_no),
 #undef F
 };
 #define N_FIELDS (sizeof fields / sizeof fields[0])

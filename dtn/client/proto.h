@@ -31,11 +31,11 @@ enum proto_type {
 	PROTO_GIVE_UP, /* source, created_ms, seq: a bundle sent from here, as far as it is still here */
 	/* node to application */
 	PROTO_WELCOME = 64, /* version, node, mono0_ns, dtn0_ms, speed_ppm */
-	PROTO_ACCEPTED,     /* of SEND: source, created_ms, seq; the bundle is durable */
-	PROTO_REFUSED,      /* of any: err, text */
-	PROTO_REGISTERED,   /* registration, dest */
-	PROTO_DELIVERY,     /* registration, id, the bundle: payload, or size to READ */
-	PROTO_ACKED,        /* registration, id; delivered for good */
+	PROTO_ACCEPTED, /* of SEND: source, created_ms, seq, report_id, report_no; it is durable */
+	PROTO_REFUSED,  /* of any: err, text */
+	PROTO_REGISTERED, /* registration, dest */
+	PROTO_DELIVERY,   /* registration, id, the bundle: payload, or size to READ */
+	PROTO_ACKED,      /* registration, id; delivered for good */
 	PROTO_REPORT, /* of STATUS: payload is a JSON document; a long one comes as a sealed memfd */
 	PROTO_DONE,   /* of UNREGISTER, CREDIT, GIVE_UP */
 	PROTO_PIECE   /* of READ: payload, perhaps less than was asked for; empty: the end */
@@ -46,7 +46,7 @@ struct proto_msg {
 	uint64_t version, mono0_ns, dtn0_ms, speed_ppm;
 	struct view node, source, dest, report_to, text, payload;
 	uint64_t created_ms, seq, lifetime_ms, flags, priority, crc, size;
-	uint64_t registration, credit, id, err, offset;
+	uint64_t registration, credit, id, err, offset, report_id, report_no;
 	bool custody, redelivered, keep;
 };
 

@@ -6,6 +6,7 @@
  */
 #include "dtn/daemon/daemon.h"
 
+#include "dtn/client/owlt.h"
 #include "dtn/client/proto.h"
 
 #include <stdio.h>
@@ -163,6 +164,11 @@ static int read_send(const struct client *c, const struct proto_msg *m, char roo
 	s->lifetime_ms = m->lifetime_ms;
 	s->priority = m->priority > 2 ? 2 : (unsigned)m->priority;
 	s->custody = m->custody;
+	s->compressed = (m->flags & OWLT_COMPRESSED) != 0;
+	if (s->compressed)
+		s->custody_reports =
+			(m->flags & OWLT_REPORT_CUSTODY_ACCEPTED ? CREB_ACCEPTANCE : 0) |
+			(m->flags & OWLT_REPORT_CUSTODY_REFUSED ? CREB_REFUSAL : 0);
 	if (m->crc > 3)
 		return -E_RANGE;
 	s->crc_type = m->crc ? (enum crc_type)(m->crc - 1) : CRC_32C;
@@ -419,7 +425,9 @@ static void answer_send(struct daemon *d, const struct node_event *ev)
 					.source = view_of(
 						room, eid_print(&ev->source, room, sizeof room)),
 					.created_ms = ev->created_ms,
-					.seq = ev->seq},
+					.seq = ev->seq,
+					.report_id = ev->report_id,
+					.report_no = ev->report_no},
 				-1);
 			return;
 		}

@@ -106,7 +106,9 @@ bool node_event(struct node *n, struct node_event *ev)
 		.size_bytes = a.size_bytes,
 		.source = a.source,
 		.created_ms = a.created_ms,
-		.seq = a.seq};
+		.seq = a.seq,
+		.report_id = a.report_id,
+		.report_no = a.report_no};
 	return true;
 }
 
@@ -119,6 +121,8 @@ static struct agent_send agent_send_of(const struct node_send *s)
 		.lifetime_ms = s->lifetime_ms,
 		.priority = s->priority,
 		.custody = s->custody,
+		.compressed = s->compressed,
+		.custody_reports = s->custody_reports,
 		.crc_type = s->crc_type,
 		.payload = s->payload,
 		.n_payload = s->n_payload,

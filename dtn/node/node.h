@@ -102,6 +102,8 @@ struct node_event {
 	struct eid source;    /* ACCEPTED: identity of the new bundle; ssp until store_turn() */
 	dtntime created_ms;
 	uint64_t seq;
+	uint64_t report_id,
+		report_no; /* ACCEPTED: sequence and number in its reporting block; id 0: none */
 };
 bool node_event(struct node *n, struct node_event *ev);
 
@@ -115,6 +117,8 @@ struct node_send {
 	uint64_t lifetime_ms;
 	unsigned priority; /* 0 bulk, 1 standard, 2 expedited */
 	bool custody;
+	bool compressed;          /* reports in compressed form */
+	uint64_t custody_reports; /* with it: CREB_ACCEPTANCE, CREB_REFUSAL */
 	enum crc_type crc_type;
 	const struct view *payload;
 	size_t n_payload;

@@ -145,7 +145,9 @@ enum store_counter {
 	COUNTER_CUSTODY,
 	COUNTER_REGISTRATION,
 	COUNTER_IV,
-	COUNTER_CONTACT, /* custody: sequence identifiers of contacts */
+	COUNTER_CONTACT,   /* custody: sequence identifiers of contacts */
+	COUNTER_REPORTING, /* numbers in reporting blocks */
+	COUNTER_TUNNEL,    /* transmissions of encapsulated bundles */
 	COUNTER_KINDS,
 	COUNTER_DESTINATION = 0x10000 /* and 4095 behind it: custody by destination, custody.c */
 };

@@ -31,6 +31,7 @@ struct agent_cfg kit_cfg(void)
 		.echo = true,
 		.echo_service = {7, 128, 2047},
 		.echo_per_s = 2,
+		.max_reported = 64,
 		.custody_accept = true,
 		.custody_seq_id = 1,
 		.signal_count = 10,
