@@ -40,6 +40,7 @@ static void disk_begin(struct store *st, struct store_batch *b);
 static int disk_run(struct store *st, struct store_batch *b);
 static int checkpoint(struct disk *d, struct store_batch *b);
 static bool disk_applied(struct store *st, struct op *op);
+static void disk_stats(const struct store *st, struct store_stats *out);
 static void disk_close(struct store *st);
 
 static const struct store_ops disk_ops = {
@@ -48,6 +49,8 @@ static const struct store_ops disk_ops = {
 	.applied = disk_applied,
 	.load_head = disk_load_head,
 	.load_payload = disk_load_payload,
+	.check = disk_check,
+	.stats = disk_stats,
 	.close = disk_close,
 };
 
@@ -56,13 +59,15 @@ static struct disk *disk_of(struct store *st)
 	return container_of(st, struct disk, base);
 }
 
-int store_disk_open(const char *path, const struct store_limits *limits, struct store **out)
+static int disk_open(
+	const char *path, const struct store_limits *limits, bool is_offline, struct store **out)
 {
 	struct disk *d = calloc(1, sizeof *d);
 
 	if (!d)
 		return -ENOMEM;
 	d->dir = d->lock = -1;
+	d->is_offline = is_offline;
 	list_init(&d->kept);
 	int err = store_init(&d->base, &disk_ops, limits);
 	d->scratch = malloc(LOAD_BYTES);
@@ -78,17 +83,36 @@ int store_disk_open(const char *path, const struct store_limits *limits, struct 
 		disk_close(&d->base);
 		return err;
 	}
-	log_spare(&d->log);
+	if (!is_offline)
+		log_spare(&d->log);
+	quarantine_count(d);
 	*out = &d->base;
 	return 0;
 }
 
+int store_disk_open(const char *path, const struct store_limits *limits, struct store **out)
+{
+	return disk_open(path, limits, false, out);
+}
+
+int store_disk_open_offline(const char *path, struct store **out)
+{
+	const struct store_limits limits = {.max_bytes = UINT64_C(1) << 50,
+		.max_bundles = 1 << 26,
+		.max_rows = 1 << 26,
+		.stage_bytes = 256 << 20};
+
+	return disk_open(path, &limits, true, out);
+}
+
 static int disk_lock(struct disk *d, const char *path)
 {
-	if (mkdir(path, 0750) && errno != EEXIST)
+	if (!d->is_offline && mkdir(path, 0750) && errno != EEXIST)
 		return -errno;
 	d->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (d->dir < 0)
+		return -errno;
+	if (d->is_offline && faccessat(d->dir, "index.mdb", F_OK, 0))
 		return -errno;
 	d->lock = openat(d->dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0640);
 	if (d->lock < 0)
@@ -107,7 +131,7 @@ static int open_files(struct disk *d, const char *path)
 
 	while (size > SEGMENT_MIN && size * 16 > l->max_bytes)
 		size /= 2;
-	while (bytes / size > SEGMENTS_MAX / 2)
+	while (bytes / size > SEGMENTS_MAX / 2 && !d->is_offline)
 		size *= 2;
 	d->checkpoint_ops = rows / 4 > CHECKPOINT_MAX ? CHECKPOINT_MAX : (size_t)rows / 4;
 	if (d->checkpoint_ops < CHECKPOINT_MIN)
@@ -115,6 +139,8 @@ static int open_files(struct disk *d, const char *path)
 	int err = log_open(&d->log, d->dir, size, 2 * (size_t)(bytes / size + 1) + 8);
 	if (err)
 		return err;
+	if (d->is_offline && d->log.n)
+		d->log.segment_size = d->log.segment[0]->size;
 	if (snprintf(file, sizeof file, "%s/index.mdb", path) >= (int)sizeof file - 1)
 		return -ENAMETOOLONG;
 	uint64_t max = (UINT64_C(64) << 20) + rows * 512;
@@ -172,6 +198,7 @@ static void disk_begin(struct store *st, struct store_batch *b)
 	d->is_indexed = false;
 	log_free_dead(&d->log);
 	compact_begin(d, b);
+	quarantine_begin(d, b);
 }
 
 /* The writer's thread. Once the log has the batch it is durable, whatever becomes of the index. */
@@ -183,6 +210,7 @@ static int disk_run(struct store *st, struct store_batch *b)
 		return d->index_err;
 	if (d->n_kept >= KEPT_MAX)
 		return -ENOSPC;
+	quarantine_run(d, b);
 	int err = log_append(&d->log, &b->ops);
 	if (err)
 		return err;
@@ -193,7 +221,8 @@ static int disk_run(struct store *st, struct store_batch *b)
 	}
 	if (BREAK_INDEX_FIRST && d->log.active)
 		return segment_write(d->log.active, 0, (struct view){0});
-	log_spare(&d->log);
+	if (!d->is_offline)
+		log_spare(&d->log);
 	return 0;
 }
 
@@ -232,13 +261,22 @@ static bool disk_applied(struct store *st, struct op *op)
 			compact_place(e, &op->to);
 	if (op->type == OP_PUT)
 		stage_cache(st, e);
-	if (op->type == OP_DELETE && op->kind == STORE_BUNDLE)
+	if (op->type == OP_DELETE && op->kind == STORE_BUNDLE) {
 		compact_place(e, NULL);
+		quarantine_applied(d, op);
+	}
 	if (d->is_indexed)
 		return false;
 	list_push_back(&d->kept, &op->link);
 	d->n_kept++;
 	return true;
+}
+
+static void disk_stats(const struct store *st, struct store_stats *out)
+{
+	const struct disk *d = container_of((struct store *)(uintptr_t)st, struct disk, base);
+
+	out->n_quarantined = d->n_set_aside;
 }
 
 static void disk_close(struct store *st)

@@ -19,8 +19,11 @@ struct disk {
 	struct kv *kv;
 	struct link_node kept; /* durable operations that the index does not have yet */
 	size_t n_kept, checkpoint_ops;
-	bool is_indexed;       /* the running batch is in the index already */
-	int index_err;         /* the index can't be written any more */
+	bool is_indexed; /* the running batch is in the index already */
+	int index_err;   /* the index can't be written any more */
+	bool is_offline; /* opened by a tool: segments stay as they are */
+	size_t n_aside;  /* in the running batch: damaged bundles to be set aside */
+	uint64_t n_set_aside, n_set_aside_run, set_aside_bytes; /* _run, bytes: the writer's */
 	struct segment *found; /* at open: of the row before; neighbours lie together */
 };
 
@@ -38,12 +41,20 @@ int index_put_place(struct disk *d, uint64_t id, const struct place *at, uint64_
 /* Every row of the index becomes an entry. */
 int index_load(struct disk *d) MUST_USE;
 
+/* quarantine.c */
+#define QUARANTINE_BYTES (UINT64_C(64) << 20)
+void quarantine_count(struct disk *d);
+void quarantine_begin(struct disk *d, struct store_batch *b);
+void quarantine_applied(struct disk *d, const struct op *op);
+void quarantine_run(struct disk *d, struct store_batch *b);
+
 /* recover.c */
 /* Entries, counters, log position and index as after a clean start; makes the new boot durable. */
 int disk_recover(struct disk *d) MUST_USE;
 
 /* load.c */
 #define LOAD_BYTES 65536u
+int disk_check(struct store *st, struct entry *e) MUST_USE;
 int disk_load_head(struct store *st, struct entry *e) MUST_USE;
 int disk_load_payload(struct store *st, struct entry *e, uint64_t off, uint64_t n) MUST_USE;
 

@@ -16,6 +16,8 @@
 #include "dtn/store/store.h"
 
 #define STORE_EVENTS 16
+#define STORE_DAMAGED_MAX 64u
+#define ENTRY_DAMAGED 0x80u /* of entry.flags: its bytes on the disk are not what they were */
 #define STORE_RESERVE_BLOCK UINT64_C(65536)
 #define STORE_ID_COUNTER 0 /* counter of bundle ids */
 
@@ -104,6 +106,10 @@ struct store_ops {
 	 * payload from `off` on (all of it, or a window with more). */
 	int (*load_head)(struct store *st, struct entry *e);
 	int (*load_payload)(struct store *st, struct entry *e, uint64_t off, uint64_t n);
+	/* Loop, may be NULL: verifies all bytes of a durable bundle. */
+	int (*check)(struct store *st, struct entry *e);
+	void (*stats)(
+		const struct store *st, struct store_stats *out); /* may be NULL: what it adds */
 	void (*close)(struct store *st);
 };
 
@@ -126,6 +132,8 @@ struct store {
 	struct store_stats stats;
 	struct store_event event[STORE_EVENTS];
 	size_t event_at, n_events;
+	uint64_t damaged[STORE_DAMAGED_MAX]; /* ids that are to be told; quarantine.c */
+	size_t n_damaged;
 };
 
 /* store.c */
@@ -164,6 +172,9 @@ void stage_settle(struct store *st, struct entry *e);
 /* Head and payload of e are durable: they may leave memory. */
 void stage_cache(struct store *st, struct entry *e);
 void stage_uncache(struct store *st, struct entry *e);
+
+/* quarantine.c */
+void quarantine_mark(struct store *st, struct entry *e);
 
 /* commit.c */
 /* What becomes of a batch: applied, or staged again. */

@@ -59,6 +59,14 @@ int disk_load_payload(struct store *st, struct entry *e, uint64_t off, uint64_t 
 	return e->place.len <= WHOLE_MAX ? load_whole(d, e) : load_window(d, e, off, n);
 }
 
+int disk_check(struct store *st, struct entry *e)
+{
+	struct record r;
+
+	e->is_checked = false;
+	return open_record(disk_of(st), e, &r);
+}
+
 static int load_whole(struct disk *d, struct entry *e)
 {
 	struct store *st = &d->base;
@@ -69,7 +77,8 @@ static int load_whole(struct disk *d, struct entry *e)
 
 	if (!c)
 		return -ENOMEM;
-	err = segment_read(e->place.segment, e->place.off, c->bytes, c->n);
+	err = e->place.segment ? segment_read(e->place.segment, e->place.off, c->bytes, c->n)
+			       : -E_CORRUPT;
 	if (!err && (record_read(view_of(c->bytes, c->n), &r, &size) || !is_of(&r, e)))
 		err = -E_CORRUPT;
 	if (err) {
@@ -135,7 +144,9 @@ static int open_record(struct disk *d, struct entry *e, struct record *r)
 static int read_header(const struct entry *e, struct record *r, uint32_t *crc, uint32_t *sum)
 {
 	uint8_t header[RECORD_HEADER];
-	int err = segment_read(e->place.segment, e->place.off, header, sizeof header);
+	int err = e->place.segment
+			  ? segment_read(e->place.segment, e->place.off, header, sizeof header)
+			  : -E_CORRUPT;
 
 	if (err)
 		return err;

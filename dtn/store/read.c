@@ -24,7 +24,11 @@ int store_head(struct store *st, uint64_t id, struct view *head)
 	if (!err && !e->head_cell) {
 		stage_uncache(st, e);
 		err = st->ops->load_head(st, e);
+		if (err == -EIO) /* a disk's error is tried once more */
+			err = st->ops->load_head(st, e);
 		stage_cache(st, e);
+		if (err == -E_CORRUPT || err == -EIO)
+			quarantine_mark(st, e);
 	}
 	if (err)
 		return err;
@@ -51,7 +55,11 @@ int store_payload(struct store *st, struct slice s, struct view *bytes)
 	if (!err && !has_slice(e, &s)) {
 		stage_uncache(st, e);
 		err = st->ops->load_payload(st, e, s.off, s.len);
+		if (err == -EIO)
+			err = st->ops->load_payload(st, e, s.off, s.len);
 		stage_cache(st, e);
+		if (err == -E_CORRUPT || err == -EIO)
+			quarantine_mark(st, e);
 	}
 	if (err)
 		return err;

@@ -155,7 +155,7 @@ static int apply_value(struct disk *d, const struct replay_op *op, struct entry 
 	return 0;
 }
 
-/* Every bundle must have its record where a segment is. */
+/* A bundle without a record where a segment is was damaged; whoever reads it is told so. */
 static int settle_bundles(struct disk *d)
 {
 	struct store *st = &d->base;
@@ -164,10 +164,11 @@ static int settle_bundles(struct disk *d)
 		e = table_after(st, STORE_BUNDLE, e->id)) {
 		struct place at = e->place;
 
-		if (!at.segment || at.len > at.segment->size || at.off > at.segment->size - at.len)
-			return -E_CORRUPT;
 		e->place.segment = NULL;
-		compact_place(e, &at);
+		if (at.segment && at.len <= at.segment->size && at.off <= at.segment->size - at.len)
+			compact_place(e, &at);
+		else
+			quarantine_mark(st, e);
 		st->stats.n_bundles++;
 		st->stats.bytes += e->head.n + e->payload.n;
 	}

@@ -77,6 +77,8 @@ void store_stats(const struct store *st, struct store_stats *out)
 	*out = st->stats;
 	out->max_bundles = st->limits.max_bundles;
 	out->max_bytes = st->limits.max_bytes;
+	if (st->ops->stats)
+		st->ops->stats(st, out);
 }
 
 bool store_has_room(const struct store *st, uint64_t bytes, unsigned flags)

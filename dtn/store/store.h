@@ -60,6 +60,9 @@ int store_mem_open(const struct store_limits *limits, struct store **out) MUST_U
 /* Opens or makes the store in folder `path`, recovering what a crash left. -errno, -E_CORRUPT, -E_VERSION. */
 int store_disk_open(
 	const char *path, const struct store_limits *limits, struct store **out) MUST_USE;
+/* The same for a tool while no node runs: the folder must be a store, its segments stay as they are, and there
+ * are no limits but the disk's. -ENOENT, -EBUSY (in use). */
+int store_disk_open_offline(const char *path, struct store **out) MUST_USE;
 /* Drops what is staged and not committed. */
 void store_close(struct store *st);
 
@@ -111,6 +114,13 @@ bool store_is_committed(const struct store *st, uint64_t id);
 bool store_is_durable(const struct store *st, uint64_t id);
 /* All rows of a kind in order of id: start with *id = 0 (so no row has id 0); false at the end. */
 bool store_next(struct store *st, enum store_kind kind, uint64_t *id, struct view *value);
+/* Bundles whose stored bytes turned out to be damaged: each is told once, then its owner deletes it, and what
+ * the disk still has of it is set aside (quarantine.c). */
+bool store_damaged(struct store *st, uint64_t *id);
+bool store_has_damaged(const struct store *st);
+bool store_is_damaged(const struct store *st, uint64_t id);
+/* Reads all of a durable bundle and verifies its checksums. 0, -E_UNKNOWN, -E_CORRUPT, -errno. */
+int store_check(struct store *st, uint64_t id) MUST_USE;
 /* Once per turn of the loop: views given before are dead. */
 void store_turn(struct store *st);
 
@@ -159,6 +169,8 @@ int store_reserve(
 struct store_stats {
 	uint64_t n_bundles, bytes, n_rows, staged_bytes, batches, commits_failed;
 	uint64_t max_bundles, max_bytes; /* its limits */
+	uint64_t n_damaged;              /* bundles found damaged since it was opened */
+	uint64_t n_quarantined;          /* damaged records that are set aside, since ever */
 	uint64_t boot;                   /* how often it was opened */
 	bool is_closed;                  /* by an I/O error */
 	int last_err;
