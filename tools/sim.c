@@ -40,6 +40,8 @@ static const struct opt options[] = {
 		"play one such run as a story: \"12-kill,40-lose\"", NULL},
 	{"down", 0, OPT_DURATION, AT(down_us), "T", "how long a killed process is down, default 3s",
 		NULL},
+	{"commit", 0, OPT_DURATION, AT(commit_us), "T",
+		"how long a commit takes there, default 1ms", NULL},
 	{"limit", 0, OPT_DURATION, AT(limit_us), "T", "stop exploring after so much real time",
 		NULL},
 	{"jobs", 'j', OPT_U64, AT(jobs), "N", "explore with so many processes, default 1", NULL},
@@ -66,6 +68,7 @@ int cmd_sim(int argc, char **argv)
 		.explore = UINT64_MAX,
 		.jobs = 1,
 		.down_us = 3 * US_PER_S,
+		.commit_us = US_PER_MS,
 		.limit_us = MONO_NEVER};
 	struct opt_rest rest = opt_read(&command, argc, argv, &o, 1, 1);
 	const char *path = rest.argc ? rest.argv[0] : "";

@@ -21,7 +21,6 @@
 #include <unistd.h>
 
 #define JOBS_MAX 64u
-#define COMMIT_US 1000
 #define RESERVE 4 /* numbers at a time, so that a run comes to the end of a block */
 #define SLOW_US (8 * US_PER_S)
 #define TELL_NS 500000000
@@ -58,13 +57,14 @@ static void tell_kills(struct search *x);
 static void tell_frames(struct search *x);
 static void tell_sum(struct search *x);
 
-static struct sim_cfg sim_cfg_of(const struct sim_file *f, const struct node_cfg *node)
+static struct sim_cfg sim_cfg_of(
+	const struct sim_options *o, const struct sim_file *f, const struct node_cfg *node)
 {
 	return (struct sim_cfg){.topo = f->topo,
 		.node = node,
 		.seed = 1,
 		.dtn_at_zero = sim_dtn_zero(f->topo),
-		.commit_us = COMMIT_US,
+		.commit_us = o->commit_us,
 		.reserve_block = RESERVE,
 		.traffic = true};
 }
@@ -75,7 +75,7 @@ static int prepare(const struct sim_options *o, const struct sim_file *f, struct
 
 	if (f->topo->until == MONO_NEVER)
 		return out_fail("sim: the topology says no \"until\"");
-	if (o->down_us <= 0 || o->jobs == 0 || o->jobs > JOBS_MAX)
+	if (o->down_us <= 0 || o->commit_us < 0 || o->jobs == 0 || o->jobs > JOBS_MAX)
 		return out_fail("sim: --down is above 0, --jobs from 1 to %u", JOBS_MAX);
 	if (o->explore != UINT64_MAX && o->explore > SIM_CHOICES_MAX)
 		return out_fail("sim: --explore goes to %u", SIM_CHOICES_MAX);
@@ -116,7 +116,7 @@ int sim_explore_all(const struct sim_options *o, const struct sim_file *f)
 
 static int explore_depth(struct search *x, unsigned depth)
 {
-	struct explore_cfg cfg = {.sim = sim_cfg_of(x->f, x->node),
+	struct explore_cfg cfg = {.sim = sim_cfg_of(x->o, x->f, x->node),
 		.until = x->f->topo->until,
 		.depth = depth,
 		.of = depth == 0 ? 1 : (unsigned)x->o->jobs,
@@ -391,8 +391,10 @@ static void tell_sum(struct search *x)
 	out_text(out, "%s: broken with decisions \"%s\" at %" PRId64 ".%06" PRId64 " s: %s\n",
 		x->f->topo->name, t->text, t->fault.at / US_PER_S, t->fault.at % US_PER_S,
 		t->fault.text);
-	out_text(out, "to read it: owlt sim --replay '%s' --down %" PRId64 "ms TOPOLOGY\n", t->text,
-		x->o->down_us / US_PER_MS);
+	out_text(out,
+		"to read it: owlt sim --replay '%s' --down %" PRId64 "ms --commit %" PRId64
+		"us TOPOLOGY\n",
+		t->text, x->o->down_us / US_PER_MS, x->o->commit_us);
 }
 
 /* -- one run as a story */
@@ -444,7 +446,7 @@ int sim_replay(const struct sim_options *o, const struct sim_file *f)
 	if (script_parse(&d, o->replay) != 0)
 		return out_fail("sim: --replay wants decisions as --explore prints them: "
 				"\"12-kill,40-lose\"");
-	cfg = sim_cfg_of(f, node);
+	cfg = sim_cfg_of(o, f, node);
 	cfg.script = &d;
 	if (story_new(f->topo, cfg.dtn_at_zero, &st) != 0 || sim_new(&cfg, &s) != 0)
 		return out_fail("sim: no memory");

@@ -18,7 +18,7 @@ struct sim_options {
 	/* sim_explore.c */
 	uint64_t explore, jobs; /* explore: UINT64_MAX = no */
 	const char *replay;
-	int64_t down_us, limit_us;
+	int64_t down_us, commit_us, limit_us;
 };
 
 /* A topology with the texts it was read from. */

@@ -6,7 +6,8 @@
  * application is told that its acknowledgement is durable before it is. 6: a bundle that came back
  * keeps its number, so that signals for its earlier life count. 7: a retransmission takes a new
  * number and does not wait for its commit. 8: the identifiers of contacts begin again after a
- * restart. 9: a signal releases what was sent to a custodian with a key, signed or not.
+ * restart. 9: a signal releases what was sent to a custodian with a key, signed or not. 10: when a
+ * new bundle's batch fails, other pairs under which it came meanwhile are accepted all the same.
  */
 #ifndef OWLT_AGENT_BREAK_H
 #define OWLT_AGENT_BREAK_H
@@ -67,6 +68,12 @@
 #define BREAK_UNSIGNED_RELEASES 1
 #else
 #define BREAK_UNSIGNED_RELEASES 0
+#endif
+
+#if OWLT_BREAK == 10
+#define BREAK_ONE_PAIR 1
+#else
+#define BREAK_ONE_PAIR 0
 #endif
 
 #endif

@@ -220,7 +220,8 @@ static void broken_new(struct agent *a, mono now, struct promise *p, int err)
 	if (!e)
 		return;
 	/* It may have come under other pairs meanwhile: they go with it. */
-	for (struct link_node *n = a->promised.next; n != &a->promised; n = n->next) {
+	for (struct link_node *n = a->promised.next; n != &a->promised && !BREAK_ONE_PAIR;
+		n = n->next) {
 		struct promise *other = container_of(n, struct promise, link);
 
 		if (other->kind == PROMISE_PAIR && other->id == p->id && other->has_pair)
