@@ -45,6 +45,9 @@ struct topo_traffic {
 	int64_t lifetime_us;
 	bool custody;
 	unsigned priority;
+	/* in a scenario only: */
+	uint64_t reports; /* bits of RFC 9171 4.2.3, for the source's node */
+	bool compressed;
 };
 
 struct topo {

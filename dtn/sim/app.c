@@ -306,7 +306,9 @@ static int send_one(struct sim *s, struct sim_row *r, uint64_t n)
 	struct node_send req = {
 		.source = eid_ipn(node_self(node->node), r->t.from_service ? r->t.from_service : 1),
 		.dest = eid_ipn(r->t.to_node, r->t.to_service),
-		.report_to = eid_null(),
+		.report_to = r->t.reports ? eid_ipn(node_self(node->node), 0) : eid_null(),
+		.flags = r->t.reports,
+		.compressed = r->t.compressed,
 		.lifetime_ms = (uint64_t)(r->t.lifetime_us / US_PER_MS),
 		.priority = r->t.priority,
 		.custody = r->t.custody,

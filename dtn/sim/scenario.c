@@ -382,7 +382,32 @@ static int link_words(
 	return bad_word(p->e, w, at);
 }
 
-/* send NODE EID [size N] [custody] [lifetime D] [count N] [every D] [service N] [priority N] */
+/* Status reports: received,forwarded,delivered,deleted */
+static int reports(const struct words *w, unsigned at, uint64_t *flags)
+{
+	static const struct {
+		const char *word;
+		uint64_t flag;
+	} kind[] = {{"received", BUNDLE_REPORT_RECEPTION}, {"forwarded", BUNDLE_REPORT_FORWARDING},
+		{"delivered", BUNDLE_REPORT_DELIVERY}, {"deleted", BUNDLE_REPORT_DELETION}};
+	char room[64];
+	const char *list = text_of(w, at, room);
+
+	while (*list) {
+		size_t n = strcspn(list, ","), k = 0;
+
+		while (k < 4 && (strlen(kind[k].word) != n || memcmp(kind[k].word, list, n) != 0))
+			k++;
+		if (k == 4)
+			return -E_SYNTAX;
+		*flags |= kind[k].flag;
+		list += n + (list[n] == ',');
+	}
+	return *flags ? 0 : -E_SYNTAX;
+}
+
+/* send NODE EID [size N] [custody] [lifetime D] [count N] [every D] [service N] [priority N]
+ * [report LIST] [compressed] */
 static int act_send(struct player *p, const struct words *w)
 {
 	struct topo_traffic t = {
@@ -404,6 +429,10 @@ static int act_send(struct player *p, const struct words *w)
 
 		if (is(w->w[i], "custody"))
 			t.custody = true;
+		else if (is(w->w[i], "compressed"))
+			t.compressed = true;
+		else if (is(w->w[i], "report"))
+			err = reports(w, ++i, &t.reports);
 		else if (is(w->w[i], "size"))
 			err = number(w, ++i, &t.size_bytes);
 		else if (is(w->w[i], "lifetime"))

@@ -78,6 +78,17 @@ rc send_custody_wait 0 timeout 20 owlt send "${A[@]}" --custody --wait ipn:2.6 "
 wait $receiver
 check custody_arrived cmp "$T/hello" "$T/waited"
 
+# -- compressed reports: one signal tells about all chunks
+timeout 20 owlt recv "${B[@]}" ipn:2.6 -n 1 -o "$T/compressed" --timeout 15 >"$T/rc.out" &
+receiver=$!
+rc send_compressed_wait 0 timeout 20 owlt send "${A[@]}" --report delivered --compressed --chunk 2 --wait ipn:2.6 "$T/hello"
+wait $receiver
+check compressed_arrived cmp "$T/hello" "$T/compressed/hello"
+check compressed_is_one_signal bash -c "grep -c '\"ev\":\"crs_tx\".*\"n_reports\":3' $T/b.jsonl | grep -qx 1"
+check compressed_is_told grep -q '"ev":"crs_rx".*"n_known":3' "$T/a.jsonl"
+rc send_accepted_needs_compressed 2 owlt send "${A[@]}" --report accepted ipn:2.6 "$T/hello"
+rc send_compressed_needs_report 2 owlt send "${A[@]}" --compressed ipn:2.6 "$T/hello"
+
 # -- a file in chunks; the receiver is killed once and goes on
 head -c 1048576 /dev/urandom >"$T/file"
 rc send_chunks 0 owlt send "${A[@]}" --custody --chunk 20000 ipn:2.8 "$T/file"
