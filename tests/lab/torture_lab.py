@@ -1,5 +1,5 @@
 """The network of a torture round, made from its seed: four nodes, five links, two ways from end to end and one
-across, contacts that open and close, loss; at the end of the plan everything stays open so that it can drain."""
+across, contacts that open and close, loss, custody of both profiles with and without keys; at the end of the plan everything stays open so that it can drain."""
 import json
 
 NODES = {"earth": 1, "east": 2, "west": 3, "mars": 4}
@@ -25,19 +25,35 @@ def contacts(random, until_s):
     return plan
 
 
+def custody(random, nodes):
+    """Each pair of neighbours agrees on a profile and perhaps on a key; each end numbers as it likes."""
+    row = {n: [] for n in nodes}
+    for link in LINKS:
+        a, b = link.split("-")
+        common = {"profile": random.choice(("ccsds", "bplib"))}
+        if random.random() < 0.3:
+            common["key"] = "signals"
+        for one, other in ((a, b), (b, a)):
+            row[one].append(dict(common, node="ipn:%d.0" % NODES[other],
+                                 sequence=random.choice(("default", "destination", "fixed", "contact"))))
+    return {n: {"custody": {"neighbours": r}} for n, r in row.items()}
+
+
 def topology(random, faults_s):
     """faults_s: real seconds for which contacts come and go."""
     store = random.choice((1024, 1024, 4096, 16384)) << 10
     signal = random.choice(((1, "100ms"), (10, "1s"), (50, "2s"), (200, "5s")))
     loss = random.choice((0.01, 0.03, 0.1))
+    own = custody(random, NODES)
     return {
         "name": "torture", "speed": SPEED,
-        "nodes": [{"name": n, "id": "ipn:%d.0" % i} for n, i in NODES.items()],
+        "nodes": [{"name": n, "id": "ipn:%d.0" % i, "config": own[n]} for n, i in NODES.items()],
         "links": [{"name": l, "a": l.split("-")[0], "b": l.split("-")[1], "loss": loss, "duplicate": 0.01,
                    "reorder": 0.02, "reorder_delay": "2s"} for l in LINKS],
         "plan": {"contacts": contacts(random, faults_s * SPEED)},
         "config": {"store": {"max_bytes": store, "reserved_bytes": "256Ki", "stage_bytes": "1Mi"},
-                   "agent": {"max_tombstones": 1 << 20},
+                   "agent": {"max_tombstones": 1 << 20, "max_bundles": random.choice((150, 1000, 65536))},
+                   "security": {"lab_keys": [{"id": "signals", "kind": "hmac", "secret": "5a" * 32}]},
                    "custody": {"signal_count": signal[0], "signal_delay": signal[1], "interval": "10s"}}}
 
 
