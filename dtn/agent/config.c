@@ -208,7 +208,8 @@ const struct schema_row agent_rows[] = {
 		.def = "1Mi",
 		.unit = "bytes",
 		.help = "A payload that leaves as one bundle (custody, no-fragment, anonymous, "
-			"secured here) at most; it is gathered in memory."},
+			"secured here) at most; it is gathered in memory, what is secured in "
+			"store.stage_bytes."},
 	{.path = "send.max_open",
 		.type = SCHEMA_U64,
 		.offset = AT(max_open_sends),

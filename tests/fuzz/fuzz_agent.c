@@ -10,6 +10,7 @@
  */
 #include "bundle/admin.h"
 #include "bundle/bpsec.h"
+#include "bundle/fragment.h"
 #include "bundle/ccs.h"
 #include "dtn/agent/agent.h"
 #include "dtn/node/config.h"
@@ -201,7 +202,8 @@ static bool store_agrees(struct play *f)
 	assert(a.n_tombstones <= 3 * f->cfg.max_tombstones);
 	assert(a.n_registrations <= f->cfg.max_registrations);
 	assert(a.n_queued <= a.n_bundles && a.n_waiting <= a.n_bundles);
-	return n == a.n_bundles;
+	/* what is acknowledged has gone from the store, and from the agent with its commit */
+	return f->batch || store_is_dirty(f->store) ? n <= a.n_bundles : n == a.n_bundles;
 }
 
 static void judge(struct play *f)
@@ -355,6 +357,35 @@ static size_t bundle_make(struct play *f, uint8_t *room, size_t n)
 	return out.len;
 }
 
+/* A bundle in two pieces, as a relay on the way would cut it; false: it may not be cut. */
+static bool receive_cut(struct play *f, unsigned link, struct view bytes)
+{
+	static uint8_t room[4096];
+	const struct bundle_edit edit = {.custody = custody_codes_ccsds()};
+	struct bundle_rules rules = bundle_rules_default();
+	struct bundle_fault fault;
+	struct bundle b;
+
+	rules.allow_no_primary_crc = true;
+	if (bundle_read(&b, bytes, &rules, &fault) != 0 || !fragment_allowed(&b))
+		return false;
+	uint64_t at = 1 + u8(f) % (b.payload.n - 1), from[3] = {0, at, b.payload.n};
+	for (unsigned k = 0; k < 2; k++) {
+		struct buf out = buf_of(room, sizeof room);
+		struct view part = view_sub(b.payload, from[k], from[k + 1] - from[k]);
+		uint32_t crc;
+
+		if (fragment_head(&out, &b, &edit, from[k], part.n, &crc) != 0)
+			return false;
+		buf_put(&out, part);
+		crc = crc_update(b.block[b.n_blocks - 1].crc_type, crc, part);
+		if (fragment_tail(&out, &b, crc) != 0)
+			return false;
+		agent_receive(f->agent, f->now, link % 3, 1 + 2 * (link % 3), buf_view(&out));
+	}
+	return true;
+}
+
 static void receive(struct play *f, unsigned what)
 {
 	static uint8_t room[2048];
@@ -375,6 +406,8 @@ static void receive(struct play *f, unsigned what)
 		size_t at = (u8(f) << 3) % n;
 		room[at] ^= (uint8_t)u8(f);
 	}
+	if (link & 0x20 && n && receive_cut(f, link, view_of(room, n)))
+		return;
 	agent_receive(f->agent, f->now, link % 3, link & 8 ? NODE_NONE : 1 + 2 * (link % 3),
 		view_of(room, n));
 }
@@ -631,6 +664,7 @@ static uint64_t play(const uint8_t *data, size_t size)
 	f.cfg.reports = what & 1;
 	f.cfg.custody_accept = what & 2;
 	f.limits.max_bytes = what & 4 ? 4096 : 65536;
+	f.limits.reserved_bytes = 512;
 	f.limits.stage_bytes = what & 8 ? 2048 : 65536;
 	f.limits.max_rows = what & 16 ? 8 : 256;
 	f.route = route_static_new(row, 4);
