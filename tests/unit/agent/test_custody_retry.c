@@ -187,7 +187,9 @@ static mono due(struct planned *x, node_id dest)
 	return (mono)arg[3];
 }
 
-#define THERE "{\"from\": \"ipn:1.0\", \"to\": \"ipn:2.0\", \"start\": 0, \"end\": 1000, \"rate\": \"1G\", \"owlt\": \"10s\"}"
+#define THERE                                                                                      \
+	"{\"from\": \"ipn:1.0\", \"to\": \"ipn:2.0\", \"start\": 0, \"end\": 1000, \"rate\": "     \
+	"\"1G\", \"owlt\": \"10s\"}"
 #define BACK(start, end)                                                                           \
 	", {\"from\": \"ipn:2.0\", \"to\": \"ipn:1.0\", \"start\": " #start ", \"end\": " #end     \
 	", \"rate\": \"1G\", \"owlt\": \"10s\"}"
