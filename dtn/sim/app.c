@@ -427,6 +427,7 @@ static void receiver_register(struct sim *s, struct sim_receiver *r)
 	struct sim_node *n = &s->node[r->node];
 	struct eid e = eid_ipn(node_self(n->node), r->service);
 	int err = node_register(n->node, s->now, &e, &r->registration);
+	struct node_stats st;
 
 	if (err) {
 		check_fail(s, "%s refuses the registration of service %" PRIu64 ": %s",
@@ -435,7 +436,10 @@ static void receiver_register(struct sim *s, struct sim_receiver *r)
 		r->wanted = false;
 		return;
 	}
+	node_stats(n->node, &st);
 	node_credit(n->node, s->now, r->registration, SIM_WINDOW);
+	if (st.n_for_apps > 0)
+		decide_point(s, n, POINT_ASKED, UINT32_C(1) << ABOUT_CLAIM);
 }
 
 static void receiver_ack(struct sim *s, struct sim_receiver *r)

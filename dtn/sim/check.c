@@ -118,9 +118,15 @@ bool sim_is_settled(const struct sim *s)
 			return false;
 	}
 	for (size_t i = 0; i < s->n_msgs; i++)
-		if (s->msg[i]->accepted && !s->msg[i]->acked)
+		if (check_owed(s, s->msg[i]))
 			return false;
 	return true;
+}
+
+/* Accepted, alive, and not acknowledged. */
+bool check_owed(const struct sim *s, const struct sim_msg *m)
+{
+	return m->accepted && !m->acked && dtn_now(s) < m->expires_ms;
 }
 
 /* -- stores */

@@ -13,25 +13,29 @@
 #include <stdlib.h>
 
 #define BIT(n) (UINT32_C(1) << (n))
-#define KILLS (BIT(OPTION_KILL) | BIT(OPTION_KILL_KEPT))
 /* What is in a batch, of what a point may be about. */
 #define STAGED                                                                                     \
 	(BIT(ABOUT_SEND) | BIT(ABOUT_DATA) | BIT(ABOUT_RETURNED) | BIT(ABOUT_SIGNAL) |             \
-		BIT(ABOUT_RELEASE) | BIT(ABOUT_NUMBERS) | BIT(ABOUT_ACK))
+		BIT(ABOUT_RELEASE) | BIT(ABOUT_NUMBERS) | BIT(ABOUT_CLAIM) | BIT(ABOUT_ACK))
+#define STOP_US (5 * US_PER_S) /* for a stop in order, as drain in owltd */
 
 static enum sim_option decide(struct sim *s, unsigned node, uint32_t mask, uint32_t about);
 static uint32_t about_trace(struct sim_node *n);
 static uint32_t about_record(const struct trace_rec *r);
 static bool reserved(struct sim_node *n);
+static bool cross(struct sim *s, struct sim_node *n, uint32_t more);
 static void die(struct sim *s, struct sim_node *n, enum sim_option how);
+static void go_down(struct sim *s, struct sim_node *n, bool survives);
 
 static const char *const option_name[OPTIONS] = {"well", "lose", "twice", "twice-late", "late",
-	"later", "kill", "kill-kept", "no-space", "slow", "app-dies"};
+	"later", "unsent", "kill", "kill-kept", "stop", "no-space", "slow", "app-dies"};
 static const char *const option_text[OPTIONS] = {"nothing", "the frame is lost",
 	"the frame arrives twice", "the frame arrives twice, the second time behind the next one",
 	"the frame arrives behind the next one", "the frame arrives behind the one after the next",
-	"the process dies", "the process dies, the batch that is being written is kept",
-	"this commit will end with ENOSPC", "this commit takes long", "the application dies"};
+	"the socket does not take the frame", "the process dies",
+	"the process dies, the batch that is being written is kept",
+	"the process is stopped in order", "this commit will end with ENOSPC",
+	"this commit takes long", "the application dies"};
 static const char *const point_name[POINTS] = {"request staged", "frame arrived, not looked at",
 	"frame taken in", "timers looked at", "frame in hand, not on the wire",
 	"frame on the wire, agent not told", "application told", "batch begun, not durable",
@@ -40,7 +44,8 @@ static const char *const point_name[POINTS] = {"request staged", "frame arrived,
 static const char *const about_name[ABOUTS] = {"a bundle made here", "a bundle to take custody of",
 	"a known pair again", "a bundle that returned", "an acceptance to signal",
 	"a refusal to signal", "a custody signal", "a signal of no use", "a refusal", "a release",
-	"a retransmission", "reserved numbers", "a delivery", "an acknowledgement"};
+	"a retransmission", "reserved numbers", "a hand-over noted", "a delivery",
+	"an acknowledgement"};
 
 const char *sim_option_name(unsigned option)
 {
@@ -152,6 +157,27 @@ void decide_point(struct sim *s, struct sim_node *n, enum sim_point point, uint3
 
 bool decide_cross(struct sim *s, struct sim_node *n)
 {
+	return cross(s, n, 0);
+}
+
+bool decide_turn_ends(struct sim *s, struct sim_node *n)
+{
+	if (cross(s, n, n->is_stopping ? 0 : BIT(OPTION_STOP)))
+		return true;
+	if (!n->is_stopping)
+		return false;
+	if (s->now < n->stop_at &&
+		(!node_drain(n->node, s->now) || n->batch || store_is_dirty(n->store))) {
+		due_set(s, &n->turn, n->stop_at, SRC_TURN, 0);
+		return false;
+	}
+	go_down(s, n, false);
+	return true;
+}
+
+/* more: options beside kills. True: the process died. */
+static bool cross(struct sim *s, struct sim_node *n, uint32_t more)
+{
 	bool is_written = n->passed & BIT(POINT_WRITTEN), runs = n->batch && n->batch_err == 0;
 	enum sim_option o;
 	uint32_t about = 0;
@@ -164,12 +190,16 @@ bool decide_cross(struct sim *s, struct sim_node *n)
 		about |= n->passed & BIT(i) ? n->passed_about[i] : 0;
 	/* Durable and not known: lost it was before. */
 	o = decide(s, n->index,
-		is_written ? BIT(OPTION_KILL_KEPT)
-			   : BIT(OPTION_KILL) | (runs ? BIT(OPTION_KILL_KEPT) : 0),
+		more | (is_written ? BIT(OPTION_KILL_KEPT)
+				   : BIT(OPTION_KILL) | (runs ? BIT(OPTION_KILL_KEPT) : 0)),
 		about);
-	if (o != OPTION_WELL) {
+	if (o == OPTION_KILL || o == OPTION_KILL_KEPT) {
 		die(s, n, o);
 		return true;
+	}
+	if (o == OPTION_STOP) {
+		n->is_stopping = true;
+		n->stop_at = s->now + STOP_US;
 	}
 	n->passed = 0;
 	memset(n->passed_about, 0, sizeof n->passed_about);
@@ -190,9 +220,15 @@ static void die(struct sim *s, struct sim_node *n, enum sim_option how)
 		s->counts.batches_kept += how == OPTION_KILL_KEPT;
 		s->counts.batches_lost += how != OPTION_KILL_KEPT;
 	}
+	go_down(s, n, how == OPTION_KILL_KEPT);
+}
+
+static void go_down(struct sim *s, struct sim_node *n, bool survives)
+{
+	n->is_stopping = false;
 	decide_forget(n);
-	sim_node_die(s, n, how == OPTION_KILL_KEPT);
-	due_set(s, &n->fault, s->now + d->down_us, SRC_FAULT, 0);
+	sim_node_die(s, n, survives);
+	due_set(s, &n->fault, s->now + s->cfg.script->down_us, SRC_FAULT, 0);
 }
 
 void decide_forget(struct sim_node *n)
@@ -220,7 +256,7 @@ enum sim_option decide_frame(struct sim *s, unsigned from, uint32_t about)
 		return OPTION_WELL;
 	o = decide(s, from,
 		BIT(OPTION_LOSE) | BIT(OPTION_TWICE) | BIT(OPTION_TWICE_LATE) | BIT(OPTION_LATE_1) |
-			BIT(OPTION_LATE_2),
+			BIT(OPTION_LATE_2) | BIT(OPTION_UNSENT),
 		about);
 	d->counts.frame[(about & BIT(ABOUT_SIGNAL)) != 0][o]++;
 	return o;

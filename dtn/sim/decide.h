@@ -30,8 +30,10 @@ enum sim_option {
 	OPTION_TWICE_LATE, /* arrives, and again behind the next frame of that direction */
 	OPTION_LATE_1,     /* arrives behind the next frame */
 	OPTION_LATE_2,     /* behind the one after it */
+	OPTION_UNSENT,     /* the socket does not take it */
 	OPTION_KILL,       /* the process dies; a batch that runs is lost */
 	OPTION_KILL_KEPT,  /* the process dies; the batch that runs is durable */
+	OPTION_STOP,       /* the process is stopped in order, at the end of a turn */
 	OPTION_NO_SPACE,   /* a commit ends with ENOSPC */
 	OPTION_SLOW,       /* a commit takes long */
 	OPTION_APP_DIES,   /* an application dies with the bundle in its hands */
@@ -68,6 +70,7 @@ enum sim_about {
 	ABOUT_RELEASE,  /* the next custodian took over: release */
 	ABOUT_TIMER,    /* a retransmission */
 	ABOUT_NUMBERS,  /* a block of numbers was reserved */
+	ABOUT_CLAIM,    /* bundles that waited are noted as handed over */
 	ABOUT_HAND,     /* delivery to the application */
 	ABOUT_ACK,      /* its acknowledgement */
 	ABOUTS

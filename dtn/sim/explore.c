@@ -138,7 +138,7 @@ void explore_judge(struct sim *s)
 	if (sim_is_settled(s))
 		return;
 	for (size_t i = 0; i < s->n_msgs; i++)
-		if (s->msg[i]->accepted && !s->msg[i]->acked)
+		if (check_owed(s, s->msg[i]))
 			check_fail(s, "message %" PRIu64 " of row %u has not arrived by the end",
 				s->msg[i]->n, s->msg[i]->row);
 	for (size_t i = 0; i < s->n_nodes; i++) {

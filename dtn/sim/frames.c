@@ -27,10 +27,11 @@ static bool damage(struct frame *f, const struct link_fate *fate);
 static struct frame *frame_take(struct sim *s, size_t n);
 static void frame_give(struct sim *s, struct frame *f);
 
-void frames_send(struct sim *s, unsigned dir, struct view bytes, size_t captured)
+void frames_send(
+	struct sim *s, unsigned dir, struct view bytes, size_t captured, enum sim_option how)
 {
 	struct sim_dir *d = &s->dir[dir];
-	struct flight fl = {.dir = dir, .bytes = bytes, .captured = captured};
+	struct flight fl = {.dir = dir, .bytes = bytes, .captured = captured, .how = how};
 
 	s->counts.frames++;
 	if (d->cut || d->lose > 0) {
@@ -38,7 +39,6 @@ void frames_send(struct sim *s, unsigned dir, struct view bytes, size_t captured
 		s->counts.frames_lost++;
 		return;
 	}
-	fl.how = decide_frame(s, d->from, wire_about(s, bytes));
 	if (fl.how == OPTION_LOSE) {
 		s->counts.frames_lost++;
 		return;
@@ -73,12 +73,13 @@ void frames_arrive(struct sim *s, struct frame *f)
 static void take_in(struct sim *s, struct sim_node *n, const struct frame *f)
 {
 	struct view bytes = view_of(f->bytes, f->n);
-	uint32_t about = wire_about(s, bytes);
+	struct wire_frame w;
 
-	decide_point(s, n, POINT_ARRIVED, about);
+	wire_read(s, bytes, &w);
+	decide_point(s, n, POINT_ARRIVED, w.about);
 	if (decide_cross(s, n))
 		return;
-	wire_arrived(s, n, bytes);
+	wire_arrived(s, n, &w);
 	node_input(n->node, s->now, s->dir[f->dir].to_link, bytes);
 	decide_point(s, n, POINT_TAKEN, 0);
 }

@@ -118,6 +118,8 @@ struct sim_node {
 	uint64_t boots;
 	struct rng rng;    /* faults */
 	bool armed, fails; /* fails: its next commit does */
+	bool is_stopping;  /* in order: what it owes goes out first */
+	mono stop_at;      /* ... but not later */
 	enum sim_stage stage;
 	int64_t armed_down_us;
 	struct link_node pending; /* requests without an answer */
@@ -155,7 +157,6 @@ struct sim_dir {
 	uint64_t n_frames;
 	bool cut;
 	unsigned lose;
-	unsigned from;
 	struct frame *newest, *late; /* put into flight last; held back until others went */
 };
 
@@ -201,8 +202,9 @@ int sim_node_start(struct sim *s, struct sim_node *n) MUST_USE;
 void sim_node_die(struct sim *s, struct sim_node *n, bool survives);
 
 /* frames.c */
-/* A packet of n bytes, `captured` with its headers, leaves by a direction. */
-void frames_send(struct sim *s, unsigned dir, struct view bytes, size_t captured);
+/* A packet of n bytes, `captured` with its headers, leaves by a direction; how: what befalls it. */
+void frames_send(
+	struct sim *s, unsigned dir, struct view bytes, size_t captured, enum sim_option how);
 void frames_arrive(struct sim *s, struct frame *f);
 void frames_fini(struct sim *s);
 
@@ -227,8 +229,10 @@ int64_t faults_commit(struct sim *s, struct sim_node *n, int *err);
 /* decide.c; nothing of it does anything in a run without script. about: bits of enum sim_about, beside
  * what the trace tells. */
 void decide_point(struct sim *s, struct sim_node *n, enum sim_point point, uint32_t about);
-/* Something becomes visible outside, or the turn ends. True: the process died before. */
+/* Something becomes visible outside. True: the process died before. */
 bool decide_cross(struct sim *s, struct sim_node *n);
+/* As well: who is being stopped in order is ready, or its time is over. */
+bool decide_turn_ends(struct sim *s, struct sim_node *n);
 void decide_forget(struct sim_node *n);
 void decide_started(struct sim_node *n);
 enum sim_option decide_frame(struct sim *s, unsigned from, uint32_t about);
@@ -236,10 +240,15 @@ int64_t decide_commit(struct sim *s, struct sim_node *n, int *err);
 bool decide_app_dies(struct sim *s, struct sim_node *n);
 
 /* wire.c */
-/* What a frame is about; 0: no custody, or no script. */
-uint32_t wire_about(const struct sim *s, struct view bytes);
-void wire_sent(struct sim *s, struct sim_node *n, struct view bytes);
-void wire_arrived(struct sim *s, struct sim_node *n, struct view bytes);
+/* A frame as judged; about 0: no custody, or no script. Lives as long as the frame's bytes. */
+struct wire_frame {
+	struct bundle b;
+	struct custody_codes codes; /* of a signal */
+	uint32_t about;
+};
+void wire_read(const struct sim *s, struct view bytes, struct wire_frame *w);
+void wire_sent(struct sim *s, struct sim_node *n, const struct wire_frame *w);
+void wire_arrived(struct sim *s, struct sim_node *n, const struct wire_frame *w);
 void wire_look(struct sim *s, struct sim_node *n);
 void wire_started(struct sim *s, struct sim_node *n);
 void wire_accepted(struct sim *s, struct sim_node *n, const struct sim_msg *m);
@@ -261,6 +270,7 @@ void check_name(struct sim *s, struct sim_msg *m);
 /* A node's store was looked at again. */
 void check_look(struct sim *s, struct sim_node *n);
 struct held *check_held(struct sim_node *n, uint64_t id);
+bool check_owed(const struct sim *s, const struct sim_msg *m);
 int check_ident(struct view head, struct ident *id, dtntime *expires_ms) MUST_USE;
 
 #endif

@@ -35,7 +35,7 @@ struct wire_ack {
 };
 
 static void data_sent(struct sim *s, struct sim_node *n, const struct bundle *b);
-static void signal_sent(struct sim *s, struct sim_node *n, const struct bundle *b);
+static void signal_sent(struct sim *s, struct sim_node *n, const struct wire_frame *w);
 static void sequence_sent(
 	struct sim *s, struct sim_node *n, const struct ccs_sequence *q, uint64_t custodian);
 static struct wire_pair *pair_find(struct sim *s, const struct wire_pair *key);
@@ -80,42 +80,41 @@ static bool frame_read(struct view bytes, struct bundle *b)
 	return bundle_read(b, bytes, &rules, &fault) == 0;
 }
 
-uint32_t wire_about(const struct sim *s, struct view bytes)
+void wire_read(const struct sim *s, struct view bytes, struct wire_frame *w)
 {
-	struct custody_codes codes;
-	struct bundle b;
-
-	if (!s->cfg.script || !frame_read(bytes, &b))
-		return 0;
-	if (signal_codes(&b, &codes))
-		return BIT(ABOUT_SIGNAL);
-	return b.has_cteb ? BIT(ABOUT_DATA) : 0;
+	w->about = 0;
+	if (!s->cfg.script || !frame_read(bytes, &w->b))
+		return;
+	if (signal_codes(&w->b, &w->codes))
+		w->about = BIT(ABOUT_SIGNAL);
+	else if (w->b.has_cteb)
+		w->about = BIT(ABOUT_DATA);
 }
 
-void wire_sent(struct sim *s, struct sim_node *n, struct view bytes)
+void wire_sent(struct sim *s, struct sim_node *n, const struct wire_frame *w)
 {
-	struct bundle b;
+	const struct bundle *b = &w->b;
+	uint64_t self = s->cfg.topo->node[n->index].id;
 
-	if (!s->cfg.script || !frame_read(bytes, &b))
+	if (w->about == 0)
 		return;
 	look_now(s, n);
-	if (b.has_cteb && b.cteb.custodian.node == s->cfg.topo->node[n->index].id)
-		data_sent(s, n, &b);
-	else if (b.source.node == s->cfg.topo->node[n->index].id)
-		signal_sent(s, n, &b);
+	if (b->has_cteb && b->cteb.custodian.node == self)
+		data_sent(s, n, b);
+	else if (w->about & BIT(ABOUT_SIGNAL) && b->source.node == self)
+		signal_sent(s, n, w);
 }
 
-void wire_arrived(struct sim *s, struct sim_node *n, struct view bytes)
+void wire_arrived(struct sim *s, struct sim_node *n, const struct wire_frame *w)
 {
 	struct wire_pair key = {0}, *p;
-	struct bundle b;
 
-	if (!s->cfg.script || !frame_read(bytes, &b) || !b.has_cteb)
+	if (w->about == 0 || !w->b.has_cteb)
 		return;
-	key.custodian = b.cteb.custodian.node;
-	key.seq_id = b.cteb.seq_id;
-	key.seq_no = b.cteb.seq_no;
-	key.dest = b.dest;
+	key.custodian = w->b.cteb.custodian.node;
+	key.seq_id = w->b.cteb.seq_id;
+	key.seq_no = w->b.cteb.seq_no;
+	key.dest = w->b.dest;
 	p = pair_find(s, &key);
 	if (!p)
 		return;
@@ -225,18 +224,17 @@ static void data_sent(struct sim *s, struct sim_node *n, const struct bundle *b)
 			s->cfg.topo->node[n->index].name);
 }
 
-static void signal_sent(struct sim *s, struct sim_node *n, const struct bundle *b)
+static void signal_sent(struct sim *s, struct sim_node *n, const struct wire_frame *w)
 {
 	struct range runs[64];
 	struct ccs_sequence q = {.numbers = ranges_of(runs, 64)};
-	struct custody_codes codes;
 	struct ccs_reader r;
 
-	if (!signal_codes(b, &codes) || ccs_open(&r, b->payload, &codes) != 0)
+	if (ccs_open(&r, w->b.payload, &w->codes) != 0)
 		return;
 	for (; ccs_next(&r, &q); q.numbers = ranges_of(runs, 64))
 		if (q.accepted)
-			sequence_sent(s, n, &q, b->dest.node);
+			sequence_sent(s, n, &q, w->b.dest.node);
 	if (!cursor_ok(&r.c))
 		check_fail(s, "%s sends a custody signal that can't be read",
 			s->cfg.topo->node[n->index].name);

@@ -214,12 +214,14 @@ static void turn(struct sim *s, struct sim_node *n)
 				;
 		if (n->node)
 			app_take(s, n);
+		if (n->node && n->is_stopping)
+			(void)node_drain(n->node, s->now);
 		again = n->node && commit(s, n);
 	}
 	check_trace(s, n);
 	if (n->node && n->signals_due > 0 && faults_at(s, n, STAGE_SIGNAL))
 		return;
-	if (!n->node || decide_cross(s, n))
+	if (!n->node || decide_turn_ends(s, n))
 		return;
 	store_turn(n->store);
 	sleep_until(s, n);
@@ -230,23 +232,29 @@ static bool output(struct sim *s, struct sim_node *n, unsigned link)
 {
 	struct pkt p = {.buf = s->packet, .cap = SIM_PACKET / 2};
 	struct buf whole = buf_of(s->packet + SIM_PACKET / 2, SIM_PACKET / 2);
-	uint32_t about;
+	enum sim_option how;
+	struct wire_frame w;
 
 	if (!node_output(n->node, s->now, link, &p))
 		return false;
 	for (unsigned i = 0; i < p.n_parts; i++)
 		buf_put(&whole, p.part[i].bytes);
-	about = wire_about(s, buf_view(&whole));
-	decide_point(s, n, POINT_IN_HAND, about);
+	wire_read(s, buf_view(&whole), &w);
+	decide_point(s, n, POINT_IN_HAND, w.about);
 	if (faults_at(s, n, STAGE_FORWARDING) || decide_cross(s, n))
 		return false;
+	how = decide_frame(s, n->index, w.about);
+	if (how == OPTION_UNSENT) {
+		node_sent(n->node, s->now, link, p.cookie, -EAGAIN);
+		return true;
+	}
 	if (buf_finish(&whole) != 0)
 		check_fail(s, "a packet of %zu bytes on link %s", whole.len,
 			sim_link_name(s, n->index, link));
 	else
-		frames_send(s, n->dir[link], buf_view(&whole), p.frame_bytes);
-	wire_sent(s, n, buf_view(&whole));
-	decide_point(s, n, POINT_ON_WIRE, about);
+		frames_send(s, n->dir[link], buf_view(&whole), p.frame_bytes, how);
+	wire_sent(s, n, &w);
+	decide_point(s, n, POINT_ON_WIRE, w.about);
 	node_sent(n->node, s->now, link, p.cookie, 0);
 	return true;
 }
@@ -426,7 +434,6 @@ static int dirs_init(struct sim *s)
 		struct sim_dir *d = &s->dir[i];
 		unsigned from = i % 2 ? l->b : l->a;
 
-		d->from = from;
 		d->to = i % 2 ? l->a : l->b;
 		link_init(&d->link, t->plan, t->node[from].id, t->node[d->to].id,
 			i % 2 ? &l->b_to_a : &l->a_to_b, s->cfg.seed, i);

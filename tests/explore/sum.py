@@ -6,7 +6,7 @@ import sys
 # Moments of death that a custody hand-over has. What others are met is listed, too.
 BATCH = ["batch begun, not durable", "batch durable, not known", "batch ended, event not taken"]
 STAGED = ["a bundle made here", "a bundle to take custody of", "a bundle that returned", "a custody signal", "a release",
-          "reserved numbers", "an acknowledgement"]
+          "reserved numbers", "a hand-over noted", "an acknowledgement"]
 MUST = [(p, a) for p in BATCH for a in STAGED] + [
     ("request staged", "a bundle made here"), ("request staged", "an acknowledgement"),
     ("frame arrived, not looked at", "a bundle to take custody of"), ("frame arrived, not looked at", "a custody signal"),
