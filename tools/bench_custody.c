@@ -37,14 +37,17 @@ int bench_custody(struct out *o)
 {
 	static const struct {
 		const char *config, *name;
-	} rows[] = {{"\"custody\":{\"signal_count\":10},", "a signal for 10"},
-		{"\"custody\":{\"signal_count\":100},", "a signal for 100"}};
+		bool offload;
+	} rows[] = {{"\"custody\":{\"signal_count\":10},", "a signal for 10", false},
+		{"\"custody\":{\"signal_count\":100},", "a signal for 100", false},
+		{"\"custody\":{\"signal_count\":100},", "for 100, offload", true}};
 	struct pair p = {.rate = "1G", .disk = true};
 	int code = pair_init(&p);
 	double batch = 1;
 
 	for (size_t i = 0; !code && i < sizeof rows / sizeof rows[0]; i++) {
 		p.config = rows[i].config;
+		p.offload = rows[i].offload;
 		code = pair_start(&p);
 		if (!code)
 			code = measure(o, &p, rows[i].name, &batch);

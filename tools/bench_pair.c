@@ -55,9 +55,9 @@ static int put_config(const struct pair *p, int k)
 		"{\"node\":{\"id\":\"ipn:%d.0\"},\"control\":{\"socket\":\"%s/%d.sock\"},%s%s"
 		"\"plan\":\"%s/plan\",\"lab\":{\"run\":\"%s/run\"},\"log\":{\"level\":\"error\"},"
 		"\"links\":[{\"name\":\"l\",\"local\":\"127.0.0.1:%d\",\"remote\":\"127.0.0.1:%d\","
-		"\"peer\":\"ipn:%d.0\"}]}",
+		"\"peer\":\"ipn:%d.0\",\"offload\":%s}]}",
 		k + 1, p->dir, k, store, p->config ? p->config : "", p->dir, p->dir, p->port + k,
-		p->port + 1 - k, 2 - k);
+		p->port + 1 - k, 2 - k, p->offload ? "true" : "false");
 	snprintf(name, sizeof name, "%d.json", k);
 	return put_file(p, name, text);
 }

@@ -18,6 +18,7 @@ struct pair {
 	const char *rate;        /* of the contacts, as in a plan */
 	const char *config;      /* settings of both nodes, each with a comma behind it */
 	bool disk;               /* stores on disk, in the current folder */
+	bool offload;            /* of the links */
 	int port;                /* this one and the next are the nodes' */
 	uint64_t open_ns;        /* when the contact opens */
 	pid_t pid[2];

@@ -216,6 +216,8 @@ static int open_links(struct daemon *d)
 
 		err = udp_open(&d->link[i].udp, l->local, l->remote);
 		d->link[i].udp.any_port = l->any_port;
+		if (!err && l->offload)
+			udp_offload(&d->link[i].udp);
 		l->cl_cfg.ip6 = d->link[i].udp.local.any.sa_family == AF_INET6;
 		if (!err)
 			err = loop_add(

@@ -100,7 +100,7 @@ static void receive(struct daemon *d, unsigned link)
 	for (int round = 0; round < ROUNDS_MAX; round++) {
 		int n;
 
-		if (trace_room(&d->trace) < UDP_BATCH * RECORDS_PER_DATAGRAM)
+		if (trace_room(&d->trace) < UDP_DATAGRAMS * RECORDS_PER_DATAGRAM)
 			eventlog_drain(d); /* no event is lost, whatever comes in */
 		n = udp_receive(u, d->rx);
 		if (n < 0)
@@ -116,7 +116,7 @@ static void receive(struct daemon *d, unsigned link)
 				trace_point(&d->trace, d->now, frame_ignored, link,
 					WHY_OTHER_SOURCE, v.n);
 		}
-		if (n < UDP_BATCH)
+		if (!udp_more(d->rx))
 			return;
 		clock_now(&d->clock, &d->now);
 	}

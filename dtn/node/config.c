@@ -70,6 +70,13 @@ static const struct schema_row link_rows[] = {
 		.help = "Take datagrams from any port of the peer's address: ION and HDTN do not "
 			"send "
 			"from the port they receive on."},
+	{.path = "offload",
+		.type = SCHEMA_BOOL,
+		.offset = LINK(offload),
+		.def = "false",
+		.help = "Let datagrams of one size pass the kernel in runs (UDP segmentation "
+			"offload): less CPU on loopback and on cards that do it. Not in a lab: its "
+			"emulator wants single frames."},
 	{.path = "mtu",
 		.type = SCHEMA_BYTES,
 		.offset = LINK(cl_cfg.mtu_bytes),

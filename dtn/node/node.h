@@ -28,6 +28,7 @@ struct node_link_cfg {
 	char peer[64];              /* node id of the neighbour, as EID text */
 	char local[64], remote[64]; /* ADDRESS:PORT; for the shell */
 	bool any_port;              /* the remote sends from other ports, too; for the shell */
+	bool offload;               /* runs of datagrams pass the kernel as one; for the shell */
 	struct cl_cfg cl_cfg;
 	uint64_t rate_bps; /* without a plan: pacing; 0 = none */
 	int64_t owlt_us;   /* without a plan */

@@ -136,3 +136,78 @@ Test(io_udp, carries_datagrams_and_knows_strangers)
 	udp_close(&stranger);
 	udp_rx_free(rx);
 }
+
+/* What `from` sends is what `to` gets, one by one and in order. */
+static void sizes_arrive(struct udp *from, struct udp *to, const size_t *size, int n)
+{
+	static uint8_t bytes[UDP_BATCH][2000];
+	struct udp_rx *rx = udp_rx_new();
+	struct udp_packet p[UDP_BATCH];
+	int err, sent = 0, got = 0;
+	bool ours;
+
+	for (int i = 0; i < n; i++) {
+		memset(bytes[i], i + 1, sizeof bytes[i]);
+		p[i].n_parts = 2;
+		p[i].part[0] = view_of(bytes[i], size[i] / 3);
+		p[i].part[1] = view_of(bytes[i], size[i] - size[i] / 3);
+	}
+	while (sent < n) {
+		int went = udp_send(from, p + sent, n - sent, &err);
+		cr_assert_gt(went, 0, "%d", err);
+		sent += went;
+	}
+	while (got < n) {
+		int more = udp_receive(to, rx);
+		cr_assert_geq(more, 0);
+		for (int i = 0; i < more; i++, got++) {
+			struct view v = udp_datagram(to, rx, i, &ours);
+			cr_assert(ours && v.n == size[got], "%d has %zu bytes", got, v.n);
+			cr_assert(v.n == 0 || (v.p[0] == got + 1 && v.p[v.n - 1] == got + 1));
+		}
+	}
+	cr_assert_eq(udp_receive(to, rx), 0);
+	udp_rx_free(rx);
+}
+
+Test(io_udp, carries_runs_as_single_datagrams)
+{
+	static const size_t equal[] = {1200, 1200, 1200, 1200, 1200, 1200, 700, 1200, 1200, 0, 5, 5,
+		5, 9, 9, 1},
+			    long_run[] = {[0 ... 63] = 1100}, one[] = {3};
+	struct udp a, b;
+
+	for (int way = 0; way < 4; way++) {
+		open_free(&a, NULL);
+		open_free(&b, &a);
+		a.remote = b.local;
+		if (way & 1)
+			udp_offload(&a);
+		if (way & 2)
+			udp_offload(&b);
+		sizes_arrive(&b, &a, equal, sizeof equal / sizeof equal[0]);
+		sizes_arrive(&b, &a, long_run, 64);
+		sizes_arrive(&b, &a, one, 1);
+		udp_close(&a);
+		udp_close(&b);
+	}
+}
+
+/* A datagram that no IP packet holds fails by itself, in a run, too. */
+Test(io_udp, tells_which_of_a_run_fails)
+{
+	static uint8_t bytes[66000];
+	struct udp a, b;
+	int err;
+
+	open_free(&a, NULL);
+	open_free(&b, &a);
+	udp_offload(&b);
+	struct udp_packet p[3] = {{.part = {{bytes, 65600}}, .n_parts = 1},
+		{.part = {{bytes, 100}}, .n_parts = 1}, {.part = {{bytes, 100}}, .n_parts = 1}};
+	cr_assert_eq(udp_send(&b, p, 3, &err), 0);
+	cr_assert_eq(err, -EMSGSIZE);
+	cr_assert_eq(udp_send(&b, p + 1, 2, &err), 2);
+	udp_close(&a);
+	udp_close(&b);
+}
