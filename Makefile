@@ -58,7 +58,7 @@ demo: ## Earth, a relay and Mars: FILE=path sends your own file
 	$(Q)tests/need-deps build && $(MAKE) -s all && tools/demo.sh $(FILE)
 bench: all ## what things cost here, beside the machine's own limits
 	$(Q)tests/run-bench
-torture: ## nodes killed and links cut under custody traffic, until 1000 kills (KILLS, CUTS, BUNDLES)
+torture: ## nodes killed and links cut under custody traffic, until 1800 kills (KILLS, CUTS, BUNDLES)
 	$(Q)tests/run-torture
 long: ## make check with far more simulations, kills, fuzzing and memcheck
 	$(Q)tests/run-long
