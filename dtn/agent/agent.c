@@ -126,6 +126,7 @@ void agent_stats(const struct agent *a, struct agent_stats *out)
 		.n_tombstones = a->tombs.n,
 		.n_evicted = a->n_evicted,
 		.n_registrations = a->n_registrations,
+		.n_damaged_custody = a->n_damaged_custody,
 	};
 }
 

@@ -161,6 +161,7 @@ struct agent_stats {
 	uint64_t n_tombstones,
 		n_evicted; /* duplicates that could be known, and those forgotten early */
 	uint64_t n_registrations;
+	uint64_t n_damaged_custody; /* of which the disk has broken our promise */
 };
 void agent_stats(const struct agent *a, struct agent_stats *out);
 /* Other custodians; out has CUSTODIANS_MAX places. How many. Looks at every bundle. */

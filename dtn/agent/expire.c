@@ -12,12 +12,15 @@ mono agent_deadline(const struct agent *a)
 
 	at = mono_min(at, gather_deadline(&a->crs.out));
 	at = mono_min(at, mono_min(reassemble_deadline(a), security_deadline(a)));
+	if (store_has_damaged(a->store))
+		at = 0;
 
 	return h ? mono_min(at, h->key) : at;
 }
 
 void agent_tick(struct agent *a, mono now)
 {
+	damaged_tick(a, now);
 	expire_tick(a, now);
 	reassemble_tick(a, now);
 	security_tick(a, now);

@@ -314,8 +314,8 @@ static bool offer(struct agent *a, mono now, struct bundle_entry *e, struct agen
 	if (err == 0)
 		return true;
 	o->room->len = mark;
-	if (err == -E_OVERFLOW || err == -E_AGAIN)
-		return false; /* no room in this turn */
+	if (err == -E_OVERFLOW || err == -E_AGAIN || store_is_damaged(a->store, entry_id(e)))
+		return false; /* no room in this turn; or damaged.c has it next */
 	if (err != -E_TOO_BIG)
 		delete_entry(
 			a, now, e, REASON_UNINTELLIGIBLE); /* its bytes can't be read any more */
@@ -337,8 +337,11 @@ static int outbound_read(struct agent *a, mono now, struct bundle_entry *e, stru
 	struct record *r = &x->r;
 
 	*r = entry_record(a, e);
-	if (!entry_bundle(a, e, &x->b))
-		return -E_CORRUPT;
+	if (!entry_bundle(a, e, &x->b)) {
+		struct view head;
+
+		return damaged_err(store_head(a->store, entry_id(e), &head));
+	}
 	x->edit = (struct bundle_edit){.set_prev = may_name_us(a, e),
 		.prev = a->self,
 		.set_age = x->b.has_age,
@@ -380,8 +383,9 @@ static int compose(
 
 	if (err != 0)
 		return err;
-	if (store_payload(a->store, tail_at, &tail) != 0)
-		return -E_CORRUPT;
+	err = store_payload(a->store, tail_at, &tail);
+	if (err != 0)
+		return damaged_err(err);
 	o->head = buf_view(&room);
 	buf_put(&room, tail);
 	if (buf_finish(&room) != 0)

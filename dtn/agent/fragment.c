@@ -254,8 +254,9 @@ static int sum(struct agent *a, const struct bundle *b, struct slice at, uint32_
 		uint64_t n = at.len - done < SUM_STEP ? at.len - done : SUM_STEP;
 		struct view v;
 
-		if (store_payload(a->store, (struct slice){at.handle, at.off + done, n}, &v) != 0)
-			return -E_CORRUPT;
+		int err = store_payload(a->store, (struct slice){at.handle, at.off + done, n}, &v);
+		if (err != 0)
+			return damaged_err(err);
 		*crc = crc_update(type, *crc, v);
 		done += n;
 	}

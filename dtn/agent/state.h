@@ -263,6 +263,7 @@ struct agent {
 	struct hash_table piece_by_id;
 
 	struct bucket echo_rate, report_rate;
+	uint64_t n_damaged_custody;
 	uint64_t last_request, last_passing, n_anonymous, boot;
 	uint64_t custody_break;    /* break.h 3 only */
 	uint8_t *scratch;          /* SCRATCH bytes where rules.allow_definite, else NULL */
@@ -520,6 +521,10 @@ void release_entry(struct agent *a, mono now, struct bundle_entry *e, enum why w
 void entry_forget(struct agent *a, mono now, struct bundle_entry *e);
 void drop_passing(
 	struct agent *a, mono now, uint64_t id, const struct bundle *b, enum reason reason);
+
+/* -- damaged.c */
+void damaged_tick(struct agent *a, mono now);
+int damaged_err(int err) MUST_USE;
 
 /* -- report.c */
 void report_bundle(struct agent *a, mono now, uint64_t id, const struct bundle *b,

@@ -76,6 +76,7 @@ static void show_summary(struct daemon *d, struct json_writer *w)
 	jw_u64(w, "n_for_apps", s.n_for_apps);
 	jw_u64(w, "n_custody_held", s.n_custody_held);
 	jw_u64(w, "n_custody_sent", s.n_custody_sent);
+	jw_u64(w, "n_custody_damaged", s.n_custody_damaged);
 	jw_object(w, "store");
 	jw_u64(w, "n_bundles", s.store.n_bundles);
 	jw_u64(w, "stored_bytes", s.store.bytes);
@@ -83,6 +84,8 @@ static void show_summary(struct daemon *d, struct json_writer *w)
 	jw_u64(w, "staged_bytes", s.store.staged_bytes);
 	jw_u64(w, "n_batches", s.store.batches);
 	jw_u64(w, "n_commits_failed", s.store.commits_failed);
+	jw_u64(w, "n_damaged", s.store.n_damaged);
+	jw_u64(w, "n_quarantined", s.store.n_quarantined);
 	jw_u64(w, "boot", s.store.boot);
 	jw_bool(w, "closed", s.store.is_closed);
 	jw_object_end(w);

@@ -212,7 +212,8 @@ void node_stats(const struct node *n, struct node_stats *out)
 		.n_waiting = a.n_waiting,
 		.n_for_apps = a.n_for_apps,
 		.n_custody_held = a.n_custody_held,
-		.n_custody_sent = a.n_custody_sent};
+		.n_custody_sent = a.n_custody_sent,
+		.n_custody_damaged = a.n_damaged_custody};
 	store_stats(n->store, &out->store);
 }
 
