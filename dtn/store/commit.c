@@ -17,7 +17,6 @@ static void apply_op(struct store *st, struct op *op);
 static void restage_op(struct store *st, struct op *op);
 static void merge_newer(struct store *st, struct op *old, struct op *newer);
 static void event_push(struct store *st, struct store_event ev);
-static void free_spent(struct store *st, struct store_batch *b);
 
 struct store_batch *store_commit_begin(struct store *st)
 {
@@ -81,8 +80,9 @@ void commit_apply(struct store *st, struct store_batch *b)
 {
 	while (!list_empty(&b->ops))
 		apply_op(st, container_of(list_pop_front(&b->ops), struct op, link));
-	free_spent(st, b);
 	st->is_running = false;
+	if (st->ops->ended)
+		st->ops->ended(st);
 }
 
 void commit_restage(struct store *st, struct store_batch *b)
@@ -94,8 +94,9 @@ void commit_restage(struct store *st, struct store_batch *b)
 		list_remove(&op->link);
 		restage_op(st, op);
 	}
-	free_spent(st, b);
 	st->is_running = false;
+	if (st->ops->ended)
+		st->ops->ended(st);
 }
 
 static void apply_op(struct store *st, struct op *op)
@@ -103,16 +104,12 @@ static void apply_op(struct store *st, struct op *op)
 	struct entry *e = op->entry;
 
 	e->is_running = false;
-	if (op->type == OP_PUT || op->type == OP_SET || op->type == OP_DELETE) {
-		store_cell_unref(st, e->saved);
-		e->saved = store_cell_ref(op->value);
+	if (op->type != OP_MOVE)
 		e->is_durable = op->type != OP_DELETE;
-	}
-	if (e->counter)
+	if (e->kind == STORE_RESERVED)
 		reserve_applied(st, op);
-	bool is_kept = st->ops->applied && st->ops->applied(st, op);
 	stage_op_applied(st, op);
-	if (!is_kept)
+	if (!st->ops->applied(st, op))
 		stage_op_free(st, op);
 	stage_settle(st, e);
 }
@@ -129,7 +126,7 @@ static void restage_op(struct store *st, struct op *op)
 	} else {
 		e->op = op;
 		list_push_front(&st->stage, &op->link);
-		if (e->counter)
+		if (e->kind == STORE_RESERVED)
 			e->counter->staged_seq = st->seq;
 	}
 	stage_settle(st, e);
@@ -144,13 +141,8 @@ static void merge_newer(struct store *st, struct op *old, struct op *newer)
 	if (newer->type == OP_DELETE && !e->is_durable) {
 		stage_forget(st, e);
 	} else if (newer->type == OP_SET && e->kind == STORE_BUNDLE && !e->is_durable) {
-		st->stats.staged_bytes -= stage_op_charge(newer);
 		newer->type = OP_PUT;
-		newer->head_cell = store_cell_ref(e->head_cell);
-		newer->payload_cell = store_cell_ref(e->payload_cell);
-		newer->head = e->head;
-		newer->payload = e->payload;
-		st->stats.staged_bytes += stage_op_charge(newer);
+		stage_op_bytes(st, newer);
 	}
 }
 
@@ -158,10 +150,4 @@ static void event_push(struct store *st, struct store_event ev)
 {
 	assert(st->n_events < STORE_EVENTS);
 	st->event[(st->event_at + st->n_events++) % STORE_EVENTS] = ev;
-}
-
-static void free_spent(struct store *st, struct store_batch *b)
-{
-	while (!list_empty(&b->spent))
-		stage_op_free(st, container_of(list_pop_front(&b->spent), struct op, link));
 }

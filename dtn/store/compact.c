@@ -1,48 +1,60 @@
 /*
  * compact: which records of bundles live in which segment, and moving the last ones out of a segment that
- * is mostly garbage, when free segments run short. At most 1 MiB moves with a batch.
+ * is mostly garbage into the lane, when free segments run short. With a batch moves about as much as it
+ * brings, and at least 1 MiB, so that room is made as fast as it is taken.
  */
 #include "dtn/store/disk.h"
 
-#define MOVE_MAX (UINT64_C(1) << 20)
-#define FREE_WANTED 4
+#define MOVE_LEAST (UINT64_C(1) << 20)
+#define MOVE_MOST (UINT64_C(16) << 20)
 
 static struct segment *emptiest(const struct log *log);
 static bool add_move(struct store *st, struct store_batch *b, struct entry *e);
 
 void compact_begin(struct disk *d, struct store_batch *b)
 {
-	if (log_n_available(&d->log) >= FREE_WANTED)
+	uint64_t moved = 0, most = d->base.stats.staged_bytes;
+
+	if (log_n_available(&d->log) >= LOG_SHORT)
 		return;
 	struct segment *s = emptiest(&d->log);
-	uint64_t moved = 0;
 
 	if (!s)
 		return;
-	for (struct link_node *l = s->entries.next; l != &s->entries && moved < MOVE_MAX;
-		l = l->next) {
-		struct entry *e = container_of(l, struct entry, in_segment);
+	most = most < MOVE_LEAST ? MOVE_LEAST : most > MOVE_MOST ? MOVE_MOST : most;
+	for (struct link_node *l = s->entries.next; l != &s->entries && moved < most; l = l->next) {
+		struct entry *e = &container_of(l, struct bundle, in_segment)->row;
 
 		if (e->is_running)
 			continue;
 		if (!add_move(&d->base, b, e))
 			return;
-		moved += e->place.len;
+		moved += compact_place_of(e).len;
 	}
+}
+
+struct place compact_place_of(const struct entry *e)
+{
+	const struct bundle *b = bundle_of(e);
+
+	return (struct place){b->segment, b->off, (uint64_t)b->units * RECORD_ALIGN};
 }
 
 void compact_place(struct entry *e, const struct place *at)
 {
-	if (e->place.segment) {
-		e->place.segment->live -= e->place.len;
-		list_remove(&e->in_segment);
-		e->place.segment = NULL;
+	struct bundle *b = bundle_of(e);
+
+	if (b->segment) {
+		b->segment->live -= (uint64_t)b->units * RECORD_ALIGN;
+		list_remove(&b->in_segment);
 	}
-	if (!at || !at->segment)
+	b->segment = at->segment;
+	b->off = at->off;
+	b->units = (uint32_t)(at->len / RECORD_ALIGN);
+	if (!b->segment)
 		return;
-	e->place = *at;
-	at->segment->live += at->len;
-	list_push_back(&at->segment->entries, &e->in_segment);
+	b->segment->live += at->len;
+	list_push_back(&b->segment->entries, &b->in_segment);
 }
 
 /* Half empty at least: else moving costs more room than it makes. */
@@ -53,8 +65,9 @@ static struct segment *emptiest(const struct log *log)
 	for (size_t i = 0; i < log->n; i++) {
 		struct segment *s = log->segment[i];
 
-		if (s->generation == 0 || s == log->active || s->is_bad || s->live == 0 ||
-			s->live > s->size / 2 || s->generation >= log->kept_generation)
+		if (s->generation == 0 || s == log->active || s == log->lane || s->is_bad ||
+			s->live == 0 || s->live > s->size / 2 ||
+			(!s->is_lane && s->generation >= log->kept_generation))
 			continue;
 		if (!best || s->live < best->live)
 			best = s;
@@ -64,21 +77,21 @@ static struct segment *emptiest(const struct log *log)
 
 static bool add_move(struct store *st, struct store_batch *b, struct entry *e)
 {
-	struct op *op = slabs_take(&st->slabs, sizeof *op);
+	struct op *op = stage_op(st, e, OP_MOVE);
+	struct view v;
 
+	if (op && !op->value && index_value(st, e, &v) == 0)
+		op->value = store_cell_of(st, v);
+	if (op && !op->value) {
+		stage_op_free(st, op);
+		return false;
+	}
 	if (!op)
 		return false;
-	*op = (struct op){.entry = e,
-		.type = OP_MOVE,
-		.kind = e->kind,
-		.id = e->id,
-		.from = e->place,
-		.value = store_cell_ref(e->saved),
-		.head.n = e->head.n,
-		.payload.n = e->payload.n};
-	list_init(&op->link);
+	op->from = compact_place_of(e);
+	op->head.n = bundle_of(e)->head_len;
+	op->payload.n = bundle_of(e)->payload_len;
 	list_push_back(&b->ops, &op->link);
 	e->is_running = true;
-	st->stats.staged_bytes += stage_op_charge(op);
 	return true;
 }

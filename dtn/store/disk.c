@@ -2,13 +2,13 @@
  * disk: the disk store: segment log (segment.c) with LMDB as index (kv.c, index.c).
  *
  * A commit appends the batch to the log and flushes it: that makes it durable. The index follows at
- * checkpoints: when enough operations have gathered, or free segments run short, the writer puts them
- * all into one index transaction with the log position it reaches. Segments that begin before that
- * position and hold no live record are used again. Recovery is in recover.c, moving of records in
- * compact.c, the layout of the files in owlt-store(5).
+ * checkpoints (checkpoint.c). Segments that begin before the log position of the last one and hold no live
+ * record are used again. Recovery is in recover.c, moving of records in compact.c and lane.c, the layout
+ * of the files in owlt-store(5). A value is in memory until the index has it.
  *
- * Between store_commit_begin() and store_commit_end() struct log, kv, kept, is_indexed and index_err
- * belong to the thread in store_commit_run(); the loop only reads live records (load.c).
+ * Between store_commit_begin() and store_commit_end() struct log, the index's writing side and the running
+ * checkpoint belong to the thread in store_commit_run(); the loop reads live records (load.c) and the
+ * index as it was committed before.
  * Start reading at disk_run().
  */
 #include "dtn/store/disk.h"
@@ -23,10 +23,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define CHECKPOINT_MAX                                                                             \
-	16384u /* operations that gather before the index is written: some 50 ms of work */
-#define CHECKPOINT_MIN 256u /* ... in a small store a quarter of its rows, at least this */
-#define KEPT_MAX (1u << 20) /* ... at most, while it can't be */
+#define CHECKPOINT_MAX 8192u /* changes that gather before the index is written */
+#define CHECKPOINT_MIN 256u  /* ... in a small store a quarter of its rows, at least this */
+#define KEPT_MAX (1u << 20)  /* ... at most, while it can't be */
+#define TAIL_MAX (UINT64_C(64) << 20) /* bytes of the log that recovery reads, about */
+#define SETTLED 512u                  /* rows a turn that leave memory */
 #define SEGMENT_SIZE (UINT64_C(16) << 20)
 #define SEGMENT_MIN (UINT64_C(256) << 10)
 #define SEGMENTS_MAX 1024u
@@ -38,7 +39,8 @@ static int make_index(int dir, const char *file, uint64_t max);
 static int sync_names(int dir);
 static void disk_begin(struct store *st, struct store_batch *b);
 static int disk_run(struct store *st, struct store_batch *b);
-static int checkpoint(struct disk *d, struct store_batch *b);
+static void disk_ended(struct store *st);
+static void disk_turn(struct store *st);
 static bool disk_applied(struct store *st, struct op *op);
 static void disk_stats(const struct store *st, struct store_stats *out);
 static void disk_close(struct store *st);
@@ -46,11 +48,15 @@ static void disk_close(struct store *st);
 static const struct store_ops disk_ops = {
 	.begin = disk_begin,
 	.run = disk_run,
+	.ended = disk_ended,
 	.applied = disk_applied,
+	.load_value = index_value,
 	.load_head = disk_load_head,
 	.load_payload = disk_load_payload,
 	.check = disk_check,
 	.stats = disk_stats,
+	.ahead = disk_ahead,
+	.turn = disk_turn,
 	.close = disk_close,
 };
 
@@ -68,7 +74,7 @@ static int disk_open(
 		return -ENOMEM;
 	d->dir = d->lock = -1;
 	d->is_offline = is_offline;
-	list_init(&d->kept);
+	checkpoint_init(&d->point, 0, 0);
 	int err = store_init(&d->base, &disk_ops, limits);
 	d->scratch = malloc(LOAD_BYTES);
 	if (!err && !d->scratch)
@@ -84,7 +90,7 @@ static int disk_open(
 		return err;
 	}
 	if (!is_offline)
-		log_spare(&d->log);
+		log_spare(&d->log, false);
 	quarantine_count(d);
 	*out = &d->base;
 	return 0;
@@ -133,10 +139,13 @@ static int open_files(struct disk *d, const char *path)
 		size /= 2;
 	while (bytes / size > SEGMENTS_MAX / 2 && !d->is_offline)
 		size *= 2;
-	d->checkpoint_ops = rows / 4 > CHECKPOINT_MAX ? CHECKPOINT_MAX : (size_t)rows / 4;
-	if (d->checkpoint_ops < CHECKPOINT_MIN)
-		d->checkpoint_ops = CHECKPOINT_MIN;
-	int err = log_open(&d->log, d->dir, size, 2 * (size_t)(bytes / size + 1) + 8);
+	uint64_t segments = 2 * (bytes / size + 1) + 8, every = rows / 4,
+		 tail = segments * size / 4;
+	every = every > CHECKPOINT_MAX   ? CHECKPOINT_MAX
+		: every < CHECKPOINT_MIN ? CHECKPOINT_MIN
+					 : every;
+	checkpoint_init(&d->point, (size_t)every, tail > TAIL_MAX ? TAIL_MAX : tail);
+	int err = log_open(&d->log, d->dir, size, (size_t)segments);
 	if (err)
 		return err;
 	if (d->is_offline && d->log.n)
@@ -195,8 +204,8 @@ static void disk_begin(struct store *st, struct store_batch *b)
 {
 	struct disk *d = disk_of(st);
 
-	d->is_indexed = false;
 	log_free_dead(&d->log);
+	checkpoint_begin(d);
 	compact_begin(d, b);
 	quarantine_begin(d, b);
 }
@@ -206,70 +215,50 @@ static int disk_run(struct store *st, struct store_batch *b)
 {
 	struct disk *d = disk_of(st);
 
-	if (d->index_err)
-		return d->index_err;
-	if (d->n_kept >= KEPT_MAX)
+	if (d->point.err)
+		return d->point.err;
+	if (d->point.n_kept >= KEPT_MAX)
 		return -ENOSPC;
 	quarantine_run(d, b);
-	int err = log_append(&d->log, &b->ops);
-	if (err)
-		return err;
-	if (d->n_kept >= d->checkpoint_ops || log_n_available(&d->log) < 4) {
-		err = checkpoint(d, b);
-		if (err && err != -ENOSPC && err != -EDQUOT)
-			d->index_err = err;
+	if (d->point.is_forced) { /* room for this batch */
+		checkpoint_run(d);
+		log_free_dead(&d->log);
 	}
-	if (BREAK_INDEX_FIRST && d->log.active)
-		return segment_write(d->log.active, 0, (struct view){0});
+	int err = log_append(&d->log, &b->ops);
+	if (!d->point.is_forced)
+		checkpoint_run(d);
+	if (BREAK_INDEX_FIRST && !err && !d->point.is_begun)
+		err = segment_write(d->log.active, 0, (struct view){0});
 	if (!d->is_offline)
-		log_spare(&d->log);
-	return 0;
+		log_spare(&d->log, d->is_short);
+	return err;
 }
 
-static int checkpoint(struct disk *d, struct store_batch *b)
+static void disk_ended(struct store *st)
 {
-	int err = kv_begin(d->kv);
+	checkpoint_ended(disk_of(st));
+}
 
-	for (struct link_node *l = d->kept.next; l != &d->kept && !err; l = l->next)
-		err = index_put_op(d, container_of(l, struct op, link));
-	for (struct link_node *l = b->ops.next; l != &b->ops && !err; l = l->next)
-		err = index_put_op(d, container_of(l, struct op, link));
-	if (!err)
-		err = index_meta_put(d);
-	if (err) {
-		kv_abort(d->kv);
-		return err;
-	}
-	err = kv_commit(d->kv);
-	if (err)
-		return err;
-	while (!list_empty(&d->kept))
-		list_push_back(&b->spent, list_pop_front(&d->kept));
-	d->n_kept = 0;
-	d->is_indexed = true;
-	d->log.kept_generation = d->log.active->generation;
-	return 0;
+static void disk_turn(struct store *st)
+{
+	struct disk *d = disk_of(st);
+
+	checkpoint_settle(d, SETTLED + d->point.every / 16);
 }
 
 static bool disk_applied(struct store *st, struct op *op)
 {
-	struct disk *d = disk_of(st);
 	struct entry *e = op->entry;
 
-	if (op->type == OP_PUT || op->type == OP_MOVE)
-		if (op->to.segment)
-			compact_place(e, &op->to);
+	if ((op->type == OP_PUT || op->type == OP_MOVE) && op->to.segment)
+		compact_place(e, &op->to);
 	if (op->type == OP_PUT)
 		stage_cache(st, e);
 	if (op->type == OP_DELETE && op->kind == STORE_BUNDLE) {
-		compact_place(e, NULL);
-		quarantine_applied(d, op);
+		compact_place(e, &(struct place){0});
+		quarantine_applied(disk_of(st), op);
 	}
-	if (d->is_indexed)
-		return false;
-	list_push_back(&d->kept, &op->link);
-	d->n_kept++;
-	return true;
+	return checkpoint_keep(disk_of(st), op);
 }
 
 static void disk_stats(const struct store *st, struct store_stats *out)
@@ -283,8 +272,6 @@ static void disk_close(struct store *st)
 {
 	struct disk *d = disk_of(st);
 
-	while (!list_empty(&d->kept))
-		stage_op_free(st, container_of(list_pop_front(&d->kept), struct op, link));
 	store_fini(st);
 	log_close(&d->log);
 	kv_close(d->kv);

@@ -10,10 +10,10 @@
 #ifndef OWLT_STORE_IMPL_H
 #define OWLT_STORE_IMPL_H
 
-#include "bundle/base/hash.h"
 #include "bundle/base/list.h"
 #include "dtn/store/slabs.h"
 #include "dtn/store/store.h"
+#include "dtn/store/trie.h"
 
 #define STORE_EVENTS 16
 #define STORE_DAMAGED_MAX 64u
@@ -23,9 +23,11 @@
 
 /* Bytes that do not change while anybody holds them; freed at the turn after the last let go. */
 struct cell {
-	uint32_t n_refs;
+	union {
+		uint64_t n_refs;
+		struct cell *next; /* among the dead */
+	};
 	size_t n;
-	struct cell *next; /* among the dead */
 	uint8_t bytes[];
 };
 
@@ -44,31 +46,54 @@ struct counter {
 	uint64_t staged_seq;
 };
 
-/* One row; a bundle is a row with head and payload. */
-struct entry {
-	struct hash_node node;      /* by (kind, id) */
-	struct entry *left, *right; /* treap of the kind, by id */
-	uint64_t id;
-	uint8_t kind;
-	bool is_here;    /* readers see it */
-	bool is_durable; /* a version of it is durable (a staged deletion does not change that) */
-	bool is_open;    /* between store_begin and store_seal */
-	bool is_running; /* has an operation in the running batch */
-	bool is_checked; /* the record's checksum was right since the store was opened */
-	uint8_t flags;
-	struct cell *value;                    /* as readers see it */
-	struct cell *saved;                    /* as it is durable; NULL if not */
-	struct cell *head_cell, *payload_cell; /* NULL: on disk only */
-	struct view head, payload;             /* p is NULL when on disk only, n always holds */
-	uint64_t
-		window; /* payload.p NULL: where in the payload payload_cell begins, if it is there */
-	struct op *op;           /* its staged change, not yet in a batch */
-	struct counter *counter; /* kind STORE_RESERVED */
-	struct place place;      /* of the durable record of a bundle */
-	struct link_node in_segment;
-	struct link_node
-		cached; /* bundles whose bytes are durable and in memory, least recently read first */
+/* Bytes of a bundle that are in memory. */
+struct body {
+	struct cell *head_cell, *payload_cell; /* may be the same; NULL: on disk only */
+	const uint8_t *head, *payload;         /* NULL: on disk only */
+	uint64_t window; /* payload NULL: where in it payload_cell begins, if that is there */
+	struct entry *entry;
+	struct link_node cached; /* durable, so it may leave memory; least recently read first */
 };
+
+/* One row: what a stored row costs in memory is this, and for bundles struct bundle. */
+struct entry {
+	uint64_t id;
+	struct op *op;      /* its staged change, not yet in a batch */
+	struct cell *value; /* as readers see it; NULL: the implementation has it */
+	union {
+		struct cell *saved; /* memory store: as it is durable; NULL if not */
+		struct op *kept;    /* disk store: the change that the index has not yet */
+	};
+	union {
+		struct body *body;       /* of a bundle; NULL: on disk only */
+		struct counter *counter; /* kind STORE_RESERVED */
+	};
+	uint8_t kind, flags;
+	bool is_here : 1;    /* readers see it */
+	bool is_durable : 1; /* a version of it is durable (a staged deletion does not change that) */
+	bool is_open : 1;    /* between store_begin and store_seal */
+	bool is_running : 1; /* has an operation in the running batch */
+	bool is_checked : 1; /* the record's checksum was right since the store was opened */
+	bool is_whole : 1;   /* head_cell is the record as it will be written: record.h */
+	bool is_indexed : 1; /* the index may have a row of it */
+	bool is_ahead : 1;   /* its bytes were asked for ahead of their use */
+};
+
+/* A row of kind STORE_BUNDLE. */
+struct bundle {
+	struct entry row;
+	struct segment *segment; /* of the durable record */
+	uint64_t off;
+	uint64_t payload_len;
+	uint32_t head_len;
+	uint32_t units; /* length of the record, in RECORD_ALIGN */
+	struct link_node in_segment;
+};
+
+static inline struct bundle *bundle_of(const struct entry *e)
+{
+	return (struct bundle *)(uintptr_t)e; /* row is its first member */
+}
 
 enum op_type {
 	OP_PUT,    /* a new bundle */
@@ -77,31 +102,39 @@ enum op_type {
 	OP_MOVE    /* a bundle's record copied forward (compaction) */
 };
 
-/* One change on its way to disk. At most one a row is staged, and one a row in the running batch. */
+/* One change on its way to disk. At most one a row is staged, one a row in the running batch, and one a
+ * row waits for the index (then it is the row as it will be there: OP_SET or OP_DELETE). */
 struct op {
 	struct link_node link; /* stage, batch, or the implementation's list */
-	struct entry *entry;   /* loop thread only; NULL once applied */
+	struct entry *entry;   /* loop thread only; NULL: gone */
 	uint8_t type, kind, flags;
-	uint64_t id;
+	bool is_whole;       /* PUT: head_cell is the record, with room for its header */
+	bool is_indexing;    /* kept: handed to the index */
+	uint64_t id, charge; /* in the stage's count */
 	struct cell *value, *head_cell, *payload_cell;
-	struct view head, payload;
-	struct place from, to; /* MOVE; filled by the run: where the record is */
+	struct view head, payload; /* of a payload in pieces: its checksums have room behind it */
+	struct place from, to;     /* MOVE; filled by the run: where the record is */
+	struct segment *in_log;    /* filled by the run: where the log says so */
 };
 
 struct store_batch {
 	struct store *st;
 	uint64_t seq;
-	struct link_node ops;   /* in order of staging */
-	struct link_node spent; /* filled by the run: operations it kept before and is done with */
+	struct link_node ops; /* in order of staging */
 };
 
 struct store_ops {
 	/* Loop: a batch is about to be handed over; may add operations. */
 	void (*begin)(struct store *st, struct store_batch *b);
+	/* Loop: the batch has ended, well or not. */
+	void (*ended)(struct store *st);
 	/* The writer's thread: makes b durable, all or nothing. */
 	int (*run)(struct store *st, struct store_batch *b);
-	/* Loop: this operation is durable; the entry's place is still the old one. True: keeps the operation. */
+	/* Loop: this operation is durable; the entry's place is still the old one. Keeps what it needs of it.
+	 * True: keeps the operation itself. */
 	bool (*applied)(struct store *st, struct op *op);
+	/* Loop: the value of a row that has none in memory; the view lives until the turn. */
+	int (*load_value)(struct store *st, const struct entry *e, struct view *value);
 	/* Loop: bring bytes of a durable bundle into cells: the head (and more, as it sees fit); n bytes of the
 	 * payload from `off` on (all of it, or a window with more). */
 	int (*load_head)(struct store *st, struct entry *e);
@@ -110,6 +143,10 @@ struct store_ops {
 	int (*check)(struct store *st, struct entry *e);
 	void (*stats)(
 		const struct store *st, struct store_stats *out); /* may be NULL: what it adds */
+	/* Loop, may be NULL: a bundle's bytes will be read soon. */
+	void (*ahead)(struct store *st, struct entry *e);
+	/* Loop, once a turn, may be NULL: bounded housekeeping. */
+	void (*turn)(struct store *st);
 	void (*close)(struct store *st);
 };
 
@@ -117,15 +154,14 @@ struct store {
 	const struct store_ops *ops;
 	struct store_limits limits;
 	struct slabs slabs;
-	struct hash_table table;
-	struct entry *root[STORE_KINDS];
+	struct trie table[STORE_KINDS];
 	struct entry *ids; /* the row of STORE_ID_COUNTER */
 	uint64_t n_counters;
 	struct link_node stage;
 	struct store_batch batch; /* the running one */
 	bool is_running;
 	struct cell *dead;       /* to be freed at the turn */
-	struct link_node cached; /* entries */
+	struct link_node cached; /* bodies */
 	uint64_t cached_bytes, cache_max;
 	uint64_t loaded_bytes; /* in this turn */
 	uint64_t seq;
@@ -155,16 +191,21 @@ struct entry *table_add(struct store *st, enum store_kind kind, uint64_t id);
 void table_drop(struct store *st, struct entry *e);
 /* The row with the least id above `id`. */
 struct entry *table_after(const struct store *st, enum store_kind kind, uint64_t id);
-struct entry *table_first(const struct store *st, enum store_kind kind);
+/* The bundle's bytes in memory; makes an empty one where there is none (NULL: no memory). */
+struct body *table_body(struct store *st, struct entry *e);
+/* They leave memory: views of them die at the turn. */
+void table_unload(struct store *st, struct entry *e);
 
 /* stage.c */
 /* Stages a change of e (merging it with the one that is staged already). 0 or -ENOMEM. */
 int stage_change(struct store *st, struct entry *e, enum op_type type) MUST_USE;
+/* An operation of e in no list yet, charged to the stage. NULL: no memory. */
+struct op *stage_op(struct store *st, struct entry *e, enum op_type type);
 void stage_op_free(struct store *st, struct op *op);
-/* The operation is durable: it lets go of its entry and of the bundle's bytes, and leaves the stage's count. */
+/* The operation is durable: it lets go of the bundle's bytes and leaves the stage's count. */
 void stage_op_applied(struct store *st, struct op *op);
-/* Bytes an operation counts in the stage. */
-uint64_t stage_op_charge(const struct op *op);
+/* Puts head and payload of e, as readers see them, into a PUT. */
+void stage_op_bytes(struct store *st, struct op *op);
 /* Takes e's staged change away. */
 void stage_forget(struct store *st, struct entry *e);
 /* Drops e if nothing needs it any more. */
@@ -188,6 +229,7 @@ struct entry *reserve_restore(struct store *st, uint64_t counter, uint64_t end);
 int reserve_open(struct store *st, uint64_t end) MUST_USE;
 /* End of the numbers that a counter's row allows. */
 uint64_t reserve_end(const struct cell *value);
+uint64_t reserve_end_of(struct view value);
 /* Next bundle id; 0 when they ran out until the next commit. */
 uint64_t reserve_id(struct store *st);
 void reserve_applied(struct store *st, const struct op *op);

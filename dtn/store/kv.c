@@ -4,7 +4,12 @@
  * The index is written only at checkpoints, in one transaction that LMDB makes durable by itself (data,
  * flush, meta page, flush). Between checkpoints nothing is written: with MDB_NOSYNC a power cut between
  * two unsynced transactions could leave a file that LMDB can't read, and the log's tail could not
- * repair it. MDB_NOLOCK: the store's own lock file keeps others out, and nobody reads while it writes.
+ * repair it.
+ *
+ * MDB_NOLOCK: the store's own lock file keeps others out. The one reader is safe without LMDB's table of
+ * readers: a writing transaction never uses a page again that the two committed states before it have, and
+ * kv_refresh() moves the reader on after each commit, when no one writes. It copies nothing: views go into
+ * the mapped file.
  */
 #include "dtn/store/kv.h"
 
@@ -18,9 +23,12 @@
 struct kv {
 	MDB_env *env;
 	MDB_dbi dbi;
-	MDB_txn *txn;
+	MDB_txn *txn, *reader;
+	MDB_cursor *cursor; /* of the reader: neighbours are found without a way from the root */
 };
 
+static int put(struct kv *kv, uint8_t kind, uint64_t id, struct view value, unsigned flags);
+static void reader_close(struct kv *kv);
 static int kv_err(int rc);
 static MDB_val key_make(uint8_t buf[KEY_SIZE], uint8_t kind, uint64_t id);
 static int env_open(struct kv *kv, const char *file, uint64_t max_bytes);
@@ -43,6 +51,7 @@ void kv_close(struct kv *kv)
 	if (!kv)
 		return;
 	kv_abort(kv);
+	reader_close(kv);
 	if (kv->env)
 		mdb_env_close(kv->env);
 	free(kv);
@@ -68,6 +77,29 @@ void kv_abort(struct kv *kv)
 	kv->txn = NULL;
 }
 
+int kv_refresh(struct kv *kv)
+{
+	reader_close(kv);
+	int err = kv_err(mdb_txn_begin(kv->env, NULL, MDB_RDONLY, &kv->reader));
+
+	return err ? err : kv_err(mdb_cursor_open(kv->reader, kv->dbi, &kv->cursor));
+}
+
+int kv_read(struct kv *kv, uint8_t kind, uint64_t id, struct view *value)
+{
+	uint8_t buf[KEY_SIZE];
+	MDB_val key = key_make(buf, kind, id), v;
+
+	if (!kv->cursor)
+		return -EIO;
+	int rc = mdb_cursor_get(kv->cursor, &key, &v, MDB_SET_KEY);
+	if (rc == MDB_NOTFOUND)
+		return -E_UNKNOWN;
+	if (rc == 0)
+		*value = view_of(v.mv_data, v.mv_size);
+	return kv_err(rc);
+}
+
 int kv_get(struct kv *kv, uint8_t kind, uint64_t id, struct view *value)
 {
 	uint8_t buf[KEY_SIZE];
@@ -83,11 +115,15 @@ int kv_get(struct kv *kv, uint8_t kind, uint64_t id, struct view *value)
 
 int kv_put(struct kv *kv, uint8_t kind, uint64_t id, struct view value)
 {
-	uint8_t buf[KEY_SIZE];
-	MDB_val key = key_make(buf, kind, id);
-	MDB_val v = {.mv_size = value.n, .mv_data = (void *)(uintptr_t)value.p};
+	return put(kv, kind, id, value, 0);
+}
 
-	return kv_err(mdb_put(kv->txn, kv->dbi, &key, &v, 0));
+/* Without MDB_APPEND, LMDB leaves half of each page free. */
+int kv_append(struct kv *kv, uint8_t kind, uint64_t id, struct view value)
+{
+	int rc = put(kv, kind, id, value, MDB_APPEND);
+
+	return rc == -EEXIST ? put(kv, kind, id, value, 0) : rc;
 }
 
 int kv_delete(struct kv *kv, uint8_t kind, uint64_t id)
@@ -139,6 +175,26 @@ static int env_open(struct kv *kv, const char *file, uint64_t max_bytes)
 	if (!err)
 		err = kv_commit(kv);
 	return err;
+}
+
+static void reader_close(struct kv *kv)
+{
+	if (kv->cursor)
+		mdb_cursor_close(kv->cursor);
+	if (kv->reader)
+		mdb_txn_abort(kv->reader);
+	kv->cursor = NULL;
+	kv->reader = NULL;
+}
+
+static int put(struct kv *kv, uint8_t kind, uint64_t id, struct view value, unsigned flags)
+{
+	uint8_t buf[KEY_SIZE];
+	MDB_val key = key_make(buf, kind, id);
+	MDB_val v = {.mv_size = value.n, .mv_data = (void *)(uintptr_t)value.p};
+	int rc = mdb_put(kv->txn, kv->dbi, &key, &v, flags);
+
+	return rc == MDB_KEYEXIST ? -EEXIST : kv_err(rc);
 }
 
 static MDB_val key_make(uint8_t buf[KEY_SIZE], uint8_t kind, uint64_t id)

@@ -1,21 +1,30 @@
 /*
- * load: bytes of durable bundles back from the log. Every record's checksum is verified at least once
- * between opening and closing the store, before anything of it is given out: a short record is read as
- * a whole into one cell, with its head and payload. Of a longer one only what is asked for is kept, the
- * head by itself and a window of the payload; its first reader streams all of it through a scratch
- * buffer for the checksum. When a turn has read more than the cache holds (a walk over all heads),
- * short records are treated like that too, so a turn's memory does not grow with what is stored.
+ * load: bytes of durable bundles back from the log. Nothing is given out unchecked. A short record is read
+ * as a whole into one cell, with its head and payload, and its checksum verified. Of a longer one (type
+ * LONG) the first reader has its header, head and checksums verified, which is little, and each window of
+ * the payload is checked against its checksums as it is read: no reader waits for all of a long record.
+ * Long records of version 1 have no checksums for their parts: their first reader streams all of them.
  *
- * No cell is larger than a slab, unless a caller asks for a larger slice, so the heap is not asked for
- * memory. Start reading at disk_load_head().
+ * When a turn has read more than the cache holds (a walk over all heads), only heads are kept of short
+ * records too, so a turn's memory does not grow with what is stored. No cell is larger than two slabs,
+ * unless a caller asks for a larger slice. Start reading at disk_load_head().
  */
 #include "dtn/store/disk.h"
 
-#define WHOLE_MAX (LOAD_BYTES - 256) /* a cell of so much fits a slab */
+#include <fcntl.h>
+#include <stdlib.h>
+
+#define WHOLE_MAX (LOAD_BYTES - 256)  /* a cell of so much fits a slab */
+#define AHEAD_MAX (UINT64_C(1) << 20) /* of one bundle */
 
 static int load_whole(struct disk *d, struct entry *e);
 static int load_window(struct disk *d, struct entry *e, uint64_t off, uint64_t n);
+static int read_window(
+	const struct entry *e, const struct record *r, uint64_t off, struct view room);
 static int open_record(struct disk *d, struct entry *e, struct record *r);
+static int check_record(
+	struct disk *d, const struct entry *e, const struct record *r, uint32_t crc, uint32_t sum);
+static int stream(struct disk *d, const struct entry *e, uint64_t at, uint64_t n, uint32_t *crc);
 static int read_header(const struct entry *e, struct record *r, uint32_t *crc, uint32_t *sum);
 static bool is_of(const struct record *r, const struct entry *e);
 static struct cell *cell_for(struct disk *d, uint64_t n);
@@ -29,26 +38,28 @@ static struct disk *disk_of(struct store *st)
 int disk_load_head(struct store *st, struct entry *e)
 {
 	struct disk *d = disk_of(st);
+	struct place at = compact_place_of(e);
 	struct record r;
 	struct cell *c;
 	int err;
 
-	if (e->place.len <= WHOLE_MAX && st->loaded_bytes + e->place.len <= st->cache_max)
+	if (!table_body(st, e))
+		return -ENOMEM;
+	if (at.len <= WHOLE_MAX && st->loaded_bytes + at.len <= st->cache_max)
 		return load_whole(d, e);
 	err = open_record(d, e, &r);
 	if (err)
 		return err;
-	c = cell_for(d, e->head.n);
+	c = cell_for(d, bundle_of(e)->head_len);
 	if (!c)
 		return -ENOMEM;
-	err = segment_read(
-		e->place.segment, e->place.off + RECORD_HEADER + r.value.n, c->bytes, c->n);
+	err = segment_read(at.segment, at.off + RECORD_HEADER + r.value.n, c->bytes, c->n);
 	if (err) {
 		store_cell_unref(st, c);
 		return err;
 	}
-	set_cell(st, &e->head_cell, c);
-	e->head.p = c->bytes;
+	set_cell(st, &e->body->head_cell, c);
+	e->body->head = c->bytes;
 	return 0;
 }
 
@@ -56,7 +67,22 @@ int disk_load_payload(struct store *st, struct entry *e, uint64_t off, uint64_t 
 {
 	struct disk *d = disk_of(st);
 
-	return e->place.len <= WHOLE_MAX ? load_whole(d, e) : load_window(d, e, off, n);
+	if (!table_body(st, e))
+		return -ENOMEM;
+	return compact_place_of(e).len <= WHOLE_MAX ? load_whole(d, e) : load_window(d, e, off, n);
+}
+
+/* The kernel begins to read and this does not wait for it. */
+void disk_ahead(struct store *st, struct entry *e)
+{
+	struct place at = compact_place_of(e);
+
+	(void)st;
+	if (!at.segment)
+		return;
+	(void)posix_fadvise(at.segment->fd, (off_t)at.off,
+		(off_t)(at.len < AHEAD_MAX ? at.len : AHEAD_MAX), POSIX_FADV_WILLNEED);
+	e->is_ahead = true;
 }
 
 int disk_check(struct store *st, struct entry *e)
@@ -64,102 +90,142 @@ int disk_check(struct store *st, struct entry *e)
 	struct record r;
 
 	e->is_checked = false;
-	return open_record(disk_of(st), e, &r);
+	int err = open_record(disk_of(st), e, &r);
+	for (uint64_t at = 0, n; r.type == RECORD_LONG && at < r.payload.n && !err; at += n) {
+		n = r.payload.n - at < LOAD_BYTES ? r.payload.n - at : LOAD_BYTES;
+		err = read_window(e, &r, at, view_of(disk_of(st)->scratch, n));
+	}
+	return err;
 }
 
 static int load_whole(struct disk *d, struct entry *e)
 {
 	struct store *st = &d->base;
-	struct cell *c = cell_for(d, e->place.len);
+	struct place at = compact_place_of(e);
+	struct cell *c = cell_for(d, at.len);
 	struct record r;
 	uint64_t size;
 	int err;
 
 	if (!c)
 		return -ENOMEM;
-	err = e->place.segment ? segment_read(e->place.segment, e->place.off, c->bytes, c->n)
-			       : -E_CORRUPT;
+	err = at.segment ? segment_read(at.segment, at.off, c->bytes, c->n) : -E_CORRUPT;
 	if (!err && (record_read(view_of(c->bytes, c->n), &r, &size) || !is_of(&r, e)))
 		err = -E_CORRUPT;
 	if (err) {
 		store_cell_unref(st, c);
 		return err;
 	}
-	set_cell(st, &e->head_cell, c);
-	set_cell(st, &e->payload_cell, store_cell_ref(c));
-	e->head = r.head;
-	e->payload = r.payload;
+	set_cell(st, &e->body->head_cell, c);
+	set_cell(st, &e->body->payload_cell, store_cell_ref(c));
+	e->body->head = r.head.p;
+	e->body->payload = r.payload.p;
 	e->is_checked = true;
 	return 0;
 }
 
+/* Whole chunks, and not less than one. */
 static int load_window(struct disk *d, struct entry *e, uint64_t off, uint64_t n)
 {
 	struct store *st = &d->base;
-	uint64_t left = e->payload.n - off, more = left < WHOLE_MAX ? left : WHOLE_MAX;
+	uint64_t size = bundle_of(e)->payload_len, from = off - off % RECORD_CHUNK;
+	uint64_t to = (off + n + RECORD_CHUNK - 1) / RECORD_CHUNK * RECORD_CHUNK;
 	struct record r;
 	struct cell *c;
 	int err = open_record(d, e, &r);
 
 	if (err)
 		return err;
-	c = cell_for(d, n > more ? n : more);
+	c = cell_for(d, (to < size ? to : size) - from);
 	if (!c)
 		return -ENOMEM;
-	err = segment_read(e->place.segment,
-		e->place.off + RECORD_HEADER + r.value.n + e->head.n + off, c->bytes, c->n);
+	err = read_window(e, &r, from, view_of(c->bytes, c->n));
 	if (err) {
 		store_cell_unref(st, c);
 		return err;
 	}
-	set_cell(st, &e->payload_cell, c);
-	e->window = off;
+	set_cell(st, &e->body->payload_cell, c);
+	e->body->window = from;
 	return 0;
 }
 
-/* The record's lengths; all of it is checked, unless it was. */
+/* Chunks of the payload from `off` on, checked if the record says what they should be. */
+static int read_window(
+	const struct entry *e, const struct record *r, uint64_t off, struct view room)
+{
+	struct place at = compact_place_of(e);
+	uint64_t payload = at.off + RECORD_HEADER + r->value.n + r->head.n;
+	uint8_t sums[64], *bytes = (uint8_t *)(uintptr_t)room.p;
+	int err = segment_read(at.segment, payload + off, bytes, room.n);
+
+	for (uint64_t done = 0, n; r->type == RECORD_LONG && done < room.n && !err; done += n) {
+		n = room.n - done < 16 * RECORD_CHUNK ? room.n - done : 16 * RECORD_CHUNK;
+		err = segment_read(at.segment,
+			payload + r->payload.n + (off + done) / RECORD_CHUNK * 4, sums,
+			(n + RECORD_CHUNK - 1) / RECORD_CHUNK * 4);
+		if (!err && !record_chunks_ok(view_of(bytes + done, n), sums))
+			err = -E_CORRUPT;
+	}
+	return err;
+}
+
+/* The record's lengths; what its checksum covers is checked, unless it was. */
 static int open_record(struct disk *d, struct entry *e, struct record *r)
 {
-	uint64_t at = e->place.off + RECORD_HEADER, left;
 	uint32_t crc, sum;
 	int err = read_header(e, r, &crc, &sum);
 
 	if (err || e->is_checked)
 		return err;
-	left = r->value.n + r->head.n + r->payload.n;
-	while (left > 0 && !err) {
-		size_t n = left < LOAD_BYTES ? (size_t)left : LOAD_BYTES;
-
-		err = segment_read(e->place.segment, at, d->scratch, n);
-		crc = err ? crc : record_check(crc, view_of(d->scratch, n));
-		at += n;
-		left -= n;
-	}
-	if (!err && crc != sum)
-		err = -E_CORRUPT;
+	err = check_record(d, e, r, crc, sum);
 	e->is_checked = !err;
+	return err;
+}
+
+static int check_record(
+	struct disk *d, const struct entry *e, const struct record *r, uint32_t crc, uint32_t sum)
+{
+	uint64_t at = compact_place_of(e).off + RECORD_HEADER, n = r->value.n + r->head.n;
+	bool is_long = r->type == RECORD_LONG;
+	int err = stream(d, e, at, is_long ? n : n + r->payload.n, &crc);
+
+	if (!err && is_long)
+		err = stream(d, e, at + n + r->payload.n, record_sums(r->payload.n), &crc);
+	return !err && crc != sum ? -E_CORRUPT : err;
+}
+
+static int stream(struct disk *d, const struct entry *e, uint64_t at, uint64_t n, uint32_t *crc)
+{
+	int err = 0;
+
+	for (uint64_t step; n > 0 && !err; n -= step, at += step) {
+		step = n < LOAD_BYTES ? n : LOAD_BYTES;
+		err = segment_read(bundle_of(e)->segment, at, d->scratch, step);
+		*crc = record_check(*crc, view_of(d->scratch, step));
+	}
 	return err;
 }
 
 static int read_header(const struct entry *e, struct record *r, uint32_t *crc, uint32_t *sum)
 {
 	uint8_t header[RECORD_HEADER];
-	int err = e->place.segment
-			  ? segment_read(e->place.segment, e->place.off, header, sizeof header)
-			  : -E_CORRUPT;
+	struct place at = compact_place_of(e);
+	int err = at.segment ? segment_read(at.segment, at.off, header, sizeof header) : -E_CORRUPT;
 
 	if (err)
 		return err;
 	if (record_start(header, r, crc, sum) || !is_of(r, e))
 		return -E_CORRUPT;
-	return record_size(r->value.n, r->head.n, r->payload.n) == e->place.len ? 0 : -E_CORRUPT;
+	return record_length(r) == at.len ? 0 : -E_CORRUPT;
 }
 
 static bool is_of(const struct record *r, const struct entry *e)
 {
-	return r->id == e->id && r->type == RECORD_PUT &&
-	       r->generation == e->place.segment->generation && r->head.n == e->head.n &&
-	       r->payload.n == e->payload.n;
+	const struct bundle *b = bundle_of(e);
+
+	return r->id == e->id && (r->type == RECORD_PUT || r->type == RECORD_LONG) &&
+	       r->generation == b->segment->generation && r->head.n == b->head_len &&
+	       r->payload.n == b->payload_len;
 }
 
 static struct cell *cell_for(struct disk *d, uint64_t n)

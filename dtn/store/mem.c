@@ -8,6 +8,9 @@
 #include <stdlib.h>
 
 static int mem_run(struct store *st, struct store_batch *b);
+static bool mem_applied(struct store *st, struct op *op);
+static void ids_saved(struct store *st);
+static int mem_load_value(struct store *st, const struct entry *e, struct view *value);
 static int mem_load_head(struct store *st, struct entry *e);
 static int mem_load_payload(struct store *st, struct entry *e, uint64_t off, uint64_t n);
 static void mem_close(struct store *st);
@@ -16,6 +19,8 @@ static void revert(struct store *st, struct entry *e);
 static void revert_kind(struct store *st, enum store_kind kind);
 
 static const struct store_ops mem_ops = {.run = mem_run,
+	.applied = mem_applied,
+	.load_value = mem_load_value,
 	.load_head = mem_load_head,
 	.load_payload = mem_load_payload,
 	.close = mem_close};
@@ -31,6 +36,7 @@ int store_mem_open(const struct store_limits *limits, struct store **out)
 		store_close(st);
 		return err;
 	}
+	ids_saved(st);
 	st->stats.boot = 1;
 	*out = st;
 	return 0;
@@ -52,6 +58,8 @@ void store_mem_crash(struct store *st, bool running_survives)
 	/* A block of ids was durable at open; the next one begins behind it. */
 	if (reserve_open(st, reserve_end(st->ids->saved)))
 		store_shut(st, -ENOMEM);
+	else
+		ids_saved(st);
 	store_turn(st);
 }
 
@@ -61,7 +69,29 @@ static int mem_run(struct store *st, struct store_batch *b)
 	return 0;
 }
 
-/* Bytes never leave memory. */
+static bool mem_applied(struct store *st, struct op *op)
+{
+	struct entry *e = op->entry;
+
+	store_cell_unref(st, e->saved);
+	e->saved = store_cell_ref(op->value);
+	return false;
+}
+
+/* The first block of ids is durable without a commit. */
+static void ids_saved(struct store *st)
+{
+	store_cell_unref(st, st->ids->saved);
+	st->ids->saved = store_cell_ref(st->ids->value);
+}
+
+/* Values and bytes never leave memory. */
+static int mem_load_value(struct store *st, const struct entry *e, struct view *value)
+{
+	(void)st, (void)e, (void)value;
+	return -E_CORRUPT;
+}
+
 static int mem_load_head(struct store *st, struct entry *e)
 {
 	(void)st, (void)e;
@@ -93,7 +123,7 @@ static void drop_batch(struct store *st)
 
 static void revert_kind(struct store *st, enum store_kind kind)
 {
-	for (struct entry *e = table_first(st, kind), *next; e; e = next) {
+	for (struct entry *e = trie_from(&st->table[kind], 0), *next; e; e = next) {
 		next = table_after(st, kind, e->id);
 		revert(st, e);
 	}
@@ -111,12 +141,12 @@ static void revert(struct store *st, struct entry *e)
 	}
 	store_cell_unref(st, e->value);
 	e->value = store_cell_ref(e->saved);
-	if (e->counter)
+	if (e->kind == STORE_RESERVED)
 		reserve_restore(st, e->id, reserve_end(e->saved));
 	else if (e->kind != STORE_BUNDLE)
 		st->stats.n_rows++;
 	if (e->kind != STORE_BUNDLE)
 		return;
 	st->stats.n_bundles++;
-	st->stats.bytes += e->head.n + e->payload.n;
+	st->stats.bytes += bundle_of(e)->head_len + bundle_of(e)->payload_len;
 }

@@ -75,7 +75,7 @@ void quarantine_begin(struct disk *d, struct store_batch *b)
 		if (op->type != OP_DELETE || op->kind != STORE_BUNDLE ||
 			!(op->entry->flags & ENTRY_DAMAGED))
 			continue;
-		op->from = op->entry->place;
+		op->from = compact_place_of(op->entry);
 		op->flags |= ENTRY_DAMAGED;
 		d->n_aside++;
 	}

@@ -5,6 +5,7 @@
 #include "dtn/store/impl.h"
 
 static int find_bundle(struct store *st, uint64_t id, struct entry **out);
+static int value_of(struct store *st, const struct entry *e, struct view *value);
 
 int store_value(struct store *st, enum store_kind kind, uint64_t id, struct view *value)
 {
@@ -12,8 +13,7 @@ int store_value(struct store *st, enum store_kind kind, uint64_t id, struct view
 
 	if (!e || !e->is_here || e->is_open)
 		return -E_UNKNOWN;
-	*value = view_of(e->value->bytes, e->value->n);
-	return 0;
+	return value_of(st, e, value);
 }
 
 int store_head(struct store *st, uint64_t id, struct view *head)
@@ -21,7 +21,7 @@ int store_head(struct store *st, uint64_t id, struct view *head)
 	struct entry *e;
 	int err = find_bundle(st, id, &e);
 
-	if (!err && !e->head_cell) {
+	if (!err && !(e->body && e->body->head)) {
 		stage_uncache(st, e);
 		err = st->ops->load_head(st, e);
 		if (err == -EIO) /* a disk's error is tried once more */
@@ -32,27 +32,29 @@ int store_head(struct store *st, uint64_t id, struct view *head)
 	}
 	if (err)
 		return err;
-	*head = e->head;
+	*head = view_of(e->body->head, bundle_of(e)->head_len);
 	return 0;
 }
 
 /* Is the slice in memory? */
-static bool has_slice(const struct entry *e, const struct slice *s)
+static bool has_slice(const struct body *b, const struct slice *s)
 {
-	if (e->payload.p || s->len == 0)
+	if (s->len == 0 || (b && b->payload))
 		return true;
-	return e->payload_cell && s->off >= e->window && s->off - e->window <= e->payload_cell->n &&
-	       s->len <= e->payload_cell->n - (s->off - e->window);
+	return b && b->payload_cell && s->off >= b->window &&
+	       s->off - b->window <= b->payload_cell->n &&
+	       s->len <= b->payload_cell->n - (s->off - b->window);
 }
 
 int store_payload(struct store *st, struct slice s, struct view *bytes)
 {
 	struct entry *e;
 	int err = find_bundle(st, s.handle, &e);
+	uint64_t size = err ? 0 : bundle_of(e)->payload_len;
 
-	if (!err && (s.off > e->payload.n || s.len > e->payload.n - s.off))
+	if (!err && (s.off > size || s.len > size - s.off))
 		err = -E_RANGE;
-	if (!err && !has_slice(e, &s)) {
+	if (!err && !has_slice(e->body, &s)) {
 		stage_uncache(st, e);
 		err = st->ops->load_payload(st, e, s.off, s.len);
 		if (err == -EIO)
@@ -63,13 +65,23 @@ int store_payload(struct store *st, struct slice s, struct view *bytes)
 	}
 	if (err)
 		return err;
-	if (e->payload.p)
-		*bytes = view_sub(e->payload, s.off, s.len);
-	else if (s.len == 0)
+	struct body *b = e->body;
+	if (s.len == 0)
 		*bytes = (struct view){0};
+	else if (b->payload)
+		*bytes = view_of(b->payload + s.off, s.len);
 	else
-		*bytes = view_of(e->payload_cell->bytes + (s.off - e->window), s.len);
+		*bytes = view_of(b->payload_cell->bytes + (s.off - b->window), s.len);
 	return 0;
+}
+
+void store_ahead(struct store *st, uint64_t id)
+{
+	struct entry *e = table_find(st, STORE_BUNDLE, id);
+
+	if (st->ops->ahead && e && e->is_here && !e->is_open && !e->is_ahead &&
+		!(e->body && (e->body->payload || e->body->payload_cell)))
+		st->ops->ahead(st, e);
 }
 
 bool store_is_committed(const struct store *st, uint64_t id)
@@ -94,9 +106,21 @@ bool store_next(struct store *st, enum store_kind kind, uint64_t *id, struct vie
 		e = table_after(st, kind, e->id);
 	if (!e)
 		return false;
+	int err = value_of(st, e, value);
+	if (err) { /* going on would forget a row that is there */
+		store_shut(st, err);
+		return false;
+	}
 	*id = e->id;
-	*value = view_of(e->value->bytes, e->value->n);
 	return true;
+}
+
+static int value_of(struct store *st, const struct entry *e, struct view *value)
+{
+	if (!e->value)
+		return st->ops->load_value(st, e, value);
+	*value = view_of(e->value->bytes, e->value->n);
+	return 0;
 }
 
 /* A bundle that is to be read; if it is cached it was read last. */
@@ -106,9 +130,9 @@ static int find_bundle(struct store *st, uint64_t id, struct entry **out)
 
 	if (!e || !e->is_here || e->is_open)
 		return -E_UNKNOWN;
-	if (!list_empty(&e->cached)) {
-		list_remove(&e->cached);
-		list_push_back(&st->cached, &e->cached);
+	if (e->body && !list_empty(&e->body->cached)) {
+		list_remove(&e->body->cached);
+		list_push_back(&st->cached, &e->body->cached);
 	}
 	*out = e;
 	return 0;

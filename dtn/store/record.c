@@ -5,6 +5,9 @@
  *   8 generation of the segment   16 number of the batch   24 type   25 kind   26 value length (16 bits)
  *   28 head length (32 bits)   32 payload length (64 bits)   40 id
  *
+ * A LONG record has the checksums of its payload's chunks (32 bits each) behind the payload, and the
+ * checksum in its header covers them instead of the payload.
+ *
  * The generation makes records of an earlier use of the segment strangers, and the checksum finds torn
  * ones, so recovery needs no end mark beside the batch's own.
  */
@@ -16,16 +19,40 @@
 
 #define MAGIC 0x4f574c52u
 
-static uint32_t record_data(uint32_t crc, const struct record *r);
+static uint32_t record_data(uint32_t crc, const struct record *r, const uint8_t *sums);
+static struct view chunk_at(struct view payload, size_t at);
+
+uint64_t record_sums(uint64_t payload)
+{
+	return payload > RECORD_CHUNK ? (payload + RECORD_CHUNK - 1) / RECORD_CHUNK * 4 : 0;
+}
+
+static uint64_t padded(uint64_t n)
+{
+	return (RECORD_HEADER + n + RECORD_ALIGN - 1) & ~(uint64_t)(RECORD_ALIGN - 1);
+}
 
 uint64_t record_size(uint64_t value, uint64_t head, uint64_t payload)
 {
-	return (RECORD_HEADER + value + head + payload + 7) & ~UINT64_C(7);
+	return padded(value + head + payload + record_sums(payload));
 }
 
-void record_write(const struct record *r, uint8_t out[RECORD_HEADER])
+uint64_t record_length(const struct record *r)
 {
-	record_seal(out, record_data(record_begin(r, out), r));
+	return r->type == RECORD_LONG ? record_size(r->value.n, r->head.n, r->payload.n)
+				      : padded(r->value.n + r->head.n + r->payload.n);
+}
+
+void record_write(const struct record *r, uint8_t out[RECORD_HEADER], uint8_t *sums)
+{
+	struct record w = *r;
+
+	if (w.type == RECORD_PUT && w.payload.n > RECORD_CHUNK) {
+		w.type = RECORD_LONG;
+		for (size_t at = 0; at < w.payload.n; at += RECORD_CHUNK)
+			be32_put(sums + at / RECORD_CHUNK * 4, crc32c(0, chunk_at(w.payload, at)));
+	}
+	record_seal(out, record_data(record_begin(&w, out), &w, sums));
 }
 
 uint32_t record_begin(const struct record *r, uint8_t out[RECORD_HEADER])
@@ -82,23 +109,73 @@ int record_read(struct view bytes, struct record *r, uint64_t *size)
 	if (record_start(p, r, &crc, &sum))
 		return -E_FORM;
 	size_t left = bytes.n - RECORD_HEADER;
+	uint64_t sums = r->type == RECORD_LONG ? record_sums(r->payload.n) : 0;
 	if (r->value.n > left || r->head.n > left - r->value.n ||
-		r->payload.n > left - r->value.n - r->head.n)
+		r->payload.n > left - r->value.n - r->head.n ||
+		sums > left - r->value.n - r->head.n - r->payload.n)
 		return -E_TRUNCATED;
 	r->value.p = p + RECORD_HEADER;
 	r->head.p = r->value.p + r->value.n;
 	r->payload.p = r->head.p + r->head.n;
-	if (record_data(crc, r) != sum)
+	if (record_data(crc, r, r->payload.p + r->payload.n) != sum)
 		return -E_CRC;
-	if (r->type < RECORD_SEGMENT || r->type > RECORD_END || r->value.n > STORE_VALUE_MAX)
+	if (r->type == RECORD_LONG && !record_chunks_ok(r->payload, r->payload.p + r->payload.n))
+		return -E_CRC;
+	if (r->type < RECORD_SEGMENT || r->type > RECORD_LONG || r->value.n > STORE_VALUE_MAX ||
+		(r->type == RECORD_LONG && sums == 0))
 		return -E_FORM;
-	*size = record_size(r->value.n, r->head.n, r->payload.n);
+	*size = record_length(r);
 	return *size <= bytes.n ? 0 : -E_TRUNCATED;
 }
 
-static uint32_t record_data(uint32_t crc, const struct record *r)
+void record_place_write(const struct record_place *p, uint8_t out[RECORD_PLACE_SIZE])
 {
-	crc = crc32c(crc, r->value);
-	crc = crc32c(crc, r->head);
-	return crc32c(crc, r->payload);
+	be64_put(out, p->generation);
+	be64_put(out + 8, p->off);
+	be64_put(out + 16, p->len);
+	be32_put(out + 24, (uint32_t)p->head);
+	be64_put(out + 28, p->payload);
+}
+
+struct record_place record_place_read(struct view bytes)
+{
+	const uint8_t *p = bytes.p;
+
+	return (struct record_place){.generation = be64_get(p),
+		.off = be64_get(p + 8),
+		.len = be64_get(p + 16),
+		.head = be32_get(p + 24),
+		.payload = be64_get(p + 28)};
+}
+
+bool record_chunks_ok(struct view bytes, const uint8_t *sums)
+{
+	for (size_t at = 0; at < bytes.n; at += RECORD_CHUNK)
+		if (crc32c(0, chunk_at(bytes, at)) != be32_get(sums + at / RECORD_CHUNK * 4))
+			return false;
+	return true;
+}
+
+static struct view chunk_at(struct view payload, size_t at)
+{
+	size_t left = payload.n - at;
+
+	return view_of(payload.p + at, left < RECORD_CHUNK ? left : RECORD_CHUNK);
+}
+
+/* What the checksum covers behind the header. */
+static uint32_t record_data(uint32_t crc, const struct record *r, const uint8_t *sums)
+{
+	size_t together = r->value.n + r->head.n, all = together + r->payload.n;
+	bool is_long = r->type == RECORD_LONG;
+
+	if (r->head.p == r->value.p + r->value.n && r->payload.p == r->head.p + r->head.n &&
+		r->value.p) {
+		crc = crc32c(crc, view_of(r->value.p, is_long ? together : all));
+	} else {
+		crc = crc32c(crc, r->value);
+		crc = crc32c(crc, r->head);
+		crc = is_long ? crc : crc32c(crc, r->payload);
+	}
+	return is_long ? crc32c(crc, view_of(sums, record_sums(r->payload.n))) : crc;
 }

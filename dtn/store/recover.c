@@ -17,7 +17,7 @@ static int first_start(struct disk *d);
 static int replay_tail(struct disk *d, const struct index_meta *meta);
 static int settle_tail(struct segment *s, uint64_t from);
 static int apply(void *arg, const struct replay_op *op);
-static int apply_value(struct disk *d, const struct replay_op *op, struct entry **out);
+static int apply_row(struct disk *d, const struct replay_op *op, struct entry *e);
 static int settle_bundles(struct disk *d);
 static int settle_counters(struct disk *d);
 
@@ -40,12 +40,18 @@ int disk_recover(struct disk *d)
 	if (!err)
 		err = settle_counters(d);
 	if (!err)
-		err = index_meta_put(d);
+		err = index_meta_put(
+			d, &(struct index_meta){.boot = d->base.stats.boot,
+				   .generation = d->log.active ? d->log.active->generation : 0,
+				   .end = d->log.active ? d->log.active->end : 0,
+				   .batch = d->log.last_batch});
 	if (err) {
 		kv_abort(d->kv);
 		return err;
 	}
 	err = kv_commit(d->kv);
+	if (!err)
+		err = kv_refresh(d->kv);
 	d->log.next_batch = (d->base.stats.boot << BATCH_BOOT_SHIFT) + 1;
 	d->log.kept_generation = UINT64_MAX; /* the index knows all: what is not live is free */
 	log_free_dead(&d->log);
@@ -59,7 +65,7 @@ static int first_start(struct disk *d)
 {
 	uint32_t random;
 
-	if (log_after(&d->log, 1))
+	if (d->log.next_generation > 1)
 		return -E_CORRUPT; /* segments without their index */
 	if (getrandom(&random, sizeof random, 0) != sizeof random)
 		return -errno;
@@ -67,26 +73,32 @@ static int first_start(struct disk *d)
 	return 0;
 }
 
-static int read_segment(struct replay *r, struct segment *s, uint64_t off)
+/* From `off` on, in memory that serves all segments of the tail. */
+static int read_segment(struct replay *r, struct segment *s, uint64_t off, struct view *room)
 {
-	uint8_t *bytes = malloc(s->size + 1);
-	int err = bytes ? segment_read(s, 0, bytes, s->size) : -ENOMEM;
+	uint8_t *bytes = (uint8_t *)(uintptr_t)room->p;
 
-	if (!err)
-		err = replay_segment(r, s, s->generation, view_of(bytes, s->size), off);
-	free(bytes);
-	return err;
+	if (room->n < s->size) {
+		free(bytes);
+		bytes = malloc(s->size);
+		*room = view_of(bytes, bytes ? s->size : 0);
+	}
+	int err = bytes ? segment_read(s, off, bytes + off, s->size - off) : -ENOMEM;
+
+	return err ? err : replay_segment(r, s, s->generation, view_of(bytes, s->size), off);
 }
 
 static int replay_tail(struct disk *d, const struct index_meta *meta)
 {
 	struct replay r = {.last = meta->batch, .apply = apply, .arg = d};
 	struct segment *first = meta->generation ? log_find(&d->log, meta->generation) : NULL;
-	int err = meta->generation && !first ? -E_CORRUPT : 0;
+	int err = meta->generation && (!first || meta->end > first->size) ? -E_CORRUPT : 0;
+	struct view room = {0};
 
 	for (struct segment *s = log_after(&d->log, meta->generation); s && !err;
 		s = log_after(&d->log, s->generation + 1))
-		err = read_segment(&r, s, s == first ? meta->end : 0);
+		err = read_segment(&r, s, s == first ? meta->end : 0, &room);
+	free((void *)(uintptr_t)room.p);
 	d->log.last_batch = r.last;
 	d->log.active = r.at ? r.at : first;
 	if (d->log.active)
@@ -116,66 +128,74 @@ static int apply(void *arg, const struct replay_op *op)
 {
 	struct disk *d = arg;
 	struct entry *e = table_find(&d->base, op->kind, op->id);
-	struct op row = {.type = OP_DELETE, .kind = (uint8_t)op->kind, .id = op->id};
 
 	if (op->type == RECORD_DELETE) {
 		if (e)
 			table_drop(&d->base, e);
-		return index_put_op(d, &row);
+		return index_delete(d, (uint8_t)op->kind, op->id);
 	}
 	if (op->type == RECORD_SET && op->kind == STORE_BUNDLE && !e)
 		return -E_CORRUPT;
-	int err = apply_value(d, op, &e);
-	if (err)
-		return err;
-	row.type = op->type == RECORD_PUT ? OP_PUT : OP_SET;
-	row.value = e->value;
-	if (op->type == RECORD_PUT) {
-		e->head.n = row.head.n = op->head_len;
-		e->payload.n = row.payload.n = op->payload_len;
-		e->place = row.to = (struct place){op->segment, op->off, op->len};
-	}
-	return index_put_op(d, &row);
+	return apply_row(d, op, e);
 }
 
-static int apply_value(struct disk *d, const struct replay_op *op, struct entry **out)
+static int apply_row(struct disk *d, const struct replay_op *op, struct entry *e)
 {
-	struct store *st = &d->base;
-	struct entry *e = *out ? *out : table_add(st, op->kind, op->id);
-	struct cell *c = store_cell_of(st, view_of(op->value, op->value_len));
+	struct record_place at = {op->generation, op->off, op->len, op->head_len, op->payload_len};
+	struct view value = view_of(op->value, op->value_len);
 
-	if (!e || !c)
+	if (!e)
+		e = table_add(&d->base, op->kind, op->id);
+	if (!e)
 		return -ENOMEM;
-	store_cell_unref(st, e->value);
-	store_cell_unref(st, e->saved);
-	e->value = c;
-	e->saved = store_cell_ref(c);
-	e->is_here = e->is_durable = true;
-	*out = e;
-	return 0;
+	e->is_here = e->is_durable = e->is_indexed = true;
+	if (op->kind == STORE_RESERVED) {
+		store_cell_unref(&d->base, e->value);
+		e->value = store_cell_of(&d->base, value);
+		if (!e->value)
+			return -ENOMEM;
+	}
+	if (op->kind == STORE_BUNDLE && op->type == RECORD_SET) {
+		struct place was = compact_place_of(e);
+
+		at = (struct record_place){was.segment ? was.segment->generation : 0, was.off,
+			was.len, bundle_of(e)->head_len, bundle_of(e)->payload_len};
+	} else if (op->kind == STORE_BUNDLE) {
+		index_place(d, e, &at);
+	}
+	return index_put(d, (uint8_t)op->kind, op->id, value, &at);
 }
 
-/* A bundle without a record where a segment is was damaged; whoever reads it is told so. */
+/* A bundle without a record where a segment is was damaged; whoever reads it is told so. The lane goes on
+ * behind its last record. */
 static int settle_bundles(struct disk *d)
 {
 	struct store *st = &d->base;
 
-	for (struct entry *e = table_first(st, STORE_BUNDLE); e;
+	for (size_t i = 0; i < d->log.n; i++)
+		if (d->log.segment[i]->is_lane)
+			d->log.segment[i]->end = SEGMENT_HEAD;
+	for (struct entry *e = table_after(st, STORE_BUNDLE, 0); e;
 		e = table_after(st, STORE_BUNDLE, e->id)) {
-		struct place at = e->place;
+		struct place at = compact_place_of(e);
 
-		e->place.segment = NULL;
-		if (at.segment && at.len <= at.segment->size && at.off <= at.segment->size - at.len)
-			compact_place(e, &at);
-		else
+		if (!at.segment)
 			quarantine_mark(st, e);
+		else if (at.segment->is_lane && at.segment->end < at.off + at.len)
+			at.segment->end = at.off + at.len;
 		st->stats.n_bundles++;
-		st->stats.bytes += e->head.n + e->payload.n;
+		st->stats.bytes += bundle_of(e)->head_len + bundle_of(e)->payload_len;
+	}
+	for (size_t i = 0; i < d->log.n; i++) {
+		struct segment *s = d->log.segment[i];
+
+		if (s->is_lane && s->generation && s->live > 0 &&
+			(!d->log.lane || s->generation > d->log.lane->generation))
+			d->log.lane = s;
 	}
 	for (unsigned kind = STORE_BUNDLE + 1; kind < STORE_KINDS; kind++)
-		for (struct entry *e = table_first(st, kind); e && kind != STORE_RESERVED;
-			e = table_after(st, kind, e->id))
-			st->stats.n_rows++;
+		if (kind != STORE_RESERVED)
+			st->stats.n_rows += st->table[kind].n;
 	return 0;
 }
 
@@ -183,17 +203,15 @@ static int settle_counters(struct disk *d)
 {
 	struct store *st = &d->base;
 
-	for (struct entry *e = table_first(st, STORE_RESERVED); e;
+	for (struct entry *e = trie_from(&st->table[STORE_RESERVED], 0); e;
 		e = table_after(st, STORE_RESERVED, e->id))
-		if (!reserve_restore(st, e->id, reserve_end(e->saved)))
+		if (!reserve_restore(st, e->id, reserve_end(e->value)))
 			return -ENOMEM;
 	struct entry *ids = table_find(st, STORE_RESERVED, STORE_ID_COUNTER);
-	int err = reserve_open(st, reserve_end(ids ? ids->saved : NULL));
+	int err = reserve_open(st, reserve_end(ids ? ids->value : NULL));
 	if (err)
 		return err;
-	struct op row = {.type = OP_SET,
-		.kind = STORE_RESERVED,
-		.id = STORE_ID_COUNTER,
-		.value = st->ids->saved};
-	return index_put_op(d, &row);
+	struct cell *end = st->ids->value;
+	st->ids->is_indexed = true;
+	return index_put(d, STORE_RESERVED, STORE_ID_COUNTER, view_of(end->bytes, end->n), NULL);
 }

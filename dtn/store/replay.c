@@ -30,7 +30,7 @@ int replay_segment(
 
 	for (; off <= bytes.n && !err; off += size) {
 		struct view rest = view_sub(bytes, off, bytes.n - off);
-		struct replay_op place = {.segment = s, .off = off};
+		struct replay_op place = {.segment = s, .generation = generation, .off = off};
 
 		if (record_read(rest, &rec, &size) || !is_ours(r, &rec, generation))
 			return look_ahead(r, generation, bytes, off);
@@ -55,6 +55,11 @@ void replay_fini(struct replay *r)
 	r->n = r->cap = 0;
 }
 
+static bool record_is_bundle(const struct record *r)
+{
+	return r->type == RECORD_PUT || r->type == RECORD_LONG || r->type == RECORD_PLACE;
+}
+
 static bool is_ours(const struct replay *r, const struct record *rec, uint64_t generation)
 {
 	if (rec->generation != generation || rec->batch <= r->last || rec->batch < r->batch)
@@ -64,8 +69,10 @@ static bool is_ours(const struct replay *r, const struct record *rec, uint64_t g
 		       be64_get(rec->value.p) == r->n;
 	if (rec->type == RECORD_SEGMENT)
 		return true;
+	if (rec->type == RECORD_PLACE && rec->head.n != RECORD_PLACE_SIZE)
+		return false;
 	return rec->kind > 0 && rec->kind < STORE_KINDS &&
-	       (rec->type != RECORD_PUT || rec->kind == STORE_BUNDLE);
+	       (!record_is_bundle(rec) || rec->kind == STORE_BUNDLE);
 }
 
 /* An end record that follows on a batch we do not have: it was durable once. */
@@ -101,11 +108,21 @@ static int collect(struct replay *r, const struct record *rec, const struct repl
 	}
 	struct replay_op *op = &r->op[r->n++];
 	*op = *place;
-	op->type = rec->type;
+	op->type = rec->type == RECORD_LONG ? RECORD_PUT : rec->type;
 	op->kind = rec->kind;
 	op->id = rec->id;
 	op->head_len = rec->head.n;
 	op->payload_len = rec->payload.n;
+	if (rec->type == RECORD_PLACE) {
+		struct record_place at = record_place_read(rec->head);
+
+		op->segment = NULL;
+		op->generation = at.generation;
+		op->off = at.off;
+		op->len = at.len;
+		op->head_len = at.head;
+		op->payload_len = at.payload;
+	}
 	op->value_len = rec->value.n;
 	if (rec->value.n)
 		memcpy(op->value, rec->value.p, rec->value.n);

@@ -11,11 +11,11 @@ struct segment;
 
 /* A change of a complete batch. */
 struct replay_op {
-	enum record_type type; /* PUT, SET, DELETE */
+	enum record_type type; /* PUT (also for LONG), PLACE, SET, DELETE */
 	enum store_kind kind;
 	uint64_t id;
-	struct segment *segment; /* where the record is */
-	uint64_t off, len, head_len, payload_len;
+	struct segment *segment; /* where the record is; PLACE: NULL, and what the log says of it */
+	uint64_t generation, off, len, head_len, payload_len;
 	size_t value_len;
 	uint8_t value[STORE_VALUE_MAX];
 };

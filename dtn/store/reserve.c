@@ -81,9 +81,7 @@ int reserve_open(struct store *st, uint64_t end)
 		return -ENOMEM;
 	write_end(c, new_end);
 	store_cell_unref(st, e->value);
-	store_cell_unref(st, e->saved);
 	e->value = c;
-	e->saved = store_cell_ref(c);
 	e->is_durable = true;
 	e->counter->durable_end = e->counter->staged_end = new_end;
 	st->ids = e;
@@ -92,7 +90,12 @@ int reserve_open(struct store *st, uint64_t end)
 
 uint64_t reserve_end(const struct cell *value)
 {
-	return value && value->n == sizeof(uint64_t) ? be64_get(value->bytes) : 1;
+	return value ? reserve_end_of(view_of(value->bytes, value->n)) : 1;
+}
+
+uint64_t reserve_end_of(struct view value)
+{
+	return value.n == sizeof(uint64_t) ? be64_get(value.p) : 1;
 }
 
 void reserve_applied(struct store *st, const struct op *op)

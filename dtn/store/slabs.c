@@ -2,8 +2,8 @@
  * slabs: cells of fixed sizes in 64 KiB slabs.
  *
  * A slab lies at an address divisible by its size and begins with its header, so a cell finds its slab
- * by masking its address. Sizes have two steps per doubling (32, 48, 64, 96, ...), so at most a third is
- * wasted. Cells are carved from a fresh slab only when they are needed: untouched pages cost nothing.
+ * by masking its address. Sizes have four steps per doubling (32, 40, 48, 56, 64, 80, ...), so at most a
+ * fifth is wasted. Cells are carved from a fresh slab only when they are needed: untouched pages cost nothing.
  * Under AddressSanitizer free cells are poisoned, so a view that is read after its turn is found.
  * Start reading at slabs_take().
  */
@@ -37,7 +37,10 @@ struct slab_region {
 };
 
 static unsigned class_of(size_t n);
-static uint32_t class_size(unsigned class);
+static size_t class_size(unsigned class);
+static uint32_t cell_size(unsigned class);
+static void *big_take(struct slabs *s, size_t n);
+static void big_give(struct slabs *s, void *p, size_t n);
 static struct slab *slab_start(struct slabs *s, unsigned class);
 static int region_add(struct slabs *s);
 
@@ -52,6 +55,12 @@ void slabs_init(struct slabs *s)
 
 void slabs_fini(struct slabs *s)
 {
+	for (unsigned i = 0; i < SLAB_BIG_CLASSES; i++)
+		for (void *p; (p = s->big[i]);) {
+			ASAN_UNPOISON_MEMORY_REGION(p, sizeof(void *));
+			s->big[i] = *(void **)p;
+			free(p);
+		}
 	while (s->regions) {
 		struct slab_region *r = s->regions;
 
@@ -66,7 +75,7 @@ void slabs_fini(struct slabs *s)
 void *slabs_take(struct slabs *s, size_t n)
 {
 	if (n > CELL_MAX)
-		return malloc(n);
+		return big_take(s, n);
 	unsigned class = class_of(n);
 	struct link_node *first = s->partial[class].next;
 	struct slab *slab = first != &s->partial[class] ? container_of(first, struct slab, link)
@@ -90,7 +99,7 @@ void *slabs_take(struct slabs *s, size_t n)
 void slabs_give(struct slabs *s, void *p, size_t n)
 {
 	if (n > CELL_MAX) {
-		free(p);
+		big_give(s, p, n);
 		return;
 	}
 	struct slab *slab = (struct slab *)((uintptr_t)p & ~(uintptr_t)(SLAB_SIZE - 1));
@@ -107,25 +116,87 @@ void slabs_give(struct slabs *s, void *p, size_t n)
 	}
 }
 
-/* Two classes a doubling: class 0 is 32 bytes, 1 is 48, 2 is 64 ...; the last one fills a slab. */
-static unsigned class_of(size_t n)
+size_t slabs_size(size_t n)
 {
-	size_t size = CELL_MIN;
-	unsigned class = 0;
-
-	while (size < n) {
-		size = class % 2 == 0 ? size + size / 2 : size / 3 * 4;
-		class ++;
-	}
-	return class;
+	return n > CELL_MAX ? class_size(class_of(n)) : cell_size(class_of(n));
 }
 
-static uint32_t class_size(unsigned class)
+size_t slabs_room(const void *p)
 {
-	uint32_t size = CELL_MIN << (class / 2);
+	const struct slab *slab = (void *)((uintptr_t)p & ~(uintptr_t)(SLAB_SIZE - 1));
 
-	size = class % 2 == 0 ? size : size + size / 2;
-	return size > CELL_MAX ? CELL_MAX : size;
+	return slab->cell;
+}
+
+size_t slabs_bytes(const struct slabs *s)
+{
+	size_t n = 0;
+
+	for (const struct slab_region *r = s->regions; r; r = r->next)
+		n += REGION_SLABS * SLAB_SIZE;
+	return n;
+}
+
+/* -- cells beyond a slab */
+
+static unsigned big_class(size_t n)
+{
+	return class_of(n) - class_of(CELL_MAX);
+}
+
+static void *big_take(struct slabs *s, size_t n)
+{
+	unsigned class = big_class(n);
+	void *p = class < SLAB_BIG_CLASSES ? s->big[class] : NULL;
+
+	if (!p)
+		return malloc(class < SLAB_BIG_CLASSES ? slabs_size(n) : n);
+	ASAN_UNPOISON_MEMORY_REGION(p, slabs_size(n));
+	s->big[class] = *(void **)p;
+	s->big_kept -= slabs_size(n);
+	return p;
+}
+
+static void big_give(struct slabs *s, void *p, size_t n)
+{
+	unsigned class = big_class(n);
+
+	if (class >= SLAB_BIG_CLASSES || s->big_kept + slabs_size(n) > SLAB_BIG_KEPT) {
+		free(p);
+		return;
+	}
+	*(void **)p = s->big[class];
+	s->big[class] = p;
+	s->big_kept += slabs_size(n);
+	ASAN_POISON_MEMORY_REGION(p, slabs_size(n));
+}
+
+/* -- sizes */
+
+/* Four classes a doubling: class 0 is 32 bytes, 1 is 40, 2 is 48 ...; the last one fills a slab. */
+static unsigned class_of(size_t n)
+{
+	if (n <= CELL_MIN)
+		return 0;
+	unsigned b = 63 - (unsigned)__builtin_clzll(n - 1);
+
+	return 1 + (b - 5) * 4 + (unsigned)((n - 1) >> (b - 2) & 3);
+}
+
+static size_t class_size(unsigned class)
+{
+	if (class == 0)
+		return CELL_MIN;
+	unsigned b = 5 + (class - 1) / 4, quarter = (class - 1) % 4;
+
+	return ((size_t)1 << b) + ((size_t)(quarter + 1) << (b - 2));
+}
+
+static uint32_t cell_size(unsigned class)
+{
+	size_t size = class_size(class);
+
+	return size > CELL_MAX ? CELL_MAX : (uint32_t)size;
 }
 
 static struct slab *slab_start(struct slabs *s, unsigned class)
@@ -137,7 +208,7 @@ static struct slab *slab_start(struct slabs *s, unsigned class)
 	slab->free = NULL;
 	slab->n_used = slab->n_carved = 0;
 	slab->class = class;
-	slab->cell = class_size(class);
+	slab->cell = cell_size(class);
 	slab->n_cells = CELL_MAX / slab->cell;
 	ASAN_POISON_MEMORY_REGION((char *)slab + SLAB_HEADER, CELL_MAX);
 	list_push_front(&s->partial[class], &slab->link);

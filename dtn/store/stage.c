@@ -7,19 +7,22 @@
  * Start reading at store_put(), then stage_change().
  */
 #include "dtn/store/impl.h"
+#include "dtn/store/record.h"
 
 #include <assert.h>
 
 #define OP_OVERHEAD 64u /* what an operation counts in the stage beside its bytes */
 
 static int check_room(const struct store *st, uint64_t bytes, unsigned flags);
-static struct entry *bundle_new(struct store *st, uint64_t payload_size, unsigned flags);
+static struct entry *bundle_new(struct store *st, uint64_t room, uint64_t payload, unsigned flags);
+static int no_bundle(const struct store *st);
 static void bundle_drop(struct store *st, struct entry *e);
 static struct entry *find_open(const struct store *st, uint64_t id);
+static void lay_out(struct entry *e, const struct store_bundle *b);
 static int seal(struct store *st, struct entry *e, const struct store_bundle *b);
 static int value_set(struct store *st, struct entry *e, struct view value);
 static void row_delete(struct store *st, struct entry *e);
-static void op_fill(struct op *op, const struct entry *e, enum op_type type);
+static void op_fill(struct store *st, struct op *op, enum op_type type);
 static void op_clear(struct store *st, struct op *op);
 
 int store_put(struct store *st, const struct store_bundle *b, uint64_t *id)
@@ -28,19 +31,14 @@ int store_put(struct store *st, const struct store_bundle *b, uint64_t *id)
 
 	for (size_t i = 0; i < b->n_payload; i++)
 		size += b->payload[i].n;
-	int err = check_room(st, size + b->head.n, b->flags);
+	int err = check_room(st, u64_add_sat(size, b->head.n), b->flags);
 	if (err)
 		return err;
-	err = store_begin(st, size, b->flags, id);
-	if (err)
-		return err;
-	struct entry *e = find_open(st, *id);
-	for (size_t i = 0; i < b->n_payload; i++)
-		if (b->payload[i].n) {
-			memcpy(e->payload_cell->bytes + e->payload.n, b->payload[i].p,
-				b->payload[i].n);
-			e->payload.n += b->payload[i].n;
-		}
+	struct entry *e = bundle_new(st, record_size(b->value.n, b->head.n, size), size, b->flags);
+	if (!e)
+		return no_bundle(st);
+	*id = e->id;
+	lay_out(e, b);
 	err = seal(st, e, b);
 	if (err)
 		bundle_drop(st, e);
@@ -53,9 +51,10 @@ int store_begin(struct store *st, uint64_t size, unsigned flags, uint64_t *id)
 
 	if (err)
 		return err;
-	struct entry *e = bundle_new(st, size, flags);
+	struct entry *e = bundle_new(st, size + record_sums(size), size, flags);
 	if (!e)
-		return st->ids->counter->next == st->ids->counter->durable_end ? -E_AGAIN : -ENOMEM;
+		return no_bundle(st);
+	e->body->payload = e->body->payload_cell->bytes;
 	*id = e->id;
 	return 0;
 }
@@ -66,21 +65,22 @@ int store_append(struct store *st, uint64_t id, struct view piece)
 
 	if (!e)
 		return -E_UNKNOWN;
-	if (piece.n > e->payload_cell->n - e->payload.n)
+	struct body *body = e->body;
+	if (piece.n > bundle_of(e)->payload_len - body->window)
 		return -E_RANGE;
 	if (piece.n)
-		memcpy(e->payload_cell->bytes + e->payload.n, piece.p, piece.n);
-	e->payload.n += piece.n;
+		memcpy(body->payload_cell->bytes + body->window, piece.p, piece.n);
+	body->window += piece.n;
 	return 0;
 }
 
 int store_appended(const struct store *st, uint64_t id, struct view *bytes)
 {
-	const struct entry *e = find_open(st, id);
+	struct entry *e = find_open(st, id);
 
 	if (!e)
 		return -E_UNKNOWN;
-	*bytes = e->payload;
+	*bytes = view_of(e->body->payload, e->body->window);
 	return 0;
 }
 
@@ -90,7 +90,7 @@ int store_seal(struct store *st, uint64_t id, const struct store_bundle *b)
 
 	if (!e)
 		return -E_UNKNOWN;
-	if (e->payload.n != e->payload_cell->n)
+	if (e->body->window != bundle_of(e)->payload_len)
 		return -E_STATE;
 	if (u64_add_sat(st->stats.bytes, b->head.n) > st->limits.max_bytes)
 		return -E_FULL;
@@ -123,7 +123,7 @@ void store_delete(struct store *st, uint64_t id)
 	if (!e || !e->is_here || e->is_open)
 		return;
 	st->stats.n_bundles--;
-	st->stats.bytes -= e->head.n + e->payload.n;
+	st->stats.bytes -= bundle_of(e)->head_len + bundle_of(e)->payload_len;
 	row_delete(st, e);
 }
 
@@ -165,22 +165,30 @@ int stage_change(struct store *st, struct entry *e, enum op_type type)
 	struct op *op = e->op;
 
 	if (!op) {
-		op = slabs_take(&st->slabs, sizeof *op);
+		op = stage_op(st, e, type);
 		if (!op)
 			return -ENOMEM;
-		*op = (struct op){.entry = e, .kind = e->kind, .id = e->id, .flags = e->flags};
-		list_init(&op->link);
 		list_push_back(&st->stage, &op->link);
 		e->op = op;
-	} else {
-		st->stats.staged_bytes -= stage_op_charge(op);
-		if (type == OP_SET && op->type == OP_PUT)
-			type = OP_PUT;
-		op_clear(st, op);
+		return 0;
 	}
-	op_fill(op, e, type);
-	st->stats.staged_bytes += stage_op_charge(op);
+	if (type == OP_SET && op->type == OP_PUT)
+		type = OP_PUT;
+	op_clear(st, op);
+	op_fill(st, op, type);
 	return 0;
+}
+
+struct op *stage_op(struct store *st, struct entry *e, enum op_type type)
+{
+	struct op *op = slabs_take(&st->slabs, sizeof *op);
+
+	if (!op)
+		return NULL;
+	*op = (struct op){.entry = e, .kind = e->kind, .id = e->id, .flags = e->flags};
+	list_init(&op->link);
+	op_fill(st, op, type);
+	return op;
 }
 
 void stage_forget(struct store *st, struct entry *e)
@@ -191,11 +199,8 @@ void stage_forget(struct store *st, struct entry *e)
 	stage_op_free(st, op);
 }
 
-/* Frees an operation that counts in the stage: one that was applied does not (op->entry is NULL). */
 void stage_op_free(struct store *st, struct op *op)
 {
-	if (op->entry)
-		st->stats.staged_bytes -= stage_op_charge(op);
 	op_clear(st, op);
 	list_remove(&op->link);
 	slabs_give(&st->slabs, op, sizeof *op);
@@ -203,11 +208,25 @@ void stage_op_free(struct store *st, struct op *op)
 
 void stage_op_applied(struct store *st, struct op *op)
 {
-	st->stats.staged_bytes -= stage_op_charge(op);
-	op->entry = NULL;
-	store_cell_unref(st, op->head_cell);
-	store_cell_unref(st, op->payload_cell);
-	op->head_cell = op->payload_cell = NULL;
+	struct cell *value = op->value;
+
+	op->value = NULL;
+	op_clear(st, op);
+	op->value = value;
+}
+
+void stage_op_bytes(struct store *st, struct op *op)
+{
+	const struct bundle *b = bundle_of(op->entry);
+	struct body *body = op->entry->body;
+
+	op->head_cell = store_cell_ref(body->head_cell);
+	op->payload_cell = store_cell_ref(body->payload_cell);
+	op->head = view_of(body->head, b->head_len);
+	op->payload = view_of(body->payload, b->payload_len);
+	op->is_whole = op->entry->is_whole;
+	op->charge += op->head.n + op->payload.n;
+	st->stats.staged_bytes += op->head.n + op->payload.n;
 }
 
 void stage_settle(struct store *st, struct entry *e)
@@ -217,29 +236,31 @@ void stage_settle(struct store *st, struct entry *e)
 }
 
 /* Bytes of durable cells; head and payload may share one. */
-static uint64_t cached_size(const struct entry *e)
+static uint64_t cached_size(const struct body *b)
 {
-	uint64_t n = e->head_cell ? e->head_cell->n : 0;
+	uint64_t n = b->head_cell ? b->head_cell->n : 0;
 
-	return n + (e->payload_cell && e->payload_cell != e->head_cell ? e->payload_cell->n : 0);
+	return n + (b->payload_cell && b->payload_cell != b->head_cell ? b->payload_cell->n : 0);
 }
 
 void stage_cache(struct store *st, struct entry *e)
 {
-	uint64_t n = cached_size(e);
+	struct body *b = e->body;
 
-	if (n == 0 || !list_empty(&e->cached))
+	if (!b || !list_empty(&b->cached))
 		return;
-	st->cached_bytes += n;
-	list_push_back(&st->cached, &e->cached);
+	st->cached_bytes += cached_size(b);
+	list_push_back(&st->cached, &b->cached);
 }
 
 void stage_uncache(struct store *st, struct entry *e)
 {
-	if (list_empty(&e->cached))
+	struct body *b = e->body;
+
+	if (!b || list_empty(&b->cached))
 		return;
-	st->cached_bytes -= cached_size(e);
-	list_remove(&e->cached);
+	st->cached_bytes -= cached_size(b);
+	list_remove(&b->cached);
 }
 
 static int check_room(const struct store *st, uint64_t bytes, unsigned flags)
@@ -256,33 +277,43 @@ static int check_room(const struct store *st, uint64_t bytes, unsigned flags)
 	return 0;
 }
 
-/* An open bundle with room for its payload, counted in the limits; payload.n is how much of it came. */
-static struct entry *bundle_new(struct store *st, uint64_t payload_size, unsigned flags)
+/* An open bundle with a cell of `room` bytes, its payload counted in the limits. */
+static struct entry *bundle_new(struct store *st, uint64_t room, uint64_t payload, unsigned flags)
 {
-	struct cell *room = store_cell_new(st, payload_size);
-	uint64_t id = room ? reserve_id(st) : 0;
+	struct cell *cell = store_cell_new(st, room);
+	uint64_t id = cell ? reserve_id(st) : 0;
 	struct entry *e = id ? table_add(st, STORE_BUNDLE, id) : NULL;
 
-	if (!e) {
-		store_cell_unref(st, room);
+	if (!e || !table_body(st, e)) {
+		store_cell_unref(st, cell);
+		if (e)
+			table_drop(st, e);
 		return NULL;
 	}
 	e->is_open = e->is_here = true;
 	e->flags = (uint8_t)flags;
-	e->payload_cell = room;
-	e->payload = view_of(room->bytes, 0);
+	e->body->payload_cell = cell;
+	bundle_of(e)->payload_len = payload;
 	st->stats.n_bundles++;
-	st->stats.bytes += payload_size;
-	st->stats.staged_bytes += payload_size;
+	st->stats.bytes += payload;
+	st->stats.staged_bytes += payload;
 	return e;
+}
+
+/* Why there is none: ids come again with the next commit. */
+static int no_bundle(const struct store *st)
+{
+	return st->ids->counter->next == st->ids->counter->durable_end ? -E_AGAIN : -ENOMEM;
 }
 
 /* An open bundle goes as if it had never been. */
 static void bundle_drop(struct store *st, struct entry *e)
 {
+	uint64_t payload = bundle_of(e)->payload_len;
+
 	st->stats.n_bundles--;
-	st->stats.bytes -= e->payload_cell->n;
-	st->stats.staged_bytes -= e->payload_cell->n;
+	st->stats.bytes -= payload;
+	st->stats.staged_bytes -= payload;
 	table_drop(st, e);
 }
 
@@ -293,22 +324,54 @@ static struct entry *find_open(const struct store *st, uint64_t id)
 	return e && e->is_open ? e : NULL;
 }
 
+/* Value, head and payload as they will stand in the record, so that it is written from here. */
+static void lay_out(struct entry *e, const struct store_bundle *b)
+{
+	struct body *body = e->body;
+	uint8_t *p = body->payload_cell->bytes + RECORD_HEADER;
+
+	if (b->value.n)
+		memcpy(p, b->value.p, b->value.n);
+	p += b->value.n;
+	body->head_cell = store_cell_ref(body->payload_cell);
+	body->head = p;
+	if (b->head.n)
+		memcpy(p, b->head.p, b->head.n);
+	p += b->head.n;
+	body->payload = p;
+	for (size_t i = 0; i < b->n_payload; i++) {
+		if (b->payload[i].n)
+			memcpy(p, b->payload[i].p, b->payload[i].n);
+		p += b->payload[i].n;
+	}
+	e->is_whole = true;
+}
+
 static int seal(struct store *st, struct entry *e, const struct store_bundle *b)
 {
 	assert(b->value.n <= STORE_VALUE_MAX);
-	e->value = store_cell_of(st, b->value);
-	e->head_cell = store_cell_of(st, b->head);
-	if (e->head_cell)
-		e->head = view_of(e->head_cell->bytes, e->head_cell->n);
-	if (!e->value || !e->head_cell || stage_change(st, e, OP_PUT)) {
-		store_cell_unref(st, e->value);
-		store_cell_unref(st, e->head_cell);
-		e->value = e->head_cell = NULL;
-		e->head = view_of(NULL, 0);
+	struct cell *value = store_cell_of(st, b->value);
+	struct cell *head = e->is_whole ? NULL : store_cell_of(st, b->head);
+	uint64_t window = e->body->window;
+
+	if (head) {
+		e->body->head_cell = head;
+		e->body->head = head->bytes;
+	}
+	e->body->window = 0;
+	e->value = value;
+	bundle_of(e)->head_len = (uint32_t)b->head.n;
+	if (!value || !e->body->head_cell || stage_change(st, e, OP_PUT)) {
+		store_cell_unref(st, value);
+		store_cell_unref(st, head);
+		e->value = NULL;
+		if (head)
+			e->body->head_cell = NULL;
+		e->body->window = window;
 		return -ENOMEM;
 	}
 	e->is_open = false;
-	st->stats.staged_bytes -= e->payload_cell->n; /* the operation counts it now */
+	st->stats.staged_bytes -= bundle_of(e)->payload_len; /* the operation counts it now */
 	st->stats.bytes += b->head.n;
 	return 0;
 }
@@ -317,13 +380,16 @@ static int value_set(struct store *st, struct entry *e, struct view value)
 {
 	assert(value.n <= STORE_VALUE_MAX);
 	struct cell *old = e->value, *c = store_cell_of(st, value);
+	bool was_whole = e->is_whole;
 
 	if (!c)
 		return -ENOMEM;
 	e->value = c;
+	e->is_whole = false;
 	int err = stage_change(st, e, OP_SET);
 	if (err) {
 		e->value = old;
+		e->is_whole = was_whole;
 		old = c;
 	}
 	store_cell_unref(st, old);
@@ -343,18 +409,15 @@ static void row_delete(struct store *st, struct entry *e)
 		store_shut(st, err);
 }
 
-static void op_fill(struct op *op, const struct entry *e, enum op_type type)
+static void op_fill(struct store *st, struct op *op, enum op_type type)
 {
 	op->type = (uint8_t)type;
-	if (type == OP_DELETE)
-		return;
-	op->value = store_cell_ref(e->value);
-	if (type != OP_PUT)
-		return;
-	op->head_cell = store_cell_ref(e->head_cell);
-	op->payload_cell = store_cell_ref(e->payload_cell);
-	op->head = e->head;
-	op->payload = e->payload;
+	op->charge = OP_OVERHEAD;
+	st->stats.staged_bytes += OP_OVERHEAD;
+	if (type != OP_DELETE)
+		op->value = store_cell_ref(op->entry->value);
+	if (type == OP_PUT)
+		stage_op_bytes(st, op);
 }
 
 static void op_clear(struct store *st, struct op *op)
@@ -364,9 +427,7 @@ static void op_clear(struct store *st, struct op *op)
 	store_cell_unref(st, op->payload_cell);
 	op->value = op->head_cell = op->payload_cell = NULL;
 	op->head = op->payload = view_of(NULL, 0);
-}
-
-uint64_t stage_op_charge(const struct op *op)
-{
-	return OP_OVERHEAD + (op->type == OP_PUT ? op->head.n + op->payload.n : 0);
+	op->is_whole = false;
+	st->stats.staged_bytes -= op->charge;
+	op->charge = 0;
 }

@@ -33,30 +33,25 @@ int store_init(struct store *st, const struct store_ops *ops, const struct store
 {
 	*st = (struct store){.ops = ops, .limits = *limits, .seq = 1, .cache_max = DEFAULT_CACHE};
 	slabs_init(&st->slabs);
-	hash_init(&st->table);
 	list_init(&st->stage);
 	list_init(&st->cached);
 	st->batch.st = st;
 	list_init(&st->batch.ops);
-	list_init(&st->batch.spent);
-	return hash_reserve(&st->table, 16);
+	return 0;
 }
 
+/* All memory is in slabs, but cells beyond a slab: these are let go one by one. */
 void store_fini(struct store *st)
 {
-	for (unsigned kind = 0; kind < STORE_KINDS; kind++)
-		for (struct entry *e; (e = st->root[kind]);) {
-			if (e->op)
-				stage_forget(st, e);
-			e->is_running = false;
-			table_drop(st, e);
-		}
+	static const enum store_kind kind = STORE_BUNDLE;
+
+	while (!list_empty(&st->stage))
+		stage_op_free(st, container_of(list_pop_front(&st->stage), struct op, link));
 	while (!list_empty(&st->batch.ops))
 		stage_op_free(st, container_of(list_pop_front(&st->batch.ops), struct op, link));
-	while (!list_empty(&st->batch.spent))
-		stage_op_free(st, container_of(list_pop_front(&st->batch.spent), struct op, link));
+	for (struct entry *e = table_after(st, kind, 0); e; e = table_after(st, kind, e->id))
+		table_unload(st, e);
 	free_dead(st);
-	hash_fini(&st->table);
 	slabs_fini(&st->slabs);
 }
 
@@ -107,6 +102,8 @@ bool store_is_dirty(const struct store *st)
 
 void store_turn(struct store *st)
 {
+	if (st->ops->turn)
+		st->ops->turn(st);
 	trim_cache(st);
 	free_dead(st);
 	st->loaded_bytes = 0;
@@ -120,7 +117,6 @@ struct cell *store_cell_new(struct store *st, size_t n)
 		return NULL;
 	c->n_refs = 1;
 	c->n = n;
-	c->next = NULL;
 	return c;
 }
 
@@ -164,14 +160,6 @@ static void free_dead(struct store *st)
 /* The bundle read last stays: it is probably being sent in pieces. */
 static void trim_cache(struct store *st)
 {
-	while (st->cached_bytes > st->cache_max && st->cached.next != st->cached.prev) {
-		struct entry *e = container_of(st->cached.next, struct entry, cached);
-
-		stage_uncache(st, e);
-		store_cell_unref(st, e->head_cell);
-		store_cell_unref(st, e->payload_cell);
-		e->head_cell = e->payload_cell = NULL;
-		e->head.p = e->payload.p = NULL;
-		e->window = 0;
-	}
+	while (st->cached_bytes > st->cache_max && st->cached.next != st->cached.prev)
+		table_unload(st, container_of(st->cached.next, struct body, cached)->entry);
 }

@@ -20,35 +20,57 @@ static int apply(void *arg, const struct replay_op *op)
 {
 	struct seen *s = arg;
 
-	assert(op->len <= s->bytes && op->off <= s->bytes - op->len);
-	assert(op->value_len + op->head_len + op->payload_len + RECORD_HEADER <= op->len);
+	assert(op->type == RECORD_PLACE || (op->len <= s->bytes && op->off <= s->bytes - op->len));
+	assert(op->type == RECORD_PLACE ||
+		op->value_len + op->head_len + op->payload_len + RECORD_HEADER <= op->len);
 	assert(op->kind > 0 && op->kind < STORE_KINDS);
-	assert(op->type != RECORD_SEGMENT && op->type != RECORD_END);
+	assert(op->type == RECORD_PUT || op->type == RECORD_SET || op->type == RECORD_DELETE ||
+		op->type == RECORD_PLACE);
 	s->n++;
 	return 0;
 }
 
-/* Gives every record that could be one its right checksum, generation and magic. */
+/* A record's length with its padding, and its checksums put right; 0: it does not fit. */
+static size_t mend_one(uint8_t *p, size_t n)
+{
+	struct record r;
+	uint32_t crc, sum;
+
+	if (record_start(p, &r, &crc, &sum) || r.value.n + r.head.n > n || r.payload.n > n)
+		return 0;
+	uint64_t size = record_length(&r);
+	if (size > n)
+		return 0;
+	uint8_t *payload = p + RECORD_HEADER + r.value.n + r.head.n, *sums = payload + r.payload.n;
+	crc = record_check(crc, view_of(p + RECORD_HEADER, r.value.n + r.head.n));
+	if (r.type == RECORD_LONG) {
+		for (size_t at = 0; at < r.payload.n; at += RECORD_CHUNK) {
+			size_t left = r.payload.n - at;
+
+			be32_put(sums + at / RECORD_CHUNK * 4,
+				crc32c(0, view_of(payload + at,
+						  left < RECORD_CHUNK ? left : RECORD_CHUNK)));
+		}
+		crc = record_check(crc, view_of(sums, record_sums(r.payload.n)));
+	} else {
+		crc = record_check(crc, view_of(payload, r.payload.n));
+	}
+	record_seal(p, crc);
+	return (size_t)size;
+}
+
+/* Gives every record that could be one its right checksums, generation and magic. */
 static void mend(uint8_t *p, size_t n, uint64_t generation)
 {
-	size_t at = 0;
+	size_t at = 0, size;
 
-	while (n - at >= RECORD_HEADER) {
-		uint64_t value = be16_get(p + at + 26), head = be32_get(p + at + 28);
-		uint64_t payload = be64_get(p + at + 32);
-
-		if (head > n || payload > n || value + head + payload > n - at - RECORD_HEADER)
-			return;
+	for (; n - at >= RECORD_HEADER; at += size) {
 		be32_put(p + at, 0x4f574c52);
 		be64_put(p + at + 8, generation);
-		p[at + 24] = (uint8_t)(1 + p[at + 24] % 5);
-		be32_put(p + at + 4,
-			crc32c(0, view_of(p + at + 8,
-					  RECORD_HEADER - 8 + (size_t)(value + head + payload))));
-		uint64_t size = record_size(value, head, payload);
-		if (size > n - at)
+		p[at + 24] = (uint8_t)(1 + p[at + 24] % 7);
+		size = mend_one(p + at, n - at);
+		if (size == 0)
 			return;
-		at += (size_t)size;
 	}
 }
 

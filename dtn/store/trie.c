@@ -1,0 +1,232 @@
+/*
+ * trie: see trie.h. A node is a map of its children and their pointers in order, in a cell of the slabs
+ * that has room for as many; it moves to another cell when it outgrows that, or fits a smaller one. A node
+ * without children does not stay. Inserting makes the missing nodes below the last one on the way first,
+ * then hangs them in, so a failed allocation changes nothing. Start reading at trie_find().
+ */
+#include "dtn/store/trie.h"
+
+#include "dtn/store/slabs.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define BITS 6u
+#define LEVELS 11u /* of 64-bit keys */
+
+struct trie_node {
+	uint64_t map;
+	void *slot[];
+};
+
+static struct trie_node *chain_new(struct slabs *s, unsigned levels, uint64_t key, void *thing);
+static void chain_free(struct slabs *s, struct trie_node *n, unsigned levels);
+static int node_add(struct slabs *s, struct trie_node **at, unsigned digit, void *child);
+static bool node_remove(struct slabs *s, struct trie_node **at, unsigned digit);
+static int node_move(struct slabs *s, struct trie_node **at, size_t bytes);
+
+static unsigned digit_of(uint64_t key, unsigned level)
+{
+	return key >> (BITS * level) & 63;
+}
+
+/* Does the key lie below a root of so many levels? */
+static bool is_below(uint64_t key, unsigned height)
+{
+	return height >= LEVELS || key >> (BITS * height) == 0;
+}
+
+static size_t node_bytes(const struct trie_node *n)
+{
+	return sizeof *n + (size_t)__builtin_popcountll(n->map) * sizeof n->slot[0];
+}
+
+/* Where among the children one with this digit is, or would be. Often all before it are there. */
+static unsigned index_of(const struct trie_node *n, unsigned digit)
+{
+	uint64_t all = (UINT64_C(1) << digit) - 1, before = n->map & all;
+
+	return before == all ? digit : (unsigned)__builtin_popcountll(before);
+}
+
+static bool has(const struct trie_node *n, unsigned digit)
+{
+	return n->map >> digit & 1;
+}
+
+void *trie_find(const struct trie *t, uint64_t key)
+{
+	void *at = t->root;
+
+	if (!is_below(key, t->height))
+		return NULL;
+	for (unsigned level = t->height; at && level-- > 0;) {
+		struct trie_node *n = at;
+		unsigned digit = digit_of(key, level);
+
+		at = has(n, digit) ? n->slot[index_of(n, digit)] : NULL;
+	}
+	return at;
+}
+
+void *trie_from(const struct trie *t, uint64_t key)
+{
+	struct trie_node *path[LEVELS];
+	unsigned level = t->height - 1;
+
+	if (!t->root || !is_below(key, t->height))
+		return NULL;
+	path[level] = t->root;
+	for (;;) {
+		unsigned digit = digit_of(key, level);
+		uint64_t rest = path[level]->map >> digit << digit;
+
+		while (rest == 0) { /* nothing more here: the next child of one above */
+			if (++level == t->height)
+				return NULL;
+			digit = digit_of(key, level);
+			rest = digit == 63 ? 0 : path[level]->map >> (digit + 1) << (digit + 1);
+		}
+		unsigned least = (unsigned)__builtin_ctzll(rest);
+		void *child = path[level]->slot[index_of(path[level], least)];
+
+		if (level == 0)
+			return child;
+		if (least != digit)
+			key = 0; /* below it, the least of all */
+		path[--level] = child;
+	}
+}
+
+int trie_insert(struct trie *t, struct slabs *s, uint64_t key, void *thing)
+{
+	struct trie_node **at = &t->root;
+
+	while (t->root && !is_below(key, t->height)) {
+		struct trie_node *up = slabs_take(s, sizeof *up + sizeof up->slot[0]);
+
+		if (!up)
+			return -ENOMEM;
+		up->map = 1;
+		up->slot[0] = t->root;
+		t->root = up;
+		t->height++;
+	}
+	if (!t->root) {
+		unsigned height = 1;
+
+		while (!is_below(key, height))
+			height++;
+		t->root = chain_new(s, height, key, thing);
+		t->height = t->root ? height : 0;
+		t->n += t->root != NULL;
+		return t->root ? 0 : -ENOMEM;
+	}
+	unsigned level = t->height - 1;
+
+	for (; level > 0 && has(*at, digit_of(key, level)); level--)
+		at = (void *)&(*at)->slot[index_of(*at, digit_of(key, level))];
+	void *child = level > 0 ? chain_new(s, level, key, thing) : thing;
+	int err = child ? node_add(s, at, digit_of(key, level), child) : -ENOMEM;
+
+	if (err && child && level > 0)
+		chain_free(s, child, level);
+	t->n += !err;
+	return err;
+}
+
+void trie_remove(struct trie *t, struct slabs *s, uint64_t key)
+{
+	struct trie_node **path[LEVELS];
+	unsigned level = t->height - 1;
+
+	path[level] = &t->root;
+	for (; level > 0; level--) {
+		struct trie_node *n = *path[level];
+
+		path[level - 1] = (void *)&n->slot[index_of(n, digit_of(key, level))];
+	}
+	t->n--;
+	while (node_remove(s, path[level], digit_of(key, level)))
+		if (++level == t->height) {
+			*t = (struct trie){0};
+			return;
+		}
+}
+
+/* Nodes with one child each: `levels` of them above the thing. */
+static struct trie_node *chain_new(struct slabs *s, unsigned levels, uint64_t key, void *thing)
+{
+	void *below = thing;
+
+	for (unsigned level = 0; level < levels; level++) {
+		struct trie_node *n = slabs_take(s, sizeof *n + sizeof n->slot[0]);
+
+		if (!n) {
+			chain_free(s, below, level);
+			return NULL;
+		}
+		n->map = UINT64_C(1) << digit_of(key, level);
+		n->slot[0] = below;
+		below = n;
+	}
+	return below;
+}
+
+static void chain_free(struct slabs *s, struct trie_node *n, unsigned levels)
+{
+	while (levels-- > 0) {
+		struct trie_node *below = n->slot[0];
+
+		slabs_give(s, n, slabs_room(n));
+		n = below;
+	}
+}
+
+static int node_add(struct slabs *s, struct trie_node **at, unsigned digit, void *child)
+{
+	struct trie_node *n = *at;
+	unsigned k = index_of(n, digit), count = (unsigned)__builtin_popcountll(n->map);
+	size_t bytes = node_bytes(n);
+
+	assert(!has(n, digit));
+	if (bytes + sizeof child > slabs_room(n)) {
+		if (node_move(s, at, bytes + sizeof child))
+			return -ENOMEM;
+		n = *at;
+	}
+	memmove(n->slot + k + 1, n->slot + k, (count - k) * sizeof child);
+	n->slot[k] = child;
+	n->map |= UINT64_C(1) << digit;
+	return 0;
+}
+
+/* True: it had no other child and is gone. */
+static bool node_remove(struct slabs *s, struct trie_node **at, unsigned digit)
+{
+	struct trie_node *n = *at;
+	unsigned k = index_of(n, digit), count = (unsigned)__builtin_popcountll(n->map);
+
+	memmove(n->slot + k, n->slot + k + 1, (count - k - 1) * sizeof n->slot[0]);
+	n->map &= ~(UINT64_C(1) << digit);
+	if (n->map == 0) {
+		slabs_give(s, n, slabs_room(n));
+		return true;
+	}
+	if (slabs_size(node_bytes(n)) <= slabs_room(n) / 2)
+		node_move(s, at, node_bytes(n));
+	return false;
+}
+
+/* Into a cell for so many bytes. */
+static int node_move(struct slabs *s, struct trie_node **at, size_t bytes)
+{
+	struct trie_node *to = slabs_take(s, bytes);
+
+	if (!to)
+		return -ENOMEM;
+	memcpy(to, *at, node_bytes(*at));
+	slabs_give(s, *at, slabs_room(*at));
+	*at = to;
+	return 0;
+}
