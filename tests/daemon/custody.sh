@@ -3,9 +3,9 @@
 # signal; and what owltd says of bad neighbours.
 set -u
 cd "$(dirname "$0")/../.." || exit 2
-PATH="$PWD/build/bin:$PATH"
+PATH="${OWLT_BIN:-$PWD/build/bin}:$PATH"
 page=$PWD/docs/man/owlt-custody.7
-unset OWLT_SOCKET
+unset OWLT_SOCKET OWLT_BIN
 T=$(mktemp -d /tmp/owlt-custody-XXXXXX)
 port=$((20000 + ($$ + 7777) % 20000))
 bad=0
