@@ -338,6 +338,7 @@ class Round:
                      ("returned", "returned"), ("refusals", "custody_refused"), ("arrivals_refused", "bundle_refused")):
             n[k] = ev[e]
         n["findings"] = len(self.findings)
+        n.update(dict.fromkeys(TOTALS, 0))  # Counter: those that were never met are 0, not missing
         result = dict(n, seed=self.seed, seconds=round(time.monotonic() - self.begun, 1),
                       drain_s=round(self.drain_s, 1), start_ms_max=round(max(self.start_ms, default=0)),
                       start_ms_mean=round(sum(self.start_ms) / max(1, len(self.start_ms))))
