@@ -2,13 +2,18 @@
 """Bundles for tests/lab/security.sh, made by changing captured bytes.
 
   security.py make CAPTURE_HEX OUT   reads hex lines (udp payloads of one link), writes OUT/NAME.bundle
+  security.py cut CAPTURE_HEX OUT SERVICE  the fragments for that service, the last byte of the last one's
+                                     payload changed, into one file: each with its length in front
   security.py send LOCAL REMOTE FILE one datagram
+  security.py flood LOCAL REMOTE FILE  what cut has made
 
 CBOR by hand for what must keep its bytes: a bundle is split into its blocks, blocks that are changed get
 their CRC-32C anew, everything else stays as it was captured."""
 import pathlib
 import socket
+import struct
 import sys
+import time
 
 import cbor2
 
@@ -96,15 +101,46 @@ def make(lines, out):
     put("forged", forged)
 
 
-def send(local, remote, path):
+def cut(lines, out, service):
+    pieces = {}
+    for line in open(lines):
+        raw = bytes.fromhex(line.strip())
+        blocks = cbor2.loads(raw)
+        primary = blocks[0]
+        if primary[1] & 1 and primary[3][1] == [3, int(service)]:
+            pieces[primary[8]] = raw
+            total = primary[9]
+    last = max(pieces)
+    assert cbor2.loads(pieces[last])[-1][3] == 0, "a secured payload has no CRC"
+    assert last + len(cbor2.loads(pieces[last])[-1][4]) == total, "all were captured"
+    raw = bytearray(pieces[last])
+    raw[-2] ^= 1  # in front of the break
+    pieces[last] = bytes(raw)
+    with open(out, "wb") as f:
+        for raw in pieces.values():
+            f.write(struct.pack(">I", len(raw)) + raw)
+
+
+def open_link(local, remote):
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     host, port = local.split(":")
     s.bind((host, int(port)))
     host, port = remote.split(":")
-    s.sendto(open(path, "rb").read(), (host, int(port)))
+    s.connect((host, int(port)))
+    return s
 
 
-if sys.argv[1] == "make":
-    make(*sys.argv[2:])
-else:
-    send(*sys.argv[2:])
+def send(local, remote, path):
+    open_link(local, remote).send(open(path, "rb").read())
+
+
+def flood(local, remote, path):
+    s, data, at = open_link(local, remote), open(path, "rb").read(), 0
+    while at < len(data):
+        n = struct.unpack_from(">I", data, at)[0]
+        s.send(data[at + 4:at + 4 + n])
+        at += 4 + n
+        time.sleep(0.001)  # at most the rate of the link
+
+
+{"make": make, "cut": cut, "send": send, "flood": flood}[sys.argv[1]](*sys.argv[2:])

@@ -1,5 +1,7 @@
 # Earth signs and encrypts, a relay verifies, Mars accepts; Phobos has another key, and Eve sends replayed,
 # tampered, unknown, conflicting and unsigned bundles: each ends in its reason, nothing of them is delivered.
+# Then large data, cut to a small MTU on its way and checked in steps where it is whole again: delivered as it
+# was; with another key, or with its last byte changed, not at all.
 . tests/lab/lib.bash
 
 marker="the quick brown fox jumps over the lazy dog in plain sight"
@@ -37,13 +39,13 @@ seen() { # seen RUN NODE EVENT FIELD VALUE: there is such a line, soon
 }
 at_least_one() { [ "$(count "$@")" -ge 1 ]; }
 
-# captured RUN OUT: the datagrams of the relay-mars link, one hex line each.
+# captured RUN OUT [INTERFACE]: the datagrams there, by default of the relay-mars link, one hex line each.
 captured() {
-	tshark -n -r "$1"/frames.pcapng -Y 'frame.interface_name == "relay-mars:relay"' -T fields -e udp.payload \
+	tshark -n -r "$1"/frames.pcapng -Y "frame.interface_name == \"${3:-relay-mars:relay}\"" -T fields -e udp.payload \
 		2>/dev/null >"$2" && [ -s "$2" ]
 }
 
-# inject RUN LINK FILE: Eve puts a bundle on one of her links.
+# inject RUN LINK FILE [HOW]: Eve puts a bundle, or many (flood), on one of her links.
 inject() {
 	local ends; ends=$(/usr/bin/python3 - "$1" "$2" <<-'P'
 	import json, sys
@@ -52,7 +54,7 @@ inject() {
 	P
 	) || return 1
 	# shellcheck disable=SC2086
-	$as "$bin"/owlt lab exec "$1" eve /usr/bin/python3 "$work"/security.py send $ends "$3"
+	$as "$bin"/owlt lab exec "$1" eve /usr/bin/python3 "$work"/security.py "${4:-send}" $ends "$3"
 }
 
 body() {
@@ -110,4 +112,68 @@ body() {
 		echo "skip $t-wire: no tshark"
 	fi
 }
+
+# The lab with a small MTU, faster links, and room for large data at its source.
+large_lab() {
+	/usr/bin/python3 - "$1" <<-'P'
+	import json, sys
+	d = json.load(open("netns/labs/security.json"))
+	d["traffic"] = []
+	for l in d["links"]:
+	    l["mtu"], l["rate"] = 1500, "20M"
+	for c in d["plan"]["contacts"]:
+	    c["rate"] = "20M"
+	d["nodes"][0]["config"]["send"] = {"max_whole_bytes": "8Mi"}
+	json.dump(d, open(sys.argv[1], "w"))
+	P
+}
+# pieces RUN NODE N: so many bundles or more came in there.
+pieces() { [ "$(count "$1" "$2" bundle_received)" -ge "$3" ]; }
+
+large() {
+	local t=security-large-$who run=$dir/large-run receiver
+	head -c 5000000 /dev/urandom >"$dir"/large
+	head -c 1000000 /dev/urandom >"$dir"/medium
+	large_lab "$dir"/large.json
+	chmod 644 "$dir"/large "$dir"/medium "$dir"/large.json
+	$as "$bin"/owlt lab up "$dir"/large.json -o "$run" --speed 1 >"$dir"/out 2>&1
+	check $t-up test $? -eq 0
+	[ -S "$run"/lab.sock ] || { cat "$dir"/out "$run"/lab.log "$run"/nodes/*/owltd.log; return; }
+
+	mkdir -p "$dir"/large-got && chmod 777 "$dir"/large-got
+	$as "$bin"/owlt lab exec "$run" mars owlt recv ipn:3.42 -n 1 -o "$dir"/large-got --timeout 60s >"$dir"/recv.out 2>&1 &
+	receiver=$!
+	check $t-sent $as "$bin"/owlt lab exec "$run" earth owlt send ipn:3.42 "$dir"/large
+	wait $receiver
+	check $t-received test $? -eq 0
+	check $t-same cmp -s "$dir"/large "$(find "$dir"/large-got -type f | head -1)"
+	check $t-one-bundle test "$(count "$run" earth bundle_sourced)" -eq 1
+	check $t-in-pieces pieces "$run" mars 3400
+	check $t-accepted test "$(count "$run" mars security_checked why accepted)" -eq 4
+
+	check $t-wrong-key-sent $as "$bin"/owlt lab exec "$run" earth owlt send ipn:4.42 "$dir"/medium
+	check $t-wrong-key seen "$run" phobos bundle_deleted reason security-failed
+	check $t-none-at-phobos test "$(count "$run" phobos bundle_handed)" -eq 0
+
+	# What Earth sends now never comes to Mars: only what Eve makes of it does.
+	if command -v tshark >/dev/null; then
+		check $t-cut $as "$bin"/owlt lab cut "$run" relay-mars
+		check $t-eve $as "$bin"/owlt lab kill "$run" eve
+		check $t-tampered-sent $as "$bin"/owlt lab exec "$run" earth owlt send ipn:3.43 "$dir"/medium
+		until_true 15 cut "$run" "$dir"
+		check $t-made test -s "$dir"/cut
+		inject "$run" eve-mars "$dir"/cut flood
+		check $t-tampered seen "$run" mars bundle_deleted reason security-failed
+	else
+		echo "skip $t-tampered: no tshark to read the capture"
+	fi
+	check $t-one-delivered test "$(count "$run" mars bundle_delivered)" -eq 1
+	check $t-down $as "$bin"/owlt lab down "$run"
+}
+# cut RUN DIR: the fragments that left Earth for the service, one changed, are in DIR/cut.
+cut() {
+	captured "$1" "$2"/large-hex earth-relay:earth &&
+		/usr/bin/python3 "$here"/security.py cut "$2"/large-hex "$2"/cut 43 2>/dev/null && chmod 644 "$2"/cut
+}
 each_rights body
+each_rights large
