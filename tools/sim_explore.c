@@ -162,7 +162,7 @@ static int work(const struct search *x, const struct explore_cfg *cfg, int fd)
 
 	signal(SIGPIPE, SIG_IGN);
 	/* Worlds come and go a thousand times a second: their memory stays here. */
-	mallopt(M_MMAP_THRESHOLD, 64 << 20);
+	mallopt(M_MMAP_THRESHOLD, 16 << 20);
 	mallopt(M_TRIM_THRESHOLD, 256 << 20);
 	if (explore_new(cfg, &e) != 0)
 		return 1;

@@ -15,11 +15,12 @@
 
 #include <inttypes.h>
 
-#define SIM_RING 4096     /* trace records of one turn, at least */
-#define SIM_FAULTS_MAX 16 /* kept as text; the rest is counted */
-#define SIM_WINDOW 8      /* bundles a receiver has in hand at once */
-#define SIM_HEAD_MIN 32   /* payload bytes that name the message */
-#define FRAME_CLASSES 9   /* 256 B .. 64 KiB */
+#define SIM_RING 4096      /* trace records of one turn, at least */
+#define SIM_RING_SMALL 256 /* in a systematic run: worlds are made anew all the time */
+#define SIM_FAULTS_MAX 16  /* kept as text; the rest is counted */
+#define SIM_WINDOW 8       /* bundles a receiver has in hand at once */
+#define SIM_HEAD_MIN 32    /* payload bytes that name the message */
+#define FRAME_CLASSES 9    /* 256 B .. 64 KiB */
 #define SIM_PACKET 262144 /* room for one packet: half for the node's headers, half for the whole */
 
 /* Sources of events in the order in which they count at equal time and node. */

@@ -402,7 +402,7 @@ static int node_init(struct sim *s, unsigned index)
 		n->n_links++;
 	}
 	assert(n->n_links == s->cfg.node[index].n_links);
-	err = trace_init(&n->trace, SIM_RING);
+	err = trace_init(&n->trace, s->cfg.script ? SIM_RING_SMALL : SIM_RING);
 	if (err == 0)
 		err = store_mem_open(&limits, &n->store);
 	if (err)
