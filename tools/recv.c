@@ -98,6 +98,7 @@ static int receive(struct job *j, const char *eid)
 	int64_t start = owlt_now_us(j->node), until;
 	uint32_t registration;
 	struct owlt_event ev;
+	unsigned unsure = 0; /* acknowledgements that are not durable yet, as far as we know */
 	int err = owlt_register(
 		j->node, eid, j->a->n == 1 ? 1 : CREDIT, j->a->keep, NULL, &registration);
 
@@ -117,6 +118,8 @@ static int receive(struct job *j, const char *eid)
 			continue;
 		if (ev.type == OWLT_GONE)
 			return out_fail("recv: the node ended the connection");
+		if (ev.type == OWLT_ACKED)
+			unsure--;
 		if (ev.type == OWLT_DELIVERY) {
 			uint64_t id = ev.id;
 
@@ -125,11 +128,12 @@ static int receive(struct job *j, const char *eid)
 				err = owlt_ack(j->node, registration, id);
 			if (err)
 				return out_fail("recv: %s", owlt_error_text(err));
+			unsure++;
 		}
 	}
-	/* the last acknowledgement is durable before we go */
-	while (owlt_event(j->node, &ev, 2000) == 1 && ev.type != OWLT_ACKED && ev.type != OWLT_GONE)
-		;
+	/* All are durable before we go: what is still handed over meanwhile comes again. */
+	while (unsure > 0 && owlt_event(j->node, &ev, 2000) == 1 && ev.type != OWLT_GONE)
+		unsure -= ev.type == OWLT_ACKED;
 	return EXIT_YES;
 }
 
