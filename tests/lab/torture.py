@@ -243,7 +243,7 @@ class Round:
         shutil.rmtree(self.folder, ignore_errors=True)
         os.makedirs(self.folder)
         torture_lab.write(self.random, self.want["seconds"], self.folder + "/topology.json")
-        disk_us = self.random.choice((0, 2000, 10000))
+        disk_us = self.random.choice((0, 2000, 10000)) * (self.args.slow_disk != "none")
         self.lab = Lab(self.args, self.folder + "/topology.json", run, self.seed, disk_us)
         self.is_over, self.down, self.cut, self.begun = False, set(), set(), time.monotonic()
         try:
@@ -375,7 +375,7 @@ def options():
     p.add_argument("--patience", type=float, default=120, help="real seconds to drain")
     p.add_argument("--owlt", default="build/bin/owlt")
     p.add_argument("--daemon", default="build/bin/owltd", help="what is tortured")
-    p.add_argument("--slow-disk", default="build/release/tests/lab/slow_disk.so")
+    p.add_argument("--slow-disk", default="build/release/tests/lab/slow_disk.so", help="none: not with sanitizers")
     p.add_argument("--talker", default="build/release/tests/lab/torture_talker")
     p.add_argument("--until-finding", type=int, default=0, metavar="N", help="at most N rounds, until one has a finding")
     p.add_argument("--keep", action="store_true", help="the folders of good rounds too")
