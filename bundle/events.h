@@ -41,6 +41,9 @@ struct event_row {
 	} field[TRACE_ARGS];
 };
 
+/* The link of bundles that came or left inside others, in fields of kind LINK. */
+#define EVENT_LINK_TUNNEL 0x10000u
+
 /* The row of an event; NULL beyond the last. */
 const struct event_row *event_row(unsigned ev);
 

@@ -14,6 +14,7 @@ static bool is_signal(const struct agent *a, uint64_t type);
 bool admin_receive(struct agent *a, mono now, uint64_t id, const struct arrival *in)
 {
 	struct cursor c;
+	struct bpdu p;
 	uint64_t type;
 
 	if (admin_open(in->b->payload, &type, &c) != 0)
@@ -23,7 +24,10 @@ bool admin_receive(struct agent *a, mono now, uint64_t id, const struct arrival 
 	if (cbor_peek(&c) != CBOR_ARRAY) /* a map; or its tag */
 		return is_signal(a, type) ? signal_receive(a, now, id, in)
 					  : crs_receive(a, now, id, in);
-	return false;
+	if (bpdu_read(in->b->payload, &p) != 0)
+		return false;
+	bibe_receive(a, now, id, in, &p);
+	return true;
 }
 
 static bool is_signal(const struct agent *a, uint64_t type)

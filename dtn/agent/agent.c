@@ -69,6 +69,8 @@ int agent_new(
 	if (err == 0)
 		err = custodian_init(a);
 	if (err == 0)
+		err = bibe_init(a);
+	if (err == 0)
 		err = outgoing_init(a);
 	if (err == 0)
 		err = security_new(a);
@@ -107,6 +109,7 @@ void agent_free(struct agent *a)
 	free(a->registration);
 	gather_fini(&a->signals);
 	crs_fini(a);
+	bibe_fini(a);
 	custodian_fini(a);
 	free(a);
 }

@@ -6,6 +6,7 @@
 
 #include "bundle/base/schema.h"
 #include "bundle/bundle.h"
+#include "dtn/agent/bibe.h"
 #include "dtn/agent/policy.h"
 
 #define CUSTODY_NEIGHBOURS_MAX 64
@@ -106,6 +107,7 @@ struct agent_cfg {
 	int64_t custody_margin_us;   /* added to the computed round trip */
 	uint64_t custody_max_sends;  /* 0 = until expiry */
 	struct security_cfg security;
+	struct bibe_cfg bibe;
 };
 
 extern const struct schema_row agent_rows[];

@@ -10,7 +10,7 @@ mono agent_deadline(const struct agent *a)
 	const struct heap_node *h = heap_min(&a->timers);
 	mono at = mono_min(gather_deadline(&a->signals), known_deadline(a));
 
-	at = mono_min(at, gather_deadline(&a->crs.out));
+	at = mono_min(at, mono_min(gather_deadline(&a->crs.out), bibe_deadline(a)));
 	at = mono_min(at, mono_min(reassemble_deadline(a), security_deadline(a)));
 	if (store_has_damaged(a->store))
 		at = 0;
@@ -27,6 +27,7 @@ void agent_tick(struct agent *a, mono now)
 	known_tick(a, now);
 	gather_tick(a, now, &a->signals);
 	gather_tick(a, now, &a->crs.out);
+	bibe_output(a, now);
 }
 
 /* RFC 9171 4.3.1/7, 5.5/2, 5.5/3, 5.5/3b */

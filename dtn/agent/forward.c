@@ -36,6 +36,20 @@ int agent_neighbour(struct agent *a, node_id node)
 	return (int)k;
 }
 
+int forward_tunnel(struct agent *a, node_id node)
+{
+	struct neighbour *n = &a->neighbour[a->n_neighbours];
+
+	if (a->n_neighbours == NEIGHBOURS_MAX)
+		return -E_FULL;
+	*n = (struct neighbour){
+		.node = node, .is_tunnel = true, .is_open = true, .until = MONO_NEVER};
+	for (unsigned p = 0; p < PRIORITIES; p++)
+		list_init(&n->queue[p]);
+	custodian_add(a, node);
+	return (int)a->n_neighbours++;
+}
+
 /* RFC 9758 3.4.3/1 */
 void agent_border(struct agent *a, unsigned neighbour, bool is_border)
 {
@@ -128,7 +142,7 @@ uint64_t agent_queued(const struct agent *a, unsigned neighbour)
 unsigned neighbour_find(const struct agent *a, node_id node)
 {
 	for (unsigned k = 0; k < a->n_neighbours; k++)
-		if (a->neighbour[k].node == node)
+		if (a->neighbour[k].node == node && !a->neighbour[k].is_tunnel)
 			return k;
 	return NO_NEIGHBOUR;
 }
@@ -138,8 +152,18 @@ unsigned neighbour_find(const struct agent *a, node_id node)
 void forward_entry(struct agent *a, mono now, struct bundle_entry *e, node_id not_to)
 {
 	struct route_choice way;
-	int err = ways_choose(a, now, e, not_to, &way);
-	unsigned k = err == 0 ? neighbour_find(a, way.next) : NO_NEIGHBOUR;
+	unsigned k = bibe_way(a, e, not_to);
+	int err;
+
+	if (k != NO_NEIGHBOUR) {
+		enqueue(a, e, k);
+		a->bibe.due = now;
+		trace_point(a->trace, now, bundle_queued, entry_id(e), a->neighbour[k].node, 0,
+			(uint64_t)now, a->neighbour[k].n_queued);
+		return;
+	}
+	err = ways_choose(a, now, e, not_to, &way);
+	k = err == 0 ? neighbour_find(a, way.next) : NO_NEIGHBOUR;
 
 	if (k == NO_NEIGHBOUR) {
 		forward_wait(a, now, e, err == -E_NO_CONTACT ? WHY_NO_CONTACT : WHY_NO_ROUTE);

@@ -41,50 +41,59 @@ static uint64_t passing(struct agent *a, mono now, const struct arrival *in);
 
 void agent_receive(struct agent *a, mono now, unsigned link, node_id from, struct view bytes)
 {
+	struct arrival in = {.link = link, .from = from, .flight_ms = flight_ms(a, from)};
+
+	receive_inside(a, now, &in, bytes);
+}
+
+void receive_inside(struct agent *a, mono now, struct arrival *in, struct view bytes)
+{
 	struct bundle_fault fault;
 	enum reason reason;
 	enum why why;
 	struct bundle b;
-	struct arrival in = {.b = &b, .link = link, .from = from, .size = bytes.n};
 
-	in.profile = custodian_find(a, from)->profile;
-	if (bundle_read(&b, bytes, &a->rules_in[in.profile], &fault) != 0 ||
-		!conformed(a, &in, &b, bytes, &fault)) {
-		trace_point(a->trace, now, bundle_rejected, link, fault.rule, bytes.n, fault.at);
+	in->b = &b;
+	in->size = bytes.n;
+	in->profile = custodian_find(a, in->from)->profile;
+	if (bundle_read(&b, bytes, &a->rules_in[in->profile], &fault) != 0 ||
+		!conformed(a, in, &b, bytes, &fault)) {
+		trace_point(
+			a->trace, now, bundle_rejected, in->link, fault.rule, bytes.n, fault.at);
 		unintelligible(a, now, &b, &fault);
 		return;
 	}
-	arrival_uid(a, &in);
-	bundle_adu_uid(&b, in.uid, in.adu_uid);
-	in.party = party_find(a, now, b.source.node);
-	in.is_local = b.dest.node == a->self.node && !b.dest.group;
-	why = custody_accepts(a, &in, &in.pair);
-	in.takes_custody = why == WHY_NONE;
-	in.passes_custody = why == WHY_OTHER ? WHY_NONE : why;
-	why = admit(a, now, &in);
+	arrival_uid(a, in);
+	bundle_adu_uid(&b, in->uid, in->adu_uid);
+	in->party = party_find(a, now, b.source.node);
+	in->is_local = b.dest.node == a->self.node && !b.dest.group;
+	why = custody_accepts(a, in, &in->pair);
+	in->takes_custody = why == WHY_NONE;
+	in->passes_custody = why == WHY_OTHER ? WHY_NONE : why;
+	why = admit(a, now, in);
 	if (why != WHY_NONE) {
-		refuse(a, now, &in, why);
+		refuse(a, now, in, why);
 		return;
 	}
-	reason = security_arrived(a, now, &b, &in);
+	reason = security_arrived(a, now, &b, in);
 	if (reason != REASON_NONE) {
-		unsafe(a, now, &in, reason);
+		unsafe(a, now, in, reason);
 		return;
 	}
 	if (b.has_age)
-		in.age_ms = u64_add_sat(b.age_ms, flight_ms(a, from)); /* RFC 9171 4.4.2/d2 */
-	in.expiry = expiry_of(a, now, &in, &in.is_override);
-	if (in.expiry <= now) {
+		in->age_ms = u64_add_sat(b.age_ms, in->flight_ms); /* RFC 9171 4.4.2/d2 */
+	in->expiry = expiry_of(a, now, in, &in->is_override);
+	if (in->expiry <= now) {
 		/* RFC 9171 5.5 */
-		drop_passing(a, now, passing(a, now, &in), &b,
-			in.is_override ? REASON_TRAFFIC_PARED : REASON_EXPIRED);
+		drop_passing(a, now, passing(a, now, in), &b,
+			in->is_override ? REASON_TRAFFIC_PARED : REASON_EXPIRED);
 		return;
 	}
-	if (!blocks_allow(a, now, &in) || for_administration(a, now, &in))
+	if (!blocks_allow(a, now, in) || for_administration(a, now, in))
 		return;
-	if (duplicate_handled(a, now, &in))
+	if (duplicate_handled(a, now, in))
 		return;
-	serve_or_take(a, now, &in);
+	serve_or_take(a, now, in);
 }
 
 void receive_unit(struct agent *a, mono now, struct arrival *in)

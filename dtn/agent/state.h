@@ -18,6 +18,7 @@
 #include "bundle/ccs.h"
 #include "bundle/events.h"
 #include "dtn/agent/agent.h"
+#include "dtn/agent/bibe.h"
 #include "dtn/agent/crs.h"
 #include "dtn/agent/custodian.h"
 #include "dtn/agent/gather.h"
@@ -106,6 +107,7 @@ struct neighbour {
 	bool is_open;
 	int64_t light_us;         /* of what arrives from it */
 	uint64_t seq_id, next_no; /* custody pairs of this contact; 0: none given yet */
+	bool is_tunnel;           /* its far end, bibe.c */
 	bool is_border;           /* of another administrative domain, RFC 9758 5.5 */
 	mono until;
 	struct link_node queue[PRIORITIES];
@@ -236,6 +238,7 @@ struct agent {
 
 	struct gather signals;
 	struct crs crs;
+	struct bibe bibe;
 	struct custodian *custodian; /* 0: all that have no row */
 	size_t n_custodians;
 	struct custody_list custody_from, custody_sources, custody_request;
@@ -323,7 +326,9 @@ struct arrival {
 	uint64_t uid[2];
 	uint64_t adu_uid[2]; /* of the bundle it is a fragment of; its own, if it is none */
 	uint64_t size, discard;
-	uint64_t age_ms; /* by its age block, light time of the last hop added; 0: it has none */
+	uint64_t age_ms;    /* by its age block, light time of the last hop added; 0: it has none */
+	uint64_t flight_ms; /* what the last hop took */
+	unsigned depth;     /* inside how many others it came */
 	mono expiry;
 	unsigned party; /* that its source is */
 	uint64_t open; /* its payload and tail are in this open bundle of the store; 0: in memory */
@@ -335,6 +340,8 @@ struct arrival {
 	uint8_t is_signed;       /* SIGNED_...: with the key of the custodian that is its source */
 	struct pair pair;
 };
+/* A bundle that was inside another: link, from, depth and flight_ms are there. */
+void receive_inside(struct agent *a, mono now, struct arrival *in, struct view bytes);
 /* A unit that was put together and checked: what is done with any bundle for this node. */
 void receive_unit(struct agent *a, mono now, struct arrival *in);
 /* True when the bundle was a duplicate and has been dealt with. */
@@ -443,6 +450,8 @@ void name_local(const struct agent *a, struct eid *e);
 
 /* -- forward.c */
 void forward_entry(struct agent *a, mono now, struct bundle_entry *e, node_id not_to);
+/* A neighbour row for the far end of a tunnel: it has a queue, but nobody finds it by its node. -E_FULL. */
+int forward_tunnel(struct agent *a, node_id node) MUST_USE;
 void forward_wait(struct agent *a, mono now, struct bundle_entry *e, enum why why);
 void forward_requeue(struct agent *a, struct bundle_entry *e);
 void forward_dequeue(struct agent *a, struct bundle_entry *e);

@@ -192,6 +192,7 @@ const struct schema_part daemon_parts[] = {
 	{agent_rows, offsetof(struct daemon_cfg, node) + offsetof(struct node_cfg, agent)},
 	{security_rows,
 		offsetof(struct daemon_cfg, node) + offsetof(struct node_cfg, agent.security)},
+	{bibe_rows, offsetof(struct daemon_cfg, node) + offsetof(struct node_cfg, agent.bibe)},
 	{NULL, 0},
 };
 

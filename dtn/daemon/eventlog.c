@@ -197,5 +197,7 @@ static const char *link_name(const void *arg, unsigned link)
 {
 	const struct daemon *d = arg;
 
+	if (link == EVENT_LINK_TUNNEL)
+		return "tunnel";
 	return link < d->cfg.node.n_links ? d->cfg.node.link[link].name : "?";
 }

@@ -210,6 +210,7 @@ const struct schema_part node_parts[] = {
 	{node_rows, 0},
 	{agent_rows, offsetof(struct node_cfg, agent)},
 	{security_rows, offsetof(struct node_cfg, agent.security)},
+	{bibe_rows, offsetof(struct node_cfg, agent.bibe)},
 	{NULL, 0},
 };
 

@@ -132,6 +132,8 @@ const char *sim_link_name(const struct sim *s, unsigned node, unsigned link)
 {
 	const struct sim_node *n = &s->node[node];
 
+	if (link == EVENT_LINK_TUNNEL)
+		return "tunnel";
 	return link < n->n_links ? s->cfg.topo->link[n->dir[link] / 2].name : "?";
 }
 

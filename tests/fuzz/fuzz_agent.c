@@ -9,6 +9,7 @@
  * played again and must give the same counts.
  */
 #include "bundle/admin.h"
+#include "bundle/bibe.h"
 #include "bundle/bpsec.h"
 #include "bundle/fragment.h"
 #include "bundle/ccs.h"
@@ -290,6 +291,8 @@ static struct eid endpoint(unsigned k)
 	return eid_ipn(of[k % 16].node, of[k % 16].service);
 }
 
+static size_t bundle_make(struct play *f, uint8_t *room, size_t n);
+
 static size_t admin_make(struct play *f, uint8_t *room, size_t n)
 {
 	struct custody_codes codes = custody_codes_ccsds();
@@ -299,12 +302,25 @@ static size_t admin_make(struct play *f, uint8_t *room, size_t n)
 		.accepted = u8(f) & 1, .seq_id = u8(f) % 3, .numbers = ranges_of(run, 2)};
 	uint64_t first = u8(f);
 
+	if ((first & 0xc0) == 0xc0) { /* a bundle inside */
+		struct bpdu p = {.type = first & 1 ? BIBE_ION : BIBE_OLD, .id = first >> 1 & 3};
+		uint8_t inside[380];
+		size_t inside_n = n < 400 ? 0 : bundle_make(f, inside, sizeof inside);
+
+		bpdu_write_head(&b, &p, inside_n);
+		buf_put(&b, view_of(inside, inside_n));
+		return b.len <= n ? b.len : 0;
+	}
 	if (first & 0x80) {
 		buf_put(&b, take(f, first & 0x3f));
 		return b.len;
 	}
 	(void)!ranges_add(&s.numbers, first, first + 1 + u8(f));
-	ccs_write(&b, &codes, &s, 1);
+	s.kind = (enum crs_kind)(first % CRS_KINDS);
+	if (first & 0x20)
+		crs_write(&b, &codes, &s, 1);
+	else
+		ccs_write(&b, &codes, &s, 1);
 	return b.len;
 }
 
@@ -335,6 +351,8 @@ static size_t bundle_make(struct play *f, uint8_t *room, size_t n)
 		.has_hop = t & 1,
 		.hop_limit = 4,
 		.hop_count = t >> 6,
+		.has_creb = (t & 0x18) == 0x10,
+		.creb = {.seq_no = k, .seq_id = t & 1, .flags = a, .has_flags = k & 1},
 		.custody = codes,
 		.block = &other,
 		.n_blocks = (t & 0x18) == 0x18};
@@ -528,6 +546,7 @@ static void send_one(struct play *f, bool in_pieces)
 		.flags = a & 64 ? BUNDLE_NO_FRAGMENT : 0,
 		.priority = a >> 7,
 		.custody = a & 32,
+		.compressed = a & 16,
 		.crc_type = CRC_32C,
 		.payload = &payload,
 		.n_payload = 1};
@@ -646,6 +665,21 @@ static void limits_small(struct agent_cfg *cfg)
 	cfg->security.max_bytes = 2048;
 	cfg->security.step_bytes = 48;
 	cfg->security.max_running = 1;
+	cfg->max_reported = 16;
+}
+
+/* Tunnels to a neighbour and to one behind it, and one peer that nests. */
+static void tunnels(struct bibe_cfg *w)
+{
+	w->n_tunnels = 2;
+	strcpy(w->tunnel[0].to, "ipn:3.0");
+	strcpy(w->tunnel[0].match[0].text, "ipn:4.*");
+	strcpy(w->tunnel[1].to, "ipn:1.0");
+	strcpy(w->tunnel[1].match[0].text, "*");
+	w->tunnel[0].n_match = w->tunnel[1].n_match = w->n_peers = 1;
+	strcpy(w->peer[0].text, "ipn:5.*");
+	w->max_bytes = 300;
+	w->max_depth = 2;
 }
 
 static uint64_t play(const uint8_t *data, size_t size)
@@ -663,6 +697,8 @@ static uint64_t play(const uint8_t *data, size_t size)
 	limits_small(&f.cfg);
 	f.cfg.reports = what & 1;
 	f.cfg.custody_accept = what & 2;
+	if (what & 128)
+		tunnels(&f.cfg.bibe);
 	f.limits.max_bytes = what & 4 ? 4096 : 65536;
 	f.limits.reserved_bytes = 512;
 	f.limits.stage_bytes = what & 8 ? 2048 : 65536;

@@ -1,0 +1,233 @@
+/*
+ * bibe: bundles in bundles (draft-ietf-dtn-bibect; custody.md C, owlt-bibe(7)).
+ *
+ * In: a record with a bundle inside, addressed to this node by a configured peer, is opened and the
+ * bundle received as from a link of its own: every check of receive.c, every limit. What a peer puts
+ * in is that peer's word: who may not send it to us directly should not be a peer's client. Others'
+ * records are refused, and so is what is too large or nested too deep.
+ *
+ * Out: a tunnel is a neighbour row of its own with a queue like a link's; forward.c puts into it what
+ * matches, instead of asking the router, and here it leaves as the payload of a bundle to the far end,
+ * which is routed like any. Priority and lifetime go along. So custody, fragments and expiry of the
+ * bundle inside are as on a link. In one batch of the store the bundle inside goes and the one around
+ * it comes. A tunnel never takes what is addressed to the far end of one: its own output would go in
+ * again.
+ * Start reading at bibe_receive() and bibe_output().
+ */
+#include "dtn/agent/state.h"
+
+#include <stdlib.h>
+
+#define PER_TURN 64u
+
+static int tunnel_init(struct agent *a, struct bibe_tunnel *t, const struct bibe_tunnel_cfg *cfg);
+static int rooms_init(struct agent *a);
+static bool is_peer(const struct agent *a, const struct eid *e);
+static uint64_t age_of(const struct agent *a, mono now, const struct arrival *in);
+static bool send_next(struct agent *a, mono now, struct bibe_tunnel *t);
+static int encapsulate(
+	struct agent *a, mono now, const struct bibe_tunnel *t, const struct agent_offer *o);
+static bool is_for_a_tunnel(const struct agent *a, const struct eid *dest);
+
+int bibe_init(struct agent *a)
+{
+	const struct bibe_cfg *cfg = &a->cfg.bibe;
+	struct bibe *w = &a->bibe;
+	int err = 0;
+
+	w->due = MONO_NEVER;
+	for (; !err && w->n_tunnels < cfg->n_tunnels; w->n_tunnels++)
+		err = tunnel_init(a, &w->tunnel[w->n_tunnels], &cfg->tunnel[w->n_tunnels]);
+	for (; !err && w->n_peers < cfg->n_peers; w->n_peers++)
+		err = eid_pattern_parse(cfg->peer[w->n_peers].text, &w->peer[w->n_peers]);
+	return err || w->n_tunnels + w->n_peers == 0 ? err : rooms_init(a);
+}
+
+static int tunnel_init(struct agent *a, struct bibe_tunnel *t, const struct bibe_tunnel_cfg *cfg)
+{
+	static const uint64_t type[] = {BIBE_ION, BIBE_OLD, BIBE_NEW}; /* as record_words */
+	int err = eid_parse_node(cfg->to, &t->to), row;
+
+	if (err || t->to.node == a->self.node || t->to.node == NODE_NONE)
+		return -E_CONFIG;
+	t->record = type[cfg->record];
+	for (; !err && t->n_match < cfg->n_match; t->n_match++)
+		err = eid_pattern_parse(cfg->match[t->n_match].text, &t->match[t->n_match]);
+	row = forward_tunnel(a, t->to.node);
+	t->neighbour = (unsigned)row;
+	return err ? err : row < 0 ? row : 0;
+}
+
+static int rooms_init(struct agent *a)
+{
+	a->bibe.room = malloc(BUNDLE_HEAD_MAX + BUNDLE_TAIL_MAX);
+	if (!a->bibe.room)
+		return -ENOMEM;
+	for (uint64_t i = 0; i < a->cfg.bibe.max_depth; i++) {
+		a->bibe.inside[i] = malloc(a->cfg.bibe.max_bytes);
+		if (!a->bibe.inside[i])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+void bibe_fini(struct agent *a)
+{
+	free(a->bibe.room);
+	for (size_t i = 0; i < BIBE_DEPTH_MAX; i++)
+		free(a->bibe.inside[i]);
+}
+
+/* -- in */
+
+void bibe_receive(
+	struct agent *a, mono now, uint64_t id, const struct arrival *in, const struct bpdu *p)
+{
+	enum why why = !is_peer(a, &in->b->source)           ? WHY_NO_PEER
+		       : in->depth >= a->cfg.bibe.max_depth  ? WHY_NESTED
+		       : p->bundle.n > a->cfg.bibe.max_bytes ? WHY_OVERSIZE
+							     : WHY_NONE;
+	struct arrival inner = {.link = EVENT_LINK_TUNNEL,
+		.from = in->b->source.node,
+		.depth = in->depth + 1,
+		.flight_ms = age_of(a, now, in)};
+
+	if (why != WHY_NONE) {
+		trace_point(a->trace, now, bundle_refused, in->link, why, p->bundle.n,
+			in->b->source.node, in->b->seq);
+		return;
+	}
+	trace_point(a->trace, now, tunnel_rx, id, in->b->source.node, p->type, p->id, p->bundle.n);
+	/* Where it lies now the checks of the bundle inside may need room of their own. */
+	if (p->bundle.n > 0)
+		memcpy(a->bibe.inside[in->depth], p->bundle.p, p->bundle.n);
+	receive_inside(a, now, &inner, view_of(a->bibe.inside[in->depth], p->bundle.n));
+}
+
+static bool is_peer(const struct agent *a, const struct eid *e)
+{
+	const struct bibe *w = &a->bibe;
+
+	for (size_t i = 0; i < w->n_tunnels; i++)
+		if (w->tunnel[i].to.node == e->node)
+			return true;
+	for (size_t i = 0; i < w->n_peers; i++)
+		if (eid_pattern_has(&w->peer[i], e))
+			return true;
+	return false;
+}
+
+/* How long it was inside: what the bundle around it took. RFC 9171 4.4.2/d2 */
+static uint64_t age_of(const struct agent *a, mono now, const struct arrival *in)
+{
+	dtntime clock = agent_clock(a, now);
+
+	if (in->b->created_ms == 0 || !a->deps.clock_is_accurate || clock <= in->b->created_ms ||
+		clock - in->b->created_ms <= in->age_ms)
+		return in->age_ms;
+	return clock - in->b->created_ms;
+}
+
+/* -- out */
+
+unsigned bibe_way(const struct agent *a, const struct bundle_entry *e, node_id not_to)
+{
+	const struct bibe *w = &a->bibe;
+	struct bundle b;
+
+	if (w->n_tunnels == 0 || !entry_bundle(a, e, &b) || is_for_a_tunnel(a, &b.dest))
+		return NO_NEIGHBOUR;
+	for (size_t i = 0; i < w->n_tunnels; i++) {
+		const struct bibe_tunnel *t = &w->tunnel[i];
+
+		/* back to where it came from, or was refused: the router knows better */
+		if (t->to.node == not_to || t->to.node == entry_record(a, e).prev_node)
+			continue;
+		for (size_t k = 0; k < t->n_match; k++)
+			if (eid_pattern_has(&t->match[k], &b.dest))
+				return t->neighbour;
+	}
+	return NO_NEIGHBOUR;
+}
+
+static bool is_for_a_tunnel(const struct agent *a, const struct eid *dest)
+{
+	for (size_t i = 0; i < a->bibe.n_tunnels; i++)
+		if (a->bibe.tunnel[i].to.node == dest->node)
+			return true;
+	return false;
+}
+
+void bibe_output(struct agent *a, mono now)
+{
+	struct bibe *w = &a->bibe;
+	unsigned n = 0;
+
+	w->due = MONO_NEVER;
+	for (size_t i = 0; i < w->n_tunnels; i++) {
+		while (agent_queued(a, w->tunnel[i].neighbour) > 0 && n < PER_TURN &&
+			send_next(a, now, &w->tunnel[i]))
+			n++;
+		if (agent_queued(a, w->tunnel[i].neighbour) > 0)
+			w->due = n == PER_TURN ? now : mono_min(w->due, mono_add(now, RETRY_US));
+	}
+}
+
+mono bibe_deadline(const struct agent *a)
+{
+	return a->bibe.due;
+}
+
+/* False: nothing more that could leave now; a commit makes room. */
+static bool send_next(struct agent *a, mono now, struct bibe_tunnel *t)
+{
+	struct buf room = buf_of(a->bibe.room, BUNDLE_HEAD_MAX + BUNDLE_TAIL_MAX);
+	struct agent_offer o = {.neighbour = t->neighbour,
+		.max_bytes = a->cfg.bibe.max_bytes,
+		.max_ever = a->cfg.bibe.max_bytes,
+		.room = &room};
+	mono there = route_earliest(a, a->self.node, t->to.node, now);
+
+	if (!entry_room(a, false) || !promise_spare(a) || !agent_next(a, now, &o))
+		return false;
+	if (encapsulate(a, now, t, &o) != 0) {
+		agent_send_failed(a, now, o.id);
+		return false;
+	}
+	agent_sent(a, now,
+		&(struct agent_sent){.id = o.id,
+			.link = EVENT_LINK_TUNNEL,
+			.frame_bytes = o.size_bytes,
+			.tx_end = now,
+			.owlt_us = there == MONO_NEVER ? 0 : there - now});
+	return true;
+}
+
+static int encapsulate(
+	struct agent *a, mono now, const struct bibe_tunnel *t, const struct agent_offer *o)
+{
+	const struct bundle_entry *e = entry_by_id(a, o->payload.handle);
+	struct bpdu p = {.type = t->record};
+	uint8_t head[64];
+	struct buf b = buf_of(head, sizeof head);
+	struct view part[4] = {[1] = o->head, [3] = o->tail};
+	struct own_bundle w = {.s = {.source = a->self,
+				       .dest = t->to,
+				       .report_to = eid_null(),
+				       .flags = BUNDLE_ADMIN,
+				       .crc_type = a->cfg.crc_type,
+				       .payload = part,
+				       .n_payload = 4}};
+	uint64_t id;
+	int err;
+
+	bpdu_write_head(&b, &p, o->size_bytes);
+	part[0] = buf_view(&b);
+	w.s.priority = e->priority;
+	w.s.lifetime_ms = (uint64_t)((e->expiry - now - 1) / US_PER_MS);
+	err = store_payload(a->store, o->payload, &part[2]);
+	err = err ? err : send_own(a, now, &w, &id);
+	if (err == 0)
+		trace_point(a->trace, now, tunnel_tx, id, o->id, t->to.node, p.type, p.id);
+	return err;
+}
