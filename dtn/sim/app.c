@@ -117,8 +117,6 @@ void app_take(struct sim *s, struct sim_node *n)
 	struct node_event ev;
 
 	while (n->node && node_event(n->node, &ev)) {
-		if (decide_cross(s, n))
-			return;
 		switch (ev.type) {
 		case NODE_ACCEPTED:
 		case NODE_REFUSED:
@@ -131,7 +129,7 @@ void app_take(struct sim *s, struct sim_node *n)
 			acked(s, n, &ev);
 			break;
 		}
-		decide_point(s, n, POINT_TOLD,
+		(void)decide_point(s, n, POINT_TOLD,
 			UINT32_C(1) << (ev.type == NODE_DELIVERY ? ABOUT_HAND
 					: ev.type == NODE_ACKED  ? ABOUT_ACK
 								 : ABOUT_SEND));
@@ -330,7 +328,7 @@ static int send_one(struct sim *s, struct sim_row *r, uint64_t n)
 	err = node_send(node->node, s->now, &req, &m->request);
 	if (err == 0)
 		list_push_back(&node->pending, &m->pending);
-	decide_point(s, node, POINT_ASKED, 0);
+	(void)decide_point(s, node, POINT_ASKED, 0);
 	s->counts.sends++;
 	free(payload);
 	return err;
@@ -439,7 +437,7 @@ static void receiver_register(struct sim *s, struct sim_receiver *r)
 	node_stats(n->node, &st);
 	node_credit(n->node, s->now, r->registration, SIM_WINDOW);
 	if (st.n_for_apps > 0)
-		decide_point(s, n, POINT_ASKED, UINT32_C(1) << ABOUT_CLAIM);
+		(void)decide_point(s, n, POINT_ASKED, UINT32_C(1) << ABOUT_CLAIM);
 }
 
 static void receiver_ack(struct sim *s, struct sim_receiver *r)
@@ -460,11 +458,11 @@ static void receiver_ack(struct sim *s, struct sim_receiver *r)
 			continue;
 		a.msg->ack_called = true;
 		wire_ack_asked(s, &s->node[r->node], &a.ident, a.id);
-		decide_point(s, &s->node[r->node], POINT_ASKED, UINT32_C(1) << ABOUT_ACK);
 		if (r->n_sent < sizeof r->sent / sizeof r->sent[0])
 			r->sent[r->n_sent++] = a;
 		else
 			check_fail(s, "%u acknowledgements wait for their commit", r->n_sent);
+		(void)decide_point(s, &s->node[r->node], POINT_ASKED, UINT32_C(1) << ABOUT_ACK);
 	}
 }
 

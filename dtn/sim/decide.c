@@ -1,9 +1,8 @@
 /*
- * decide: see decide.h. The points of a node that nobody outside has seen yet are gathered in
- * n->passed; decide_cross() stands before each visible thing and makes them one decision. What a
- * point was about is read from the trace records since the point before, and from the frame.
+ * decide: see decide.h. What a point is about is read from the trace records since the point before,
+ * and from the frame; where nothing of custody happened there is no decision.
  *
- * Start reading at decide_point and decide_cross.
+ * Start reading at decide_point.
  */
 #include "dtn/sim/decide.h"
 
@@ -23,7 +22,7 @@ static enum sim_option decide(struct sim *s, unsigned node, uint32_t mask, uint3
 static uint32_t about_trace(struct sim_node *n);
 static uint32_t about_record(const struct trace_rec *r);
 static bool reserved(struct sim_node *n);
-static bool cross(struct sim *s, struct sim_node *n, uint32_t more);
+static uint32_t about_point(struct sim_node *n, enum sim_point point, uint32_t about);
 static void die(struct sim *s, struct sim_node *n, enum sim_option how);
 static void go_down(struct sim *s, struct sim_node *n, bool survives);
 
@@ -65,13 +64,10 @@ const char *sim_about_name(unsigned about)
 void sim_note_print(const struct sim_note *n, char *out, size_t cap)
 {
 	size_t len = (size_t)snprintf(out, cap, "-- %s", option_text[n->option]);
-	const char *sep = ": ";
+	const char *sep;
 
-	for (unsigned i = 0; i < POINTS; i++)
-		if (n->points >> i & 1 && len < cap) {
-			len += (size_t)snprintf(out + len, cap - len, "%s%s", sep, point_name[i]);
-			sep = "; ";
-		}
+	if ((n->option == OPTION_KILL || n->option == OPTION_KILL_KEPT) && len < cap)
+		len += (size_t)snprintf(out + len, cap - len, ": %s", point_name[n->point]);
 	sep = " (";
 	for (unsigned i = 0; i < ABOUTS; i++)
 		if (n->about & BIT(i) && len < cap) {
@@ -129,41 +125,60 @@ void script_print(const struct sim_script *d, char *out, size_t cap)
 
 /* -- kills */
 
-void decide_point(struct sim *s, struct sim_node *n, enum sim_point point, uint32_t about)
+bool decide_point(struct sim *s, struct sim_node *n, enum sim_point point, uint32_t about)
 {
-	struct sim_script *d = s->cfg.script;
+	bool runs = n->batch && n->batch_err == 0;
+	enum sim_option o;
 
-	if (!d || !n->node)
-		return;
-	about |= about_trace(n);
-	if (point == POINT_BEGUN) {
-		about = n->staging | (reserved(n) ? BIT(ABOUT_NUMBERS) : 0);
-		n->staging = 0;
-		n->writing = about;
-	} else if (point == POINT_WRITTEN || point == POINT_ENDED) {
-		about = n->writing;
-	} else if (point == POINT_KNOWN) {
-		about |= n->writing;
-	} else {
-		n->staging |= about & STAGED;
-	}
+	if (!s->cfg.script || !n->node)
+		return !n->node;
+	about = about_point(n, point, about | about_trace(n));
 	if (about == 0)
-		return; /* nothing of custody */
-	n->passed |= (uint16_t)BIT(point);
-	for (unsigned i = 0; i < ABOUTS; i++)
-		if (about & BIT(i))
-			n->passed_about[point] |= BIT(i);
+		return false;
+	n->has_acted = true;
+	/* Durable and not known: lost it was before. */
+	o = decide(s, n->index,
+		point == POINT_WRITTEN ? BIT(OPTION_KILL_KEPT)
+				       : BIT(OPTION_KILL) | (runs ? BIT(OPTION_KILL_KEPT) : 0),
+		about);
+	if (o == OPTION_WELL)
+		return false;
+	for (unsigned k = 0; k < ABOUTS; k++)
+		s->cfg.script->counts.kill[point][k] += (about & BIT(k)) != 0;
+	if (s->cfg.script->n_notes > 0)
+		s->cfg.script->note[s->cfg.script->n_notes - 1].point = point;
+	die(s, n, o);
+	return true;
 }
 
-bool decide_cross(struct sim *s, struct sim_node *n)
+/* A batch is about all that was staged since the one before. */
+static uint32_t about_point(struct sim_node *n, enum sim_point point, uint32_t about)
 {
-	return cross(s, n, 0);
+	switch (point) {
+	case POINT_BEGUN:
+		n->writing = n->staging | (reserved(n) ? BIT(ABOUT_NUMBERS) : 0);
+		n->staging = 0;
+		return n->writing;
+	case POINT_WRITTEN:
+	case POINT_ENDED:
+		return n->writing;
+	case POINT_KNOWN:
+		return about | n->writing;
+	default:
+		n->staging |= about & STAGED;
+		return about;
+	}
 }
 
 bool decide_turn_ends(struct sim *s, struct sim_node *n)
 {
-	if (cross(s, n, n->is_stopping ? 0 : BIT(OPTION_STOP)))
-		return true;
+	bool may_stop = s->cfg.script && n->has_acted && !n->is_stopping;
+
+	n->has_acted = false;
+	if (may_stop && decide(s, n->index, BIT(OPTION_STOP), 0) != OPTION_WELL) {
+		n->is_stopping = true;
+		n->stop_at = s->now + STOP_US;
+	}
 	if (!n->is_stopping)
 		return false;
 	if (s->now < n->stop_at &&
@@ -175,46 +190,8 @@ bool decide_turn_ends(struct sim *s, struct sim_node *n)
 	return true;
 }
 
-/* more: options beside kills. True: the process died. */
-static bool cross(struct sim *s, struct sim_node *n, uint32_t more)
-{
-	bool is_written = n->passed & BIT(POINT_WRITTEN), runs = n->batch && n->batch_err == 0;
-	enum sim_option o;
-	uint32_t about = 0;
-
-	if (!s->cfg.script || !n->node)
-		return !n->node;
-	if (n->passed == 0)
-		return false;
-	for (unsigned i = 0; i < POINTS; i++)
-		about |= n->passed & BIT(i) ? n->passed_about[i] : 0;
-	/* Durable and not known: lost it was before. */
-	o = decide(s, n->index,
-		more | (is_written ? BIT(OPTION_KILL_KEPT)
-				   : BIT(OPTION_KILL) | (runs ? BIT(OPTION_KILL_KEPT) : 0)),
-		about);
-	if (o == OPTION_KILL || o == OPTION_KILL_KEPT) {
-		die(s, n, o);
-		return true;
-	}
-	if (o == OPTION_STOP) {
-		n->is_stopping = true;
-		n->stop_at = s->now + STOP_US;
-	}
-	n->passed = 0;
-	memset(n->passed_about, 0, sizeof n->passed_about);
-	return false;
-}
-
 static void die(struct sim *s, struct sim_node *n, enum sim_option how)
 {
-	struct sim_script *d = s->cfg.script;
-
-	for (unsigned i = 0; i < POINTS; i++)
-		for (unsigned k = 0; n->passed & BIT(i) && k < ABOUTS; k++)
-			d->counts.kill[i][k] += (n->passed_about[i] & BIT(k)) != 0;
-	if (d->n_notes > 0)
-		d->note[d->n_notes - 1].points = n->passed;
 	s->counts.crashes++;
 	if (n->batch) {
 		s->counts.batches_kept += how == OPTION_KILL_KEPT;
@@ -233,8 +210,7 @@ static void go_down(struct sim *s, struct sim_node *n, bool survives)
 
 void decide_forget(struct sim_node *n)
 {
-	n->passed = 0;
-	memset(n->passed_about, 0, sizeof n->passed_about);
+	n->has_acted = false;
 	n->staging = n->writing = 0;
 	n->decide_seen = n->trace.head;
 }

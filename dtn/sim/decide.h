@@ -5,9 +5,9 @@
  * the number of the decision; everything else goes well. It notes which answers were possible, from
  * which explore.c makes the next lists. The same list gives the same run.
  *
- * A call of the node has no effect outside the node's memory. So dying within a call is dying before or
- * after it, and all moments between two visible things (a frame on the wire, an application told, a
- * batch durable) leave the same behind: they are one decision, which carries all their names.
+ * A call of the node has no effect outside the node's memory: dying within a call is dying before or after
+ * it. So a point lies between any two calls, and between a call and what others see of it (a frame on the
+ * wire, an application told, a batch durable).
  */
 #ifndef OWLT_SIM_DECIDE_H
 #define OWLT_SIM_DECIDE_H
@@ -86,7 +86,7 @@ struct sim_note {
 	mono at;
 	unsigned node; /* that died, or from which the frame came */
 	uint32_t option, about;
-	uint16_t points; /* by bit; of kills */
+	uint32_t point; /* of kills */
 };
 
 /* Added up over all runs of a script. */

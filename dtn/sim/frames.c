@@ -76,12 +76,11 @@ static void take_in(struct sim *s, struct sim_node *n, const struct frame *f)
 	struct wire_frame w;
 
 	wire_read(s, bytes, &w);
-	decide_point(s, n, POINT_ARRIVED, w.about);
-	if (decide_cross(s, n))
+	if (decide_point(s, n, POINT_ARRIVED, w.about))
 		return;
 	wire_arrived(s, n, &w);
 	node_input(n->node, s->now, s->dir[f->dir].to_link, bytes);
-	decide_point(s, n, POINT_TAKEN, 0);
+	(void)decide_point(s, n, POINT_TAKEN, 0);
 }
 
 void frames_fini(struct sim *s)

@@ -134,10 +134,10 @@ struct sim_node {
 	uint64_t mark;
 	bool look;              /* something may have changed */
 	struct hash_table seen; /* trace: local id -> identity */
-	/* decide.c: what was passed since others saw something of it; of what is staged, being written */
+	/* decide.c: did anything of custody happen in this turn; what is staged, being written is about */
 	uint64_t decide_seen; /* trace records that were looked at */
-	uint16_t passed;
-	uint32_t passed_about[POINTS], staging, writing;
+	bool has_acted;
+	uint32_t staging, writing;
 	uint64_t numbers; /* ends of its reserved numbers, added up */
 };
 
@@ -229,10 +229,9 @@ int64_t faults_commit(struct sim *s, struct sim_node *n, int *err);
 
 /* decide.c; nothing of it does anything in a run without script. about: bits of enum sim_about, beside
  * what the trace tells. */
-void decide_point(struct sim *s, struct sim_node *n, enum sim_point point, uint32_t about);
-/* Something becomes visible outside. True: the process died before. */
-bool decide_cross(struct sim *s, struct sim_node *n);
-/* As well: who is being stopped in order is ready, or its time is over. */
+/* True: the process died there. */
+bool decide_point(struct sim *s, struct sim_node *n, enum sim_point point, uint32_t about);
+/* Stops in order begin and end here. True: it is down. */
 bool decide_turn_ends(struct sim *s, struct sim_node *n);
 void decide_forget(struct sim_node *n);
 void decide_started(struct sim_node *n);

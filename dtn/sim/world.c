@@ -210,7 +210,8 @@ static void turn(struct sim *s, struct sim_node *n)
 
 	while (n->node && again) {
 		node_tick(n->node, s->now);
-		decide_point(s, n, POINT_TIME, 0);
+		if (decide_point(s, n, POINT_TIME, 0))
+			break;
 		for (unsigned i = 0; n->node && i < n->n_links; i++)
 			while (output(s, n, i))
 				;
@@ -242,8 +243,7 @@ static bool output(struct sim *s, struct sim_node *n, unsigned link)
 	for (unsigned i = 0; i < p.n_parts; i++)
 		buf_put(&whole, p.part[i].bytes);
 	wire_read(s, buf_view(&whole), &w);
-	decide_point(s, n, POINT_IN_HAND, w.about);
-	if (faults_at(s, n, STAGE_FORWARDING) || decide_cross(s, n))
+	if (faults_at(s, n, STAGE_FORWARDING) || decide_point(s, n, POINT_IN_HAND, w.about))
 		return false;
 	how = decide_frame(s, n->index, w.about);
 	if (how == OPTION_UNSENT) {
@@ -256,7 +256,8 @@ static bool output(struct sim *s, struct sim_node *n, unsigned link)
 	else
 		frames_send(s, n->dir[link], buf_view(&whole), p.frame_bytes, how);
 	wire_sent(s, n, &w);
-	decide_point(s, n, POINT_ON_WIRE, w.about);
+	if (decide_point(s, n, POINT_ON_WIRE, w.about))
+		return false;
 	node_sent(n->node, s->now, link, p.cookie, 0);
 	return true;
 }
@@ -276,7 +277,9 @@ static bool commit(struct sim *s, struct sim_node *n)
 	n->look = true;
 	if (!n->batch)
 		return false;
-	decide_point(s, n, POINT_BEGUN, 0);
+	n->batch_err = 0;
+	if (decide_point(s, n, POINT_BEGUN, 0))
+		return false;
 	n->batch_err = store_commit_run(n->batch);
 	took = s->cfg.script ? decide_commit(s, n, &n->batch_err)
 			     : faults_commit(s, n, &n->batch_err);
@@ -295,20 +298,17 @@ static void batch_ended(struct sim *s, struct sim_node *n)
 {
 	struct store_batch *b = n->batch;
 
-	if (n->batch_err == 0)
-		decide_point(s, n, POINT_WRITTEN, 0);
-	if (decide_cross(s, n))
+	if (n->batch_err == 0 && decide_point(s, n, POINT_WRITTEN, 0))
 		return;
 	n->batch = NULL;
 	n->look = true;
 	store_commit_end(n->store, b, n->batch_err);
-	decide_point(s, n, POINT_ENDED, 0);
-	if (faults_at(s, n, STAGE_COMMITTED))
+	if (faults_at(s, n, STAGE_COMMITTED) || decide_point(s, n, POINT_ENDED, 0))
 		return;
 	if (n->batch_err)
 		n->staging |= n->writing; /* it goes again */
 	node_stored(n->node, s->now);
-	decide_point(s, n, POINT_KNOWN, 0);
+	(void)decide_point(s, n, POINT_KNOWN, 0);
 }
 
 static void sleep_until(struct sim *s, struct sim_node *n)
