@@ -26,7 +26,8 @@ int block_read(struct reader *r)
 	if (b->n_blocks == BUNDLE_BLOCKS_MAX)
 		return reader_broken(r, RULE_BLOCKS_LIMIT, at);
 	err = general_read(r, k);
-	r->plain = r->plain && k->type == BLOCK_PAYLOAD;
+	if (k->type != BLOCK_PAYLOAD)
+		r->unread |= UINT64_C(1) << b->n_blocks;
 	return err ? err : block_check(r, k, at);
 }
 
@@ -294,12 +295,15 @@ int block_values_read(struct reader *r)
 	struct bundle *b = r->b;
 	bool encrypted, seen[KINDS] = {0};
 
-	if (r->plain)
+	if (r->unread == 0)
 		return 0;
 	encrypted = bundle_block(b, BLOCK_BCB);
-	b->has_prev = b->has_age = b->has_hop = false; /* what plain_blocks() began */
-	b->prev = (struct eid){0};
-	b->age_ms = b->hop_limit = b->hop_count = 0;
+	if (encrypted) { /* what plain_blocks() read may be ciphertext */
+		r->unread = UINT64_MAX;
+		b->has_prev = b->has_age = b->has_hop = false;
+		b->prev = (struct eid){0};
+		b->age_ms = b->hop_limit = b->hop_count = 0;
+	}
 	for (unsigned i = 0; i < b->n_blocks; i++) {
 		const struct block *k = &b->block[i];
 		enum block_kind kind = block_kind_of(k->type, &r->rules->custody);
@@ -313,7 +317,8 @@ int block_values_read(struct reader *r)
 			return reader_broken(
 				r, RULE_BLOCK_TYPE_TWICE, (size_t)(k->whole.p - r->c.start));
 		seen[kind] = true;
-		if (encrypted && block_is_target(b, BLOCK_BCB, k->number))
+		if (!(r->unread >> i & 1) ||
+			(encrypted && block_is_target(b, BLOCK_BCB, k->number)))
 			continue;
 		int err = kind_read(r, k, kind);
 		if (err)

@@ -104,7 +104,7 @@ bool plain_read(struct reader *r)
 	if (!plain_primary(r))
 		return false;
 	plain_blocks(r);
-	if (b->payload.p == NULL || !r->plain || b->created_ms == 0 || b->crc_type == CRC_NONE ||
+	if (b->payload.p == NULL || r->unread || b->created_ms == 0 || b->crc_type == CRC_NONE ||
 		b->flags & BUNDLE_FRAGMENT)
 		return false;
 	if (!r->to_end || r->c.end - r->c.p != 1 || *r->c.p != CBOR_BREAK)
@@ -269,7 +269,7 @@ static inline void short_blocks(struct reader *r)
 		*k = (struct block){type, number, (uint8_t)(first >> 24), CRC_32C,
 			view_of(p, rest + 12), view_of(p + 6, rest + 1)};
 		if (!plain_value(b, type, p + 6, rest + 1))
-			r->plain = false;
+			r->unread |= UINT64_C(1) << (k - b->block);
 		p = value + 4;
 	}
 	r->c.p = p;
@@ -304,7 +304,7 @@ static inline bool any_block(struct reader *r)
 		return false;
 	r->numbers |= bit;
 	if ((size_t)(r->c.end - data.p) < EID_MAX_BYTES || !plain_value(b, type, data.p, data.n))
-		r->plain = false;
+		r->unread |= UINT64_C(1) << (b->n_blocks - 1);
 	return true;
 }
 

@@ -12,8 +12,8 @@
  * (b->primary tells that they are read), canonical blocks. True if that was all of it and no rule
  * is left to ask for. */
 bool plain_read(struct reader *r) MUST_USE;
-/* Canonical blocks with all their rules, up to the first that is not plain. r->plain stays true if
- * they hold nothing but what was read, with its rules, into the bundle. */
+/* Canonical blocks with all their rules, up to the first that is not plain. What they hold is read,
+ * with its rules, into the bundle; r->unread has a bit for those where it is not. */
 void plain_blocks(struct reader *r);
 
 #endif

@@ -74,7 +74,6 @@ int bundle_read_head(struct bundle *b, struct view head, const struct bundle_rul
 static inline int read_all(struct reader *r)
 {
 	read_begin(r);
-	r->plain = true;
 	return plain_read(r) ? 0 : read_rest(r);
 }
 

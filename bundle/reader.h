@@ -15,10 +15,10 @@ struct reader {
 	const struct bundle_rules *rules;
 	struct bundle_fault *fault;
 	uint64_t numbers; /* bit n: there is a block of number n < 64 */
+	uint64_t unread;  /* bit k: what block k holds was not read by plain_blocks() */
 	bool to_end;      /* no byte may follow the bundle */
 	bool head_only;   /* a stored head: no CRCs, ends at the payload's data */
 	bool quick;       /* CRCs are checked, and by the processor's instruction */
-	bool plain;       /* all blocks' values were read by plain_blocks() */
 	bool general;     /* for tests: never take the short way of plain.c */
 };
 
