@@ -5,10 +5,7 @@
  */
 #include "dtn/agent/record.h"
 
-#include "bundle/base/cursor.h"
-
-static void put(struct buf *b, uint64_t v);
-static uint64_t take(struct cursor *c);
+#include "bundle/base/bytes.h"
 
 /* clang-format off */
 #define RECORD_FIELDS(F) \
@@ -21,25 +18,40 @@ static uint64_t take(struct cursor *c);
 	F(frag_off) F(total_len) F(adu_uid[0]) F(adu_uid[1]) F(sent_bytes)
 /* clang-format on */
 
+#define COUNT(field) +1
+#define FIELDS_1 (0 RECORD_FIELDS(COUNT))
+#define FIELDS_2 (FIELDS_1 RECORD_FIELDS_2(COUNT))
+#define FIELDS_3 (FIELDS_2 RECORD_FIELDS_3(COUNT))
+
 void record_encode(struct buf *b, const struct record *r)
 {
-	buf_u8(b, RECORD_VERSION);
-#define F(field) put(b, r->field);
+	uint8_t *p = buf_grow(b, 1 + 8 * FIELDS_3);
+
+	if (!p)
+		return;
+	*p++ = RECORD_VERSION;
+#define F(field) be64_put(p, r->field), p += 8;
 	RECORD_FIELDS(F)
 	RECORD_FIELDS_2(F)
 	RECORD_FIELDS_3(F)
 #undef F
 }
 
+/* The agent reads several a bundle: the size is asked once. */
 int record_decode(struct view value, struct record *r)
 {
-	struct cursor c = cursor_of(value);
-	unsigned version = cursor_u8(&c);
+	static const size_t fields[] = {0, FIELDS_1, FIELDS_2, FIELDS_3};
+	unsigned version = value.n ? value.p[0] : 0;
 
 	*r = (struct record){0};
+	if (value.n == 0)
+		return -E_TRUNCATED;
 	if (version < 1 || version > RECORD_VERSION)
-		return cursor_ok(&c) ? -E_VERSION : c.err;
-#define F(field) r->field = take(&c);
+		return -E_VERSION;
+	if (value.n != 1 + 8 * fields[version])
+		return value.n < 1 + 8 * fields[version] ? -E_TRUNCATED : -E_TRAILING;
+	const uint8_t *p = value.p + 1;
+#define F(field) r->field = be64_get(p), p += 8;
 	RECORD_FIELDS(F)
 	if (version >= 2) {
 		RECORD_FIELDS_2(F)
@@ -48,20 +60,5 @@ int record_decode(struct view value, struct record *r)
 		RECORD_FIELDS_3(F)
 	}
 #undef F
-	return cursor_finish(&c);
-}
-
-static void put(struct buf *b, uint64_t v)
-{
-	uint8_t *p = buf_grow(b, 8);
-
-	if (p)
-		be64_put(p, v);
-}
-
-static uint64_t take(struct cursor *c)
-{
-	struct view v = cursor_take(c, 8);
-
-	return v.p ? be64_get(v.p) : 0;
+	return 0;
 }

@@ -11,6 +11,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>
@@ -23,6 +24,7 @@
 #define CELL_MIN 32u
 #define CELL_MAX (SLAB_SIZE - SLAB_HEADER)
 #define REGION_SLABS 16u
+#define REGION_HUGE 32u /* of all regions but the first: one page of 2 MiB, where there are such */
 
 struct slab {
 	struct link_node link; /* partial list of its class, empty list, or out (full) */
@@ -34,6 +36,7 @@ struct slab {
 struct slab_region {
 	struct slab_region *next;
 	void *mem;
+	unsigned n_slabs;
 };
 
 static unsigned class_of(size_t n);
@@ -65,7 +68,7 @@ void slabs_fini(struct slabs *s)
 		struct slab_region *r = s->regions;
 
 		s->regions = r->next;
-		ASAN_UNPOISON_MEMORY_REGION(r->mem, REGION_SLABS * SLAB_SIZE);
+		ASAN_UNPOISON_MEMORY_REGION(r->mem, r->n_slabs * SLAB_SIZE);
 		free(r->mem);
 		free(r);
 	}
@@ -133,7 +136,7 @@ size_t slabs_bytes(const struct slabs *s)
 	size_t n = 0;
 
 	for (const struct slab_region *r = s->regions; r; r = r->next)
-		n += REGION_SLABS * SLAB_SIZE;
+		n += r->n_slabs * SLAB_SIZE;
 	return n;
 }
 
@@ -215,19 +218,24 @@ static struct slab *slab_start(struct slabs *s, unsigned class)
 	return slab;
 }
 
+/* The first one is small, for stores that stay so; a fault for each 4 KiB of the others would cost
+ * more than what is put there. */
 static int region_add(struct slabs *s)
 {
+	unsigned n = s->regions ? REGION_HUGE : REGION_SLABS;
 	struct slab_region *r = malloc(sizeof *r);
-	char *mem = aligned_alloc(SLAB_SIZE, REGION_SLABS * SLAB_SIZE);
+	char *mem = aligned_alloc(s->regions ? n * SLAB_SIZE : SLAB_SIZE, n * SLAB_SIZE);
 
 	if (!r || !mem) {
 		free(r);
 		free(mem);
 		return -ENOMEM;
 	}
-	*r = (struct slab_region){.next = s->regions, .mem = mem};
+	if (s->regions)
+		(void)madvise(mem, n * SLAB_SIZE, MADV_HUGEPAGE); /* a wish */
+	*r = (struct slab_region){.next = s->regions, .mem = mem, .n_slabs = n};
 	s->regions = r;
-	for (unsigned i = 0; i < REGION_SLABS; i++) {
+	for (unsigned i = 0; i < n; i++) {
 		struct slab *slab = (struct slab *)(void *)(mem + i * SLAB_SIZE);
 
 		list_init(&slab->link);
