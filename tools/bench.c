@@ -43,6 +43,8 @@ static const struct row rows[] = {
 		"a store of a million bundles: memory, opening, expiry of half of them"},
 	{"node", bench_node,
 		"a whole relay node: CPU a bundle, how it grows with its tables; allocations"},
+	{"steps", bench_steps,
+		"large data secured and checked in steps: the longest turn of the loop"},
 	{"instructions", bench_instructions,
 		"instructions of the same operations, counted by callgrind"},
 	{"udp", bench_udp,

@@ -19,6 +19,7 @@ int bench_custody(struct out *o);
 int bench_emulator(struct out *o);
 int bench_node(struct out *o);
 int bench_million(struct out *o);
+int bench_steps(struct out *o);
 int bench_store(struct out *o);
 int bench_udp(struct out *o);
 
