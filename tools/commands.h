@@ -10,6 +10,7 @@
 	X(ping, "send echo requests and measure round trips")                                      \
 	X(status, "what a node knows and does")                                                    \
 	X(bundle, "make, check and show bundles")                                                  \
+	X(store, "check, list and move what a stopped node has stored")                            \
 	X(key, "make and list the keys of secured bundles")                                        \
 	X(plan, "show, check and convert contact plans, ask for routes")                           \
 	X(lab, "run networks of nodes in namespaces")                                              \

@@ -25,7 +25,7 @@ enum why admit(struct agent *a, mono now, const struct arrival *in)
 {
 	const struct bundle *b = in->b;
 
-	if (!party_rate(&a->party[in->party].arrived, now, a->source_each))
+	if (!a->is_importing && !party_rate(&a->party[in->party].arrived, now, a->source_each))
 		return WHY_SOURCE_RATE;
 	if (b->n_blocks > a->cfg.max_blocks)
 		return WHY_TOO_MANY_BLOCKS;

@@ -57,6 +57,7 @@ void agent_stored(struct agent *a, mono now)
 		struct link_node *n = a->promised.next, *next;
 
 		a->committed = ev.seq;
+		a->import_waits = false;
 		security_stored(a);
 		for (; n != &a->promised; n = next) {
 			struct promise *p = container_of(n, struct promise, link);

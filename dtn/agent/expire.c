@@ -12,7 +12,7 @@ mono agent_deadline(const struct agent *a)
 
 	at = mono_min(at, mono_min(gather_deadline(&a->crs.out), bibe_deadline(a)));
 	at = mono_min(at, mono_min(reassemble_deadline(a), security_deadline(a)));
-	if (store_has_damaged(a->store))
+	if (store_has_damaged(a->store) || import_is_due(a))
 		at = 0;
 
 	return h ? mono_min(at, h->key) : at;
@@ -21,6 +21,7 @@ mono agent_deadline(const struct agent *a)
 void agent_tick(struct agent *a, mono now)
 {
 	damaged_tick(a, now);
+	import_tick(a, now);
 	expire_tick(a, now);
 	reassemble_tick(a, now);
 	security_tick(a, now);

@@ -41,7 +41,8 @@ static uint64_t passing(struct agent *a, mono now, const struct arrival *in);
 
 void agent_receive(struct agent *a, mono now, unsigned link, node_id from, struct view bytes)
 {
-	struct arrival in = {.link = link, .from = from, .flight_ms = flight_ms(a, from)};
+	struct arrival in = {
+		.link = link, .from = from, .flight_ms = flight_ms(a, from) + a->import_age_ms};
 
 	receive_inside(a, now, &in, bytes);
 }
@@ -421,6 +422,7 @@ static bool is_plain(const struct arrival *in)
 
 static void refuse(struct agent *a, mono now, const struct arrival *in, enum why why)
 {
+	a->import_refused = why;
 	trace_point(a->trace, now, bundle_refused, in->link, why, in->size, in->b->source.node,
 		in->b->seq);
 	if (admit_reason(why) != REASON_NONE && why != WHY_SOURCE_RATE)

@@ -8,20 +8,21 @@
 
 #include "bundle/base/buf.h"
 #include "bundle/base/time.h"
-#include "bundle/eid.h"
+#include "bundle/bundle.h"
 
 #define RECORD_VERSION 3u /* 1 is still read */
 
 /* Bits of record.flags. */
-#define RECORD_CUSTODY 0x01u  /* own_seq_id, own_seq_no hold */
-#define RECORD_LOCAL 0x02u    /* its destination is here */
-#define RECORD_HANDED 0x04u   /* may have been given to an application */
-#define RECORD_OVERRIDE 0x08u /* expiry by our own limit */
-#define RECORD_PRIVATE 0x10u  /* names a private-use node, RFC 9758 5.5 */
-#define RECORD_FRAGMENT 0x20u /* frag_off, total_len, adu_uid hold */
-#define RECORD_MAY_CUT 0x40u  /* nothing in it forbids to fragment it, RFC 9171 5.8 */
-#define RECORD_UNPAIRED 0x80u /* with RECORD_CUSTODY: no pair yet, own_seq_... do not hold */
-#define RECORD_BPLIB 0x100u   /* its custody and reporting blocks are of profile bplib */
+#define RECORD_CUSTODY 0x01u   /* own_seq_id, own_seq_no hold */
+#define RECORD_LOCAL 0x02u     /* its destination is here */
+#define RECORD_HANDED 0x04u    /* may have been given to an application */
+#define RECORD_OVERRIDE 0x08u  /* expiry by our own limit */
+#define RECORD_PRIVATE 0x10u   /* names a private-use node, RFC 9758 5.5 */
+#define RECORD_FRAGMENT 0x20u  /* frag_off, total_len, adu_uid hold */
+#define RECORD_MAY_CUT 0x40u   /* nothing in it forbids to fragment it, RFC 9171 5.8 */
+#define RECORD_UNPAIRED 0x80u  /* with RECORD_CUSTODY: no pair yet, own_seq_... do not hold */
+#define RECORD_IMPORTED 0x200u /* a whole bundle as payload, not yet received: import.c */
+#define RECORD_BPLIB 0x100u    /* its custody and reporting blocks are of profile bplib */
 
 struct record {
 	uint64_t flags;
@@ -45,6 +46,8 @@ struct record {
 	uint64_t sent_bytes;          /* of its payload have left as fragments, from the front */
 };
 
+/* Of a bundle from a file, to be stored as a whole and received at the next start. */
+void record_import(struct record *r, const struct bundle *b, dtntime now);
 /* The value's bytes. */
 void record_encode(struct buf *b, const struct record *r);
 /* 0, -E_VERSION, -E_TRUNCATED, -E_TRAILING. */

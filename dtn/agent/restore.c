@@ -28,7 +28,10 @@ int restore_all(struct agent *a, mono now)
 			trace_point(a->trace, now, bundle_deleted, id, REASON_UNINTELLIGIBLE);
 			continue;
 		}
-		restore_one(a, now, id, &r);
+		if (r.flags & RECORD_IMPORTED)
+			a->n_import++;
+		else
+			restore_one(a, now, id, &r);
 	}
 	reassemble_restored(a, now);
 	a->is_restoring = false;

@@ -268,10 +268,13 @@ struct agent {
 	struct bucket echo_rate, report_rate;
 	uint64_t n_damaged_custody;
 	uint64_t last_request, last_passing, n_anonymous, boot;
-	uint64_t custody_break;    /* break.h 3 only */
-	uint8_t *scratch;          /* SCRATCH bytes where rules.allow_definite, else NULL */
-	struct security *security; /* bpsec.h */
-	bool is_draining, has_border, is_restoring;
+	uint64_t custody_break;       /* break.h 3 only */
+	uint8_t *scratch;             /* SCRATCH bytes where rules.allow_definite, else NULL */
+	struct security *security;    /* bpsec.h */
+	uint64_t n_import, import_at; /* bundles that wait for import.c, and behind which id */
+	uint64_t import_age_ms;       /* of the one that is being imported */
+	enum why import_refused;
+	bool is_draining, has_border, is_restoring, is_importing, import_waits;
 };
 
 /* -- agent.c */
@@ -565,5 +568,9 @@ void pair_key(const struct pair *p, uint64_t key[4]);
 
 /* -- restore.c */
 int restore_all(struct agent *a, mono now) MUST_USE;
+
+/* -- import.c */
+bool import_is_due(const struct agent *a);
+void import_tick(struct agent *a, mono now);
 
 #endif
