@@ -230,7 +230,7 @@ class Round:
             sock = self.lab.socket(n)
             self.receivers.append(Talker(a, self.diary("recv", n), ["recv", sock, key, eids[n], "300"]))
             self.senders.append(Talker(a, self.diary("send", n), ["send", sock, key, rate] +
-                                       [e for m, e in eids.items() if m != n]))
+                                       [e for m, e in eids.items() if m not in (n, self.passer)]))
         self.talkers = self.senders + self.receivers
 
     def diary(self, kind, node):
@@ -242,7 +242,7 @@ class Round:
         run = self.folder + "/run"
         shutil.rmtree(self.folder, ignore_errors=True)
         os.makedirs(self.folder)
-        torture_lab.write(self.random, self.want["seconds"], self.folder + "/topology.json")
+        self.passer = torture_lab.write(self.random, self.want["seconds"], self.folder + "/topology.json")
         disk_us = self.random.choice((0, 2000, 10000)) * (self.args.slow_disk != "none")
         self.lab = Lab(self.args, self.folder + "/topology.json", run, self.seed, disk_us)
         self.is_over, self.down, self.cut, self.begun = False, set(), set(), time.monotonic()

@@ -25,26 +25,29 @@ def contacts(random, until_s):
     return plan
 
 
-def custody(random, nodes):
-    """Each pair of neighbours agrees on a profile and perhaps on a key; each end numbers as it likes."""
+def custody(random, nodes, passer):
+    """Each pair of neighbours agrees on a profile and perhaps on a key; each end numbers as it likes. passer: a node that
+    takes no custody and lets the block through, or None."""
     row = {n: [] for n in nodes}
+    through = random.choice(("ccsds", "bplib"))  # what the custodians on both sides of a passer speak
     for link in LINKS:
         a, b = link.split("-")
-        common = {"profile": random.choice(("ccsds", "bplib"))}
-        if random.random() < 0.3:
+        common = {"profile": through if passer in (a, b) else random.choice(("ccsds", "bplib"))}
+        if random.random() < 0.3 and passer not in (a, b):
             common["key"] = "signals"
         for one, other in ((a, b), (b, a)):
             row[one].append(dict(common, node="ipn:%d.0" % NODES[other],
-                                 sequence=random.choice(("default", "destination", "fixed", "contact"))))
-    return {n: {"custody": {"neighbours": r}} for n, r in row.items()}
+                                 sequence=random.choice(("default", "destination", "fixed", "contact")),
+                                 passes=other == passer))
+    return {n: {"custody": {"neighbours": r, "accept": n != passer}} for n, r in row.items()}
 
 
-def topology(random, faults_s):
+def topology(random, faults_s, passer=None):
     """faults_s: real seconds for which contacts come and go."""
     store = random.choice((1024, 1024, 4096, 16384)) << 10
     signal = random.choice(((1, "100ms"), (10, "1s"), (50, "2s"), (200, "5s")))
     loss = random.choice((0.01, 0.03, 0.1))
-    own = custody(random, NODES)
+    own = custody(random, NODES, passer)
     return {
         "name": "torture", "speed": SPEED,
         "nodes": [{"name": n, "id": "ipn:%d.0" % i, "config": own[n]} for n, i in NODES.items()],
@@ -58,5 +61,8 @@ def topology(random, faults_s):
 
 
 def write(random, faults_s, path):
+    """The node that takes no custody, to which nothing should be sent, or None."""
+    passer = random.choice((None, None, "east", "west"))
     with open(path, "w") as f:
-        json.dump(topology(random, faults_s), f)
+        json.dump(topology(random, faults_s, passer), f)
+    return passer
