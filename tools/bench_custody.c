@@ -31,7 +31,7 @@ static int measure(struct out *o, struct pair *p, const char *name, double *batc
 static int lone(struct out *o, struct pair *p);
 static int bare_udp(struct out *o, const struct pair *p);
 static int bare_log(struct out *o, double batch);
-static int bare_flushes(double us[LONE]);
+static int bare_open(char dir[BENCH_DIR], uint8_t *zeros, size_t size);
 
 int bench_custody(struct out *o)
 {
@@ -110,27 +110,37 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* One bundle with custody at a time to an idle node: until it is told durable. */
+/* One bundle with custody at a time to an idle node, until it is told durable; in turns with one record into a
+ * bare log, since others may use the disk. */
 static int lone(struct out *o, struct pair *p)
 {
+	static uint8_t bytes[1 << 16];
 	double us[LONE], bare[LONE];
-	char note[120];
+	char note[160], dir[BENCH_DIR];
+	int fd = bare_open(dir, bytes, sizeof bytes), err = fd < 0 ? fd : 0;
 
-	for (int i = 0; i < LONE; i++) {
+	for (int i = 0; !err && i < LONE; i++) {
 		uint64_t from = bench_now_ns();
-		int err = pair_load(p, PAYLOAD, 1, true);
+		err = pair_load(p, PAYLOAD, 1, true);
 		us[i] = (double)(bench_now_ns() - from) / 1e3;
-		if (err)
-			return out_fail("bench custody: a lone bundle: %s", owlt_error_text(err));
+		poll(NULL, 0, 3);
+		from = bench_now_ns();
+		if (!err &&
+			(pwrite(fd, bytes, RECORD, (off_t)i * RECORD) != RECORD || fdatasync(fd)))
+			err = -errno;
+		bare[i] = (double)(bench_now_ns() - from) / 1e3;
 		poll(NULL, 0, 3);
 	}
-	int err = bare_flushes(bare);
+	if (fd >= 0)
+		close(fd);
+	bench_dir_remove(dir);
 	if (err)
-		return out_fail("bench custody: %s", err_text(err));
+		return out_fail("bench custody: a lone bundle: %s", err_text(err));
 	qsort(us, LONE, sizeof us[0], by_value);
 	qsort(bare, LONE, sizeof bare[0], by_value);
-	snprintf(note, sizeof note, "p99 %.0f; a bare pwrite and fdatasync: p50 %.0f, p99 %.0f",
-		us[LONE * 99 / 100], bare[LONE / 2], bare[LONE * 99 / 100]);
+	snprintf(note, sizeof note,
+		"least %.0f, p99 %.0f; a bare pwrite and fdatasync: p50 %.0f, least %.0f, p99 %.0f",
+		us[0], us[LONE * 99 / 100], bare[LONE / 2], bare[0], bare[LONE * 99 / 100]);
 	bench_figure(o, "a lone bundle until it is durable", us[LONE / 2], "us", note);
 	return 0;
 }
@@ -153,25 +163,6 @@ static int bare_open(char dir[BENCH_DIR], uint8_t *zeros, size_t size)
 		if (pwrite(fd, zeros, size, (off_t)at) != (ssize_t)size)
 			return -EIO;
 	return fdatasync(fd) ? -errno : fd;
-}
-
-static int bare_flushes(double us[LONE])
-{
-	static uint8_t bytes[1 << 16];
-	char dir[BENCH_DIR];
-	int fd = bare_open(dir, bytes, sizeof bytes), err = fd < 0 ? fd : 0;
-
-	for (int i = 0; !err && i < LONE; i++) {
-		uint64_t from = bench_now_ns();
-		if (pwrite(fd, bytes, RECORD, (off_t)i * RECORD) != RECORD || fdatasync(fd))
-			err = -errno;
-		us[i] = (double)(bench_now_ns() - from) / 1e3;
-		poll(NULL, 0, 3);
-	}
-	if (fd >= 0)
-		close(fd);
-	bench_dir_remove(dir);
-	return err;
 }
 
 static double cpu_us(int who)
