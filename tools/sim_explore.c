@@ -28,7 +28,7 @@
 
 /* All that a worker did so far. */
 struct tell {
-	uint64_t worker, runs, units, units_done, decisions;
+	uint64_t worker, runs, units, units_done, decisions, late; /* late: stopped by the limit */
 	struct sim_script_counts script;
 	struct sim_counts sim;
 	char text[160];         /* decisions of the run that broke a promise */
@@ -188,7 +188,8 @@ static bool last_run(const struct search *x, struct explore *e, struct tell *m, 
 	const uint64_t *from;
 	struct explore_run r;
 
-	if ((now_ns() - x->began_ns) / 1000 >= x->o->limit_us)
+	m->late = (now_ns() - x->began_ns) / 1000 >= x->o->limit_us;
+	if (m->late)
 		return true;
 	*err = explore_next(e, &r);
 	if (*err <= 0)
@@ -234,6 +235,7 @@ static void add(struct tell *to, const struct tell *from)
 	for (size_t i = 0; i < sizeof to->sim / sizeof(uint64_t); i++)
 		((uint64_t *)&to->sim)[i] += ((const uint64_t *)&from->sim)[i];
 	to->runs += from->runs;
+	to->late += from->late;
 	to->units += from->units;
 	to->units_done += from->units_done;
 	if (from->decisions > 0)
@@ -256,7 +258,7 @@ static int64_t now_ns(void)
 
 static void tell_depth(struct search *x, unsigned depth, const struct tell *sum, int64_t took_ns)
 {
-	bool whole = sum->units_done == sum->units && !sum->fault.text[0];
+	bool whole = sum->late == 0 && !sum->fault.text[0];
 	struct out *out = &x->out;
 
 	x->is_broken_off |= !whole;

@@ -44,3 +44,22 @@ echo 'topology nowhere.json' >"$dir/lost.scn"
 t scenario-topology 2 owlt sim "$dir/lost.scn"
 printf 'topology {"name":"x"}\nat noon\n' >"$dir/bad.scn"
 t scenario-syntax 2 owlt sim "$dir/bad.scn"
+small=tests/explore/two-nodes.json
+t explore 0 owlt sim --explore 1 -j 2 --json $small
+/usr/bin/python3 - "$dir/out" <<'PY' && echo "ok explore-form" || echo "not ok explore-form"
+import json, sys
+d = json.load(open(sys.argv[1]))
+assert [x["depth"] for x in d["depths"]] == [0, 1] and all(x["complete"] for x in d["depths"])
+assert d["runs"] == sum(x["runs"] for x in d["depths"]) and d["depths"][1]["runs"] == d["depths"][1]["first_deviations"]
+assert d["fault"] == "" and d["complete"] is True and d["deviations"]["kill"] > 0 and d["deviations"]["data-lose"] > 0
+assert {"point", "about", "n"} <= set(d["kills"][0])
+PY
+t replay 0 owlt sim --replay '5-kill,20-kill' $small
+[ "$(grep -c -- '-- the process dies' "$dir/out")" = 2 ] && echo "ok replay-story" || echo "not ok replay-story"
+t replay-no-decision 2 owlt sim --replay 1900-kill $small
+t replay-not-so 2 owlt sim --replay 1-app-dies $small
+t replay-syntax 2 owlt sim --replay 5-fly $small
+t explore-too-deep 2 owlt sim --explore 9 $small
+t explore-no-jobs 2 owlt sim --explore 1 -j 0 $small
+t explore-short 0 owlt sim --explore 3 --limit 1ms --json $small
+grep -q '"complete":false' "$dir/out" && echo "ok explore-limit" || echo "not ok explore-limit"
