@@ -2,6 +2,7 @@
 #include "tests/unit/bundle/vectors.h"
 
 #include "bundle/admin.h"
+#include "bundle/block.h"
 
 #include <criterion/criterion.h>
 
@@ -34,6 +35,22 @@ Test(cteb, both_profiles)
 		bundle_read(&g, view_of(bytes, n), &rules, &fault), 0, "%s", rule_name(fault.rule));
 	cr_expect(g.has_cteb && g.cteb.seq_no == 10 && g.cteb.seq_id == 2 &&
 		  g.cteb.custodian.node == 303);
+}
+
+/* The block as bplib's test has it, written: type 15, number 4, CRC-16. */
+Test(cteb, bplib_block_written)
+{
+	uint8_t out[64], data[32];
+	struct buf b = buf_of(out, sizeof out), d = buf_of(data, sizeof data);
+
+	cteb_write(&d, &(struct cteb){.seq_no = 10, .seq_id = 2, .custodian = eid_ipn(303, 1)});
+	block_write(&b,
+		&(struct block_spec){.type = custody_codes_bplib().cteb_type,
+			.number = 4,
+			.flags = 2,
+			.crc_type = CRC_16,
+			.data = buf_view(&d)});
+	expect_hex(buf_view(&b), "860f0402014a830a0282028219012f014225c7", "block 15");
 }
 
 Test(creb, examples)
