@@ -295,11 +295,13 @@ static size_t bundle_make(struct play *f, uint8_t *room, size_t n);
 
 static size_t admin_make(struct play *f, uint8_t *room, size_t n)
 {
-	struct custody_codes codes = custody_codes_ccsds();
+	unsigned what = u8(f), id = u8(f);
+	struct custody_codes codes = what & 2 ? custody_codes_bplib() : custody_codes_ccsds();
 	struct buf b = buf_of(room, n);
 	struct range run[2];
-	struct ccs_sequence s = {
-		.accepted = u8(f) & 1, .seq_id = u8(f) % 3, .numbers = ranges_of(run, 2)};
+	struct ccs_sequence s = {.accepted = what & 1,
+		.seq_id = what & 4 ? CUSTODY_FIXED_MAX + 1 + id % 8 : id % 3,
+		.numbers = ranges_of(run, 2)};
 	uint64_t first = u8(f);
 
 	if ((first & 0xc0) == 0xc0) { /* a bundle inside */
@@ -311,6 +313,9 @@ static size_t admin_make(struct play *f, uint8_t *room, size_t n)
 		buf_put(&b, view_of(inside, inside_n));
 		return b.len <= n ? b.len : 0;
 	}
+	if (s.seq_id == 0)
+		s.dest = what & 8 ? eid_ipn(3, 9) : eid_null();
+
 	if (first & 0x80) {
 		buf_put(&b, take(f, first & 0x3f));
 		return b.len;
@@ -368,7 +373,10 @@ static size_t bundle_make(struct play *f, uint8_t *room, size_t n)
 		memset(payload, u8(f), data.n);
 	} else if ((t & 0x18) == 0x10 && !(s.flags & BUNDLE_FRAGMENT)) {
 		s.has_cteb = true;
-		s.cteb = (struct cteb){.seq_no = k, .seq_id = 1, .custodian = eid_ipn(1, 0)};
+		s.cteb = (struct cteb){
+			.seq_no = k, .seq_id = k % 3, .custodian = eid_ipn(1 + 2 * (k % 3), 0)};
+		if (t & 0x80)
+			s.custody = custody_codes_bplib();
 	}
 	if (bundle_build(&out, &s, data) != 0 || !buf_fits(&out))
 		return 0;
@@ -682,6 +690,20 @@ static void tunnels(struct bibe_cfg *w)
 	w->max_depth = 2;
 }
 
+/* Two profiles, all sequences, a key for one of three neighbours. */
+static void custody_by_neighbour(struct agent_cfg *cfg, bool has_keys)
+{
+	static const struct custody_neighbour n[] = {{.node = "ipn:1.0", .accept = true},
+		{.node = "ipn:3.0", .accept = true, .profile = 1 + PROFILE_BPLIB},
+		{.node = "ipn:5.0", .accept = true, .sequence = SEQUENCE_DESTINATION}};
+
+	for (size_t i = 0; i < 3; i++)
+		cfg->custody_neighbour[cfg->n_custody_neighbours++] = n[i];
+	if (has_keys)
+		memcpy(cfg->custody_neighbour[0].key, "integrity", 10);
+	cfg->custody_counter = COUNTER_16;
+}
+
 static uint64_t play(const uint8_t *data, size_t size)
 {
 	static struct play f;
@@ -699,6 +721,8 @@ static uint64_t play(const uint8_t *data, size_t size)
 	f.cfg.custody_accept = what & 2;
 	if (what & 128)
 		tunnels(&f.cfg.bibe);
+	if (what & 0x80)
+		custody_by_neighbour(&f.cfg, what >> 5 & 3);
 	f.limits.max_bytes = what & 4 ? 4096 : 65536;
 	f.limits.reserved_bytes = 512;
 	f.limits.stage_bytes = what & 8 ? 2048 : 65536;

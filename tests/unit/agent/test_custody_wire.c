@@ -47,7 +47,8 @@ Test(custody_wire, custody_block)
 	cr_assert(side_out(&a, 2, &f));
 	b = chain_read(&f, PROFILE_CCSDS);
 	expect(bundle_block(&b, 13)->data, "830c018202820100", 0);
-	cr_assert_eq(bundle_block(&b, 13)->flags, BLOCK_REPLICATE, "in every fragment, else ignored");
+	cr_assert_eq(
+		bundle_block(&b, 13)->flags, BLOCK_REPLICATE, "in every fragment, else ignored");
 	cr_assert(b.flags & BUNDLE_NO_FRAGMENT);
 	side_fini(&a);
 }
@@ -81,8 +82,7 @@ Test(custody_wire, signals_out)
 		{PROFILE_CCSDS, 1, 0, true, {"820da101818382028202010c01"}},
 		{PROFILE_BPLIB, 1, 0, false, {"8204a10183010c8101"}},
 		/* one sequence a signal, D.8 */
-		{PROFILE_BPLIB, 7, 7, false,
-			{"8204a10183010c83020405", "8204a12083030c83020405"}},
+		{PROFILE_BPLIB, 7, 7, false, {"8204a10183010c83020405", "8204a12083030c83020405"}},
 	};
 
 	for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
@@ -104,7 +104,10 @@ Test(custody_wire, signals_out)
 			spec.cteb.custodian = eid_ipn(1, 0);
 			if (t[i].profile == PROFILE_BPLIB)
 				spec.custody = custody_codes_bplib();
-			arrive(&b, &spec, t[i].by_dest ? 0 : yes ? 1 : 3,
+			arrive(&b, &spec,
+				t[i].by_dest ? 0
+				: yes        ? 1
+					     : 3,
 				list[yes ? k : k - t[i].n_yes]);
 		}
 		settle(&b);

@@ -44,12 +44,11 @@ Test(cteb, bplib_block_written)
 	struct buf b = buf_of(out, sizeof out), d = buf_of(data, sizeof data);
 
 	cteb_write(&d, &(struct cteb){.seq_no = 10, .seq_id = 2, .custodian = eid_ipn(303, 1)});
-	block_write(&b,
-		&(struct block_spec){.type = custody_codes_bplib().cteb_type,
-			.number = 4,
-			.flags = 2,
-			.crc_type = CRC_16,
-			.data = buf_view(&d)});
+	block_write(&b, &(struct block_spec){.type = custody_codes_bplib().cteb_type,
+				.number = 4,
+				.flags = 2,
+				.crc_type = CRC_16,
+				.data = buf_view(&d)});
 	expect_hex(buf_view(&b), "860f0402014a830a0282028219012f014225c7", "block 15");
 }
 
