@@ -34,10 +34,16 @@ sed -i 's/^wait %%$/wait "$receiver"/; s/^\(owlt recv.*&\)$/\1 receiver=$!/' "$T
 check example_ran test $? -eq 0
 check example_received grep -qx 'nobody reads this on the way' "$T/received"
 check example_accepted grep -qE '"security":\{"accepted":3\}' "$T/example.out"
-head -c 400000 /dev/zero >"$T/big"
-check too_large_is_refused bash -c "! owlt send --socket $T/one.sock ipn:2.43 $T/big 2>$T/big.err"
-check too_large_says_why grep -q 'security rule.*--chunk' "$T/big.err"
-check in_chunks_it_goes owlt send --socket "$T/one.sock" --chunk 100k ipn:2.43 "$T/big"
+# more than a step: secured as it comes in, cut on its way, checked in steps
+head -c 900000 /dev/urandom >"$T/big"
+timeout 60 owlt recv --socket "$T/two.sock" ipn:2.43 -n 1 >"$T/big.got" & receiver=$!
+check large_is_sent owlt send --socket "$T/one.sock" ipn:2.43 "$T/big"
+wait "$receiver"
+check large_is_the_same cmp -s "$T/big" "$T/big.got"
+truncate -s 17M "$T/huge"
+check too_large_is_refused bash -c "! owlt send --socket $T/one.sock ipn:2.44 $T/huge 2>$T/big.err"
+check too_large_says_why grep -q 'security.max_bytes.*--chunk' "$T/big.err"
+check in_chunks_it_goes owlt send --socket "$T/one.sock" --chunk 100k ipn:2.44 "$T/big"
 for p in "$T"/*.pid; do kill "$(cat "$p")"; done
 
 # says NAME LINE_PATTERN CONFIG: refused with exit 2 and this on stderr
