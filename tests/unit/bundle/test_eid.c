@@ -199,3 +199,19 @@ Test(eid, node_text)
 	cr_expect_eq(node_print(12345, small, sizeof small), 5);
 	cr_expect_str_eq(small, "ipn:1");
 }
+
+Test(eid, administrative_endpoint_of_the_node)
+{
+	static const char *const text[][2] = {{"ipn:2.7", "ipn:2.0"}, {"ipn:2.0", "ipn:2.0"},
+		{"dtn:none", "dtn:none"}, {"dtn://node/a/b", "dtn://node/"},
+		{"dtn://node/", "dtn://node/"}, {"dtn://node/~all", "dtn://node/"}};
+
+	for (size_t i = 0; i < sizeof text / sizeof text[0]; i++) {
+		struct eid e, expected;
+		cr_assert_eq(eid_parse(text[i][0], &e), 0);
+		cr_assert_eq(eid_parse(text[i][1], &expected), 0);
+		struct eid admin = eid_admin(&e);
+		cr_expect(eid_equal(&admin, &expected), "%s", text[i][0]);
+		cr_expect(i == 2 || eid_is_admin(&admin), "%s", text[i][0]);
+	}
+}
