@@ -16,7 +16,8 @@
 #define STAGED                                                                                     \
 	(BIT(ABOUT_SEND) | BIT(ABOUT_DATA) | BIT(ABOUT_RETURNED) | BIT(ABOUT_SIGNAL) |             \
 		BIT(ABOUT_RELEASE) | BIT(ABOUT_NUMBERS) | BIT(ABOUT_CLAIM) | BIT(ABOUT_ACK))
-#define STOP_US (5 * US_PER_S) /* for a stop in order, as drain in owltd */
+#define NOTICED_US (6 * US_PER_S) /* until a node with a closed store is restarted */
+#define STOP_US (5 * US_PER_S)    /* for a stop in order, as drain in owltd */
 
 static enum sim_option decide(struct sim *s, unsigned node, uint32_t mask, uint32_t about);
 static uint32_t about_trace(struct sim_node *n);
@@ -27,14 +28,14 @@ static void die(struct sim *s, struct sim_node *n, enum sim_option how);
 static void go_down(struct sim *s, struct sim_node *n, bool survives);
 
 static const char *const option_name[OPTIONS] = {"well", "lose", "twice", "twice-late", "late",
-	"later", "unsent", "kill", "kill-kept", "stop", "no-space", "slow", "app-dies"};
+	"later", "unsent", "kill", "kill-kept", "stop", "no-space", "io-error", "slow", "app-dies"};
 static const char *const option_text[OPTIONS] = {"nothing", "the frame is lost",
 	"the frame arrives twice", "the frame arrives twice, the second time behind the next one",
 	"the frame arrives behind the next one", "the frame arrives behind the one after the next",
 	"the socket does not take the frame", "the process dies",
 	"the process dies, the batch that is being written is kept",
 	"the process is stopped in order", "this commit will end with ENOSPC",
-	"this commit takes long", "the application dies"};
+	"this commit will end with EIO", "this commit takes long", "the application dies"};
 static const char *const point_name[POINTS] = {"request staged", "frame arrived, not looked at",
 	"frame taken in", "timers looked at", "frame in hand, not on the wire",
 	"frame on the wire, agent not told", "application told", "batch begun, not durable",
@@ -200,6 +201,11 @@ static void die(struct sim *s, struct sim_node *n, enum sim_option how)
 	go_down(s, n, how == OPTION_KILL_KEPT);
 }
 
+void decide_restart(struct sim *s, struct sim_node *n)
+{
+	go_down(s, n, false);
+}
+
 static void go_down(struct sim *s, struct sim_node *n, bool survives)
 {
 	n->is_stopping = false;
@@ -244,11 +250,14 @@ int64_t decide_commit(struct sim *s, struct sim_node *n, int *err)
 
 	if (!s->cfg.script || n->writing == 0)
 		return s->cfg.commit_us;
-	o = decide(s, n->index, BIT(OPTION_NO_SPACE) | BIT(OPTION_SLOW), n->writing);
-	if (o == OPTION_NO_SPACE) {
-		*err = -ENOSPC;
+	o = decide(s, n->index, BIT(OPTION_NO_SPACE) | BIT(OPTION_IO_ERROR) | BIT(OPTION_SLOW),
+		n->writing);
+	if (o == OPTION_NO_SPACE || o == OPTION_IO_ERROR) {
+		*err = o == OPTION_NO_SPACE ? -ENOSPC : -EIO;
 		s->counts.commits_failed++;
 	}
+	if (o == OPTION_IO_ERROR)
+		due_set(s, &n->fault, s->now + NOTICED_US, SRC_FAULT, 0);
 	return o == OPTION_SLOW ? s->cfg.script->slow_us : s->cfg.commit_us;
 }
 

@@ -35,8 +35,9 @@ enum sim_option {
 	OPTION_KILL_KEPT,  /* the process dies; the batch that runs is durable */
 	OPTION_STOP,       /* the process is stopped in order, at the end of a turn */
 	OPTION_NO_SPACE,   /* a commit ends with ENOSPC */
-	OPTION_SLOW,       /* a commit takes long */
-	OPTION_APP_DIES,   /* an application dies with the bundle in its hands */
+	OPTION_IO_ERROR, /* a commit ends with EIO: the store closes, somebody restarts the process */
+	OPTION_SLOW,     /* a commit takes long */
+	OPTION_APP_DIES, /* an application dies with the bundle in its hands */
 	OPTIONS
 };
 

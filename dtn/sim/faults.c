@@ -57,6 +57,10 @@ void faults_due(struct sim *s, struct sim_node *n)
 		plan_next(s, n);
 		return;
 	}
+	if (s->cfg.script) {
+		decide_restart(s, n);
+		return;
+	}
 	if (n->armed) {
 		n->stage = STAGE_NOW; /* it never got there */
 	} else {

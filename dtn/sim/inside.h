@@ -237,6 +237,8 @@ void decide_forget(struct sim_node *n);
 void decide_started(struct sim_node *n);
 enum sim_option decide_frame(struct sim *s, unsigned from, uint32_t about);
 int64_t decide_commit(struct sim *s, struct sim_node *n, int *err);
+/* Its store is closed, and somebody has noticed. */
+void decide_restart(struct sim *s, struct sim_node *n);
 bool decide_app_dies(struct sim *s, struct sim_node *n);
 
 /* wire.c */
