@@ -168,7 +168,7 @@ static enum why doubt(const struct arrival *in, const struct custodian *c)
 static void sequence_apply(struct hearing *h, const struct ccs_sequence *s)
 {
 	struct agent *a = h->a;
-	uint64_t all = ranges_count(&s->numbers), known = 0;
+	uint64_t all = ranges_count(&s->numbers), known = 0, doubted = h->n_doubted;
 	bool by_number = all <= a->by_pair.n, is_much = (by_number ? all : a->by_pair.n) > h->left;
 
 	if (is_much) { /* no honest signal speaks of so many */
@@ -198,7 +198,7 @@ static void sequence_apply(struct hearing *h, const struct ccs_sequence *s)
 				known += entry_answered(h, e, s->accepted);
 		}
 	}
-	h->n[s->accepted] += known;
+	h->n[s->accepted] += known - (h->n_doubted - doubted);
 	h->n_unknown = u64_add_sat(h->n_unknown, all - known);
 }
 
