@@ -569,6 +569,41 @@ Test(steps, a_failed_commit)
 	stop(&a, &b);
 }
 
+/* The bundle comes whole while its fragments are checked: it wins, and is delivered once. */
+Test(steps, the_whole_bundle_comes_meanwhile)
+{
+	for (unsigned when = 0; when <= 40; when += 8) {
+		static uint8_t head_room[8192], wire[32768];
+		struct buf room = buf_of(head_room, sizeof head_room),
+			   out = buf_of(wire, sizeof wire);
+		struct side a, b;
+		struct agent_offer o = {
+			.max_bytes = sizeof wire, .max_ever = sizeof wire, .room = &room};
+		struct view payload;
+		uint32_t reg;
+
+		pair_of(&a, &b, source_both, accept_both);
+		start(&a, &b);
+		reg = side_register(&b, 5, 10);
+		send_large(&a);
+		cr_assert(agent_next(a.agent, a.now, &o));
+		cr_assert_eq(store_payload(a.store, o.payload, &payload), 0);
+		buf_put(&out, o.head);
+		buf_put(&out, payload);
+		buf_put(&out, o.tail);
+		agent_send_failed(a.agent, a.now, o.id);
+		side_at(&a, a.now + 2 * SEC);
+		carry(&a, &b, false);
+		for (unsigned k = 0; k < when; k++)
+			turn(&b);
+		agent_receive(b.agent, b.now, 0, 1, buf_view(&out));
+		turns(&b);
+		side_commit(&b, 0);
+		is_delivered(&b, reg);
+		stop(&a, &b);
+	}
+}
+
 /* More units than are checked at a time wait for each other. */
 Test(steps, some_at_a_time)
 {
