@@ -9,8 +9,7 @@
  * Out: a tunnel is a neighbour row of its own with a queue like a link's; forward.c puts into it what
  * matches, instead of asking the router, and here it leaves as the payload of a bundle to the far end,
  * which is routed like any. Priority and lifetime go along. So custody, fragments and expiry of the
- * bundle inside are as on a link. In one batch of the store the bundle inside goes and the one around
- * it comes. A tunnel never takes what is addressed to the far end of one: its own output would go in
+ * bundle inside are as on a link: it counts as sent when the bundle around it is durable. A tunnel never takes what is addressed to the far end of one: its own output would go in
  * again.
  * Start reading at bibe_receive() and bibe_output().
  */
@@ -186,21 +185,29 @@ static bool send_next(struct agent *a, mono now, struct bibe_tunnel *t)
 		.max_bytes = a->cfg.bibe.max_bytes,
 		.max_ever = a->cfg.bibe.max_bytes,
 		.room = &room};
-	mono there = route_earliest(a, a->self.node, t->to.node, now);
 
 	if (!entry_room(a, false) || !promise_spare(a) || !agent_next(a, now, &o))
 		return false;
-	if (encapsulate(a, now, t, &o) != 0) {
-		agent_send_failed(a, now, o.id);
-		return false;
-	}
-	agent_sent(a, now,
-		&(struct agent_sent){.id = o.id,
-			.link = EVENT_LINK_TUNNEL,
-			.frame_bytes = o.size_bytes,
-			.tx_end = now,
-			.owlt_us = there == MONO_NEVER ? 0 : there - now});
-	return true;
+	if (encapsulate(a, now, t, &o) == 0)
+		return true;
+	agent_send_failed(a, now, o.id);
+	return false;
+}
+
+void bibe_settled(struct agent *a, mono now, const struct promise *p, int err)
+{
+	const struct bibe_tunnel *t = &a->bibe.tunnel[p->tunnel];
+	mono there = route_earliest(a, a->self.node, t->to.node, now);
+	struct agent_sent sent = {.id = p->inside,
+		.link = EVENT_LINK_TUNNEL,
+		.frame_bytes = p->inside_bytes,
+		.tx_end = now,
+		.owlt_us = there == MONO_NEVER ? 0 : there - now};
+
+	if (err == 0)
+		agent_sent(a, now, &sent);
+	else
+		agent_send_failed(a, now, p->inside);
 }
 
 static int encapsulate(
@@ -217,7 +224,10 @@ static int encapsulate(
 				       .flags = BUNDLE_ADMIN,
 				       .crc_type = a->cfg.crc_type,
 				       .payload = part,
-				       .n_payload = 4}};
+				       .n_payload = 4},
+		.inside = o->id,
+		.inside_bytes = o->size_bytes,
+		.tunnel = (unsigned)(t - a->bibe.tunnel)};
 	uint64_t id;
 	int err;
 

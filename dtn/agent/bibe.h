@@ -38,6 +38,7 @@ extern const struct schema_row bibe_rows[];
 struct agent;
 struct arrival;
 struct bundle_entry;
+struct promise;
 
 struct bibe_tunnel {
 	struct eid to; /* text in the settings */
@@ -62,6 +63,8 @@ void bibe_fini(struct agent *a);
 unsigned bibe_way(const struct agent *a, const struct bundle_entry *e, node_id not_to);
 /* Sends what is queued for tunnels, so many a turn. */
 void bibe_output(struct agent *a, mono now);
+/* The commit of the bundle around: err is its result. */
+void bibe_settled(struct agent *a, mono now, const struct promise *p, int err);
 mono bibe_deadline(const struct agent *a);
 /* A record with a bundle inside, for this node. */
 void bibe_receive(

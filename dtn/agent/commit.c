@@ -134,6 +134,8 @@ static void keep_new(struct agent *a, mono now, struct promise *p)
 
 	if (p->request != 0)
 		answer_later(a, p, p->piece_of ? outgoing_settle(a, now, p, 0) : 0);
+	if (p->inside != 0)
+		bibe_settled(a, now, p, 0);
 	e = entry_by_id(a, p->id);
 	if (!e)
 		return; /* cut through: it left and was released before its batch began */
@@ -215,6 +217,8 @@ static void broken_new(struct agent *a, mono now, struct promise *p, int err)
 		err = outgoing_settle(a, now, p, err);
 	if (p->request != 0)
 		answer_later(a, p, err);
+	if (p->inside != 0)
+		bibe_settled(a, now, p, err);
 	e = entry_by_id(a, p->id);
 	if (p->has_pair)
 		break_pair(a, now, p);

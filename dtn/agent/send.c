@@ -131,6 +131,9 @@ int send_made(struct agent *a, mono now, const struct own_bundle *o, struct maki
 	p->registration = o->s.registration;
 	p->created_ms = m->spec.created_ms;
 	p->sequence = m->spec.seq;
+	p->inside = o->inside;
+	p->inside_bytes = o->inside_bytes;
+	p->tunnel = o->tunnel;
 	p->report_id = m->spec.creb.seq_id;
 	p->report_no = m->spec.creb.seq_no;
 	crs_made(a, *id, m);

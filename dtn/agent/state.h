@@ -161,6 +161,9 @@ struct promise {
 	dtntime created_ms;
 	uint64_t sequence;
 	uint64_t report_id, report_no; /* in its reporting block; id 0: it has none */
+	uint64_t inside;               /* PROMISE_NEW: the bundle, or piece, inside it; 0: none */
+	uint64_t inside_bytes;
+	unsigned tunnel; /* ... and which one that went into */
 };
 
 /* A bundle, or a custody pair, that is known without being here. */
@@ -398,6 +401,9 @@ struct own_bundle {
 	uint64_t request;        /* 0: nobody waits for an answer */
 	uint64_t piece_of;       /* 0: it is no piece of larger data */
 	struct sealing *sealing; /* its payload went through the rules in parts; else NULL */
+	uint64_t inside;         /* 0, or the bundle that it has inside ... */
+	uint64_t inside_bytes;
+	unsigned tunnel; /* ... because of this tunnel: bibe.c */
 };
 int send_own(struct agent *a, mono now, const struct own_bundle *o, uint64_t *id) MUST_USE;
 /* May an application send this? Fills *o. */

@@ -168,7 +168,10 @@ Test(bibe, put_in)
 		cr_assert_leq(agent_deadline(s.agent), s.now);
 		side_at(&s, 0);
 		cr_expect_eq(count(&s, EV_tunnel_tx), 1);
+		cr_expect_eq(stats(&s).n_bundles, 3, "it stays until the one around is durable");
+		side_commit(&s, 0);
 		cr_expect_eq(stats(&s).n_bundles, 2, "one went, one came");
+		cr_expect_eq(count(&s, EV_bundle_forwarded), 1);
 		cr_assert(side_out(&s, 3, &out));
 		hand_read(&out, &b);
 		cr_expect(b.flags & BUNDLE_ADMIN && b.source.node == 2 && eid_is_admin(&b.dest));
@@ -202,7 +205,7 @@ Test(bibe, not_in)
 	}
 }
 
-/* One in all cases: a crash before the commit leaves the bundle inside, one after it the bundle around. */
+/* A crash before the commit leaves the bundle inside, one after it the bundle around; never neither. */
 Test(bibe, crash)
 {
 	for (int committed = 0; committed < 2; committed++) {
@@ -214,8 +217,8 @@ Test(bibe, crash)
 		hand_in(&s, &spec);
 		side_commit(&s, 0); /* the bundle is durable before it goes in */
 		side_at(&s, 0);
-		if (committed)
-			side_commit(&s, 0);
+		for (int k = 0; k < 2 * committed; k++)
+			side_commit(&s, 0); /* the one around; then that the one inside is gone */
 		side_crash(&s, false, hand_neighbours, 3);
 		cr_expect_eq(stats(&s).n_bundles, 2);
 		side_at(&s, 0);
@@ -225,6 +228,30 @@ Test(bibe, crash)
 		cr_expect_eq(count(&s, EV_tunnel_tx), 2 - (uint64_t)committed);
 		side_fini(&s);
 	}
+}
+
+/* The batch of the bundle around fails: the one inside was not sent. */
+Test(bibe, commit_failed)
+{
+	struct bundle_spec spec = hand_spec(5);
+	struct flight out;
+	struct side s;
+
+	tunnel_start(&s, 0, 2000);
+	hand_in(&s, &spec);
+	side_commit(&s, 0);
+	side_at(&s, 0);
+	cr_expect_eq(count(&s, EV_tunnel_tx), 1);
+	side_commit(&s, -ENOSPC);
+	cr_expect_eq(count(&s, EV_bundle_forwarded), 0);
+	cr_expect_eq(stats(&s).n_bundles, 2);
+	cr_expect(!side_out(&s, 3, &out));
+	side_at(&s, 2 * SEC);
+	side_commit(&s, 0);
+	cr_expect_eq(count(&s, EV_tunnel_tx), 2);
+	cr_expect_eq(count(&s, EV_bundle_forwarded), 1);
+	cr_expect(side_out(&s, 3, &out));
+	side_fini(&s);
 }
 
 /* No room for the bundle around: the one inside waits, and goes when there is. */
@@ -271,6 +298,7 @@ Test(bibe, fragments)
 		n++;
 	}
 	cr_expect_eq(n, 3);
+	side_commit(&s, 0);
 	cr_expect_eq(stats(&s).n_bundles, 1, "all of it went");
 	side_fini(&s);
 }
