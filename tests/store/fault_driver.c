@@ -27,13 +27,16 @@
 #include <unistd.h>
 
 enum {
-	PLACES = 52,
+	PLACES = 57,
 	LASTING = 40,
 	STATES = 96,
+	HUGE = 5, /* the last places: together worth a flush beside the log */
+	SIZE_HUGE = 215000,
 	SIZE_BIG = 100000,
 	SIZE_SMALL = 60000,
 	SIZE_LASTING = 1500
 };
+enum { FULL_MAX = 6 };
 enum { ROUNDS_FIRST = 200, ROUNDS_AGAIN = 30, KILLED_AT = 441 };
 
 struct place {
@@ -79,12 +82,12 @@ struct end {
 	uint64_t calls;
 };
 
-static const struct store_limits limits = {.max_bytes = 512 << 10,
+static const struct store_limits limits = {.max_bytes = 1800 << 10,
 	.max_bundles = 200,
 	.max_rows = 200,
-	.stage_bytes = 256 << 10,
+	.stage_bytes = 1400 << 10,
 	.reserved_bytes = 0};
-static uint8_t bytes[SIZE_BIG];
+static uint8_t bytes[SIZE_HUGE];
 static char store_path[4096];
 static struct model model;
 static uint64_t n_runs, n_commits, n_begun, n_whole, n_calls;
@@ -116,6 +119,7 @@ struct child {
 	struct rng r;
 	int fd;
 	uint64_t version;
+	unsigned n_full; /* batches that found no room, one after the other */
 	const struct work *work;
 };
 
@@ -145,12 +149,16 @@ static void tell_place(const struct child *c, uint32_t i)
 static void bundle_new(struct child *c, struct place *p, uint64_t version, bool is_lasting)
 {
 	char text[STORE_VALUE_MAX];
-	uint64_t id, size = rng_below(&c->r, is_lasting                  ? SIZE_LASTING
-					     : rng_below(&c->r, 20) == 0 ? SIZE_BIG
-									 : SIZE_SMALL);
+	bool is_big = rng_below(&c->r, is_lasting ? 8 : 20) == 0,
+	     is_huge = p >= &model.staged.place[PLACES - HUGE];
+	uint64_t id, size = rng_below(&c->r, is_big       ? SIZE_BIG
+					     : is_lasting ? SIZE_LASTING
+							  : SIZE_SMALL);
 	struct store_bundle b = {.value = value_of(version, text), .head = view_text("a head")};
 
-	if (store_begin(c->st, size, 0, &id))
+	if (is_huge)
+		size = SIZE_HUGE;
+	if (store_begin(c->st, size, is_lasting ? STORE_LONG : 0, &id))
 		return;
 	fill(id, size);
 	if (store_append(c->st, id, view_of(bytes, size / 2)) ||
@@ -202,14 +210,31 @@ static bool is_closed(const struct child *c)
 	return s.is_closed;
 }
 
+/* There in one batch, gone in another. */
+static void change_huge(struct child *c, uint32_t i)
+{
+	struct place *p = &model.staged.place[i];
+
+	if (!p->id) {
+		bundle_new(c, p, ++c->version, true);
+	} else {
+		store_delete(c->st, p->id);
+		p->id = p->version = p->size = 0;
+	}
+	tell_place(c, i);
+}
+
 /* At first what comes goes soon, so that whole segments die; then some stay in each. */
 static void change_some(struct child *c, unsigned round)
 {
+	for (uint32_t i = PLACES - HUGE; i < PLACES && round % 40 == 20 && !is_closed(c); i++)
+		change_huge(c, i);
 	for (uint64_t n = 1 + rng_below(&c->r, 10); n > 0 && !is_closed(c); n--) {
 		bool is_lasting =
 			(round > ROUNDS_FIRST / 6 || c->work->again) && rng_below(&c->r, 2);
 		uint32_t i = (uint32_t)(is_lasting ? rng_below(&c->r, LASTING)
-						   : LASTING + rng_below(&c->r, PLACES - LASTING));
+						   : LASTING + rng_below(&c->r,
+								       PLACES - HUGE - LASTING));
 		struct place before = model.staged.place[i];
 
 		if (rng_below(&c->r, 4) == 0)
@@ -252,12 +277,14 @@ static void commit(struct child *c)
 	if (!store_event(c->st, &ev) || ev.seq != store_seq(c->st) - 1 || ev.err != err)
 		fail(c, "a batch without its event", err);
 	if (err) {
-		if (!faulty_disk_calls || faulty_disk_calls() < c->work->at ||
-			c->work->fault == FAULT_NOTHING)
-			fail(c, "a batch failed by itself", err);
+		bool is_met = c->work->fault != FAULT_NOTHING && faulty_disk_calls() >= c->work->at;
+		/* So near its limit a batch may find no room; what is refused makes some. */
+		if (!is_met && (err != -ENOSPC || ++c->n_full > FULL_MAX))
+			fail(c, "batches fail by themselves", err);
 		refuse_some(c);
 		return;
 	}
+	c->n_full = 0;
 	m.type = MSG_DURABLE;
 	tell(c, &m);
 	model.state[0] = begun;
