@@ -215,3 +215,22 @@ Test(eid, administrative_endpoint_of_the_node)
 		cr_expect(i == 2 || eid_is_admin(&admin), "%s", text[i][0]);
 	}
 }
+
+/* RFC 9171 4.2.5.1.1/d4, 4.2.5.1.2/d3: the administrative endpoint of the same node */
+Test(eid, admin_of_node)
+{
+	static const char *const rows[][2] = {{"ipn:2.1", "ipn:2.0"}, {"ipn:2.0", "ipn:2.0"},
+		{"ipn:977000.100.7", "ipn:977000.100.0"}, {"dtn://mars/app/x", "dtn://mars/"},
+		{"dtn://mars/~news", "dtn://mars/"}, {"dtn://mars/", "dtn://mars/"},
+		{"dtn:none", "dtn:none"}};
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct eid e, admin, want;
+
+		cr_assert_eq(eid_parse(rows[i][0], &e), 0);
+		cr_assert_eq(eid_parse(rows[i][1], &want), 0);
+		admin = eid_admin(&e);
+		cr_expect(eid_equal(&admin, &want), "%s", rows[i][0]);
+		cr_expect(eid_is_null(&e) || (eid_is_admin(&admin) && !admin.group));
+	}
+}
