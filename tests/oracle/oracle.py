@@ -421,7 +421,7 @@ def whole(d, read, form, broken):
 
 
 def values(b, rules, broken):
-    short, cteb = rules & SHORT_DTN, 15 if rules & BPLIB else 13
+    short, cteb, creb = rules & SHORT_DTN, *((15, 16) if rules & BPLIB else (13, 14))
     seen = set()
     hidden = {t for k in b.blocks if k.type == 12 for t in targets(k)}
 
@@ -456,9 +456,22 @@ def values(b, rules, broken):
             broken.add("custody-form")
         return closed(d, at, n)
 
+    def reporting(d):  # one to five items, each only behind those before it
+        n, at = opened(d, 0)
+        if n is not None and not 1 <= n <= 5:
+            raise Bad("reporting-form")
+        k = 0
+        while k < n if n is not None else d[at:at + 1] != b"\xff":
+            at = uint(d, at)[1] if k < 3 else eid(d, at, False)[1] if k < 5 else len(d) + 1
+            k += 1
+        if k == 0:
+            raise Bad("reporting-form")
+        return closed(d, at, n)
+
     known = {6: (prev, "previous-node-form"), 7: (age, "age-form"), 10: (hop, "hop-count-form")}
     if not b.fragment:
         known[cteb] = (custody, "custody-form")
+        known[creb] = (reporting, "reporting-form")
     for k in b.blocks:
         if k.type not in known:
             continue
@@ -628,8 +641,8 @@ class Maker:
 
     def extension(self):
         """(type, data) of an extension block."""
-        r, cteb = self.rnd, self.cteb
-        kind = r.choice((6, 7, 10, 10, cteb, cteb, 11, 11, 12, 12, 200, 9, 14, 16))
+        r, cteb, creb = self.rnd, self.cteb, self.cteb + 1
+        kind = r.choice((6, 7, 10, 10, cteb, cteb, creb, 11, 11, 12, 12, 200, 9, 14, 16))
         odd = self.is_odd()
         if kind == 6:
             data = self.eid("niidDtu") if not odd else r.choice((b"", b"\x00", self.eid("n") + b"\x00", self.bad_eid()))
@@ -643,6 +656,10 @@ class Maker:
         elif kind == cteb:
             who = self.eid("iidt") if not odd else r.choice((self.eid("nzu"), self.bad_eid()))
             data = self.array([self.uint(r.randrange(30)), self.uint(r.randrange(3)), who])
+        elif kind == creb and r.random() < 0.8:
+            items = [self.uint(r.randrange(30)), self.uint(r.randrange(3)), self.uint(r.randrange(64)),
+                     self.eid("iidtn"), self.eid("iidtn") if not odd else self.bad_eid()]
+            data = self.array(items[:r.randrange(1, 6)] if not odd else r.choice(([], items, items + items[:1])))
         elif kind in (11, 12):
             t = r.sample((0, 1, 2, 3, 4), r.choice((1, 1, 2)))
             data = self.array([self.uint(x) for x in t]) + b"\x01\x01\x82\x02\x82\x01\x00\x80\x81\x81\x82\x01\x41\xaa"
@@ -711,7 +728,7 @@ class Maker:
         r.shuffle(numbers)
         for _ in range(r.choice((0, 1, 1, 2, 3, 6)) if r.random() > 0.005 else r.choice((62, 63, 64))):
             kind, inside = self.extension()
-            if kind in used and kind in (6, 7, 10, self.cteb) and not self.is_odd():
+            if kind in used and kind in (6, 7, 10, self.cteb, self.cteb + 1) and not self.is_odd():
                 continue
             used.add(kind)
             number = numbers.pop() if numbers and not self.is_odd() else r.choice((0, 1, 2, 40 + len(parts)))
