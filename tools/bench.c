@@ -38,7 +38,7 @@ static const struct row rows[] = {
 		"the lab's link emulator: frames/s, added delay, clock error at 60 s of light "
 		"time"},
 	{"store", bench_store,
-		"durable commits of bundles of 1 kB, beside a bare pwrite and fdatasync"},
+		"durable commits, beside a bare pwrite and fdatasync, and beside LMDB"},
 	{"million", bench_million,
 		"a store of a million bundles: memory, opening, expiry of half of them"},
 	{"node", bench_node,

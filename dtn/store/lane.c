@@ -133,6 +133,8 @@ static int move_short(struct log *log, struct op *op, const struct record *to)
 
 	r.head = from.head;
 	r.payload = from.payload;
+	if (n_sums)
+		record_sum(r.payload.p, r.payload.n, 0, r.payload.n, sums);
 	record_write(&r, header, sums);
 	/* The piece is used again: `out` has to take a copy. */
 	err = out_copy(&log->out, header, sizeof header);

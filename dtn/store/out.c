@@ -3,9 +3,13 @@
  */
 #include "dtn/store/out.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define OUT_EARLY (1u << 20)
+#define OUT_MOST (4u << 20) /* that wait */
 
 static int write_parts(struct out_file *o, struct iovec *part, int n);
 
@@ -33,7 +37,7 @@ int out_put(struct out_file *o, const void *p, size_t n)
 {
 	if (n <= OUT_COPY)
 		return out_copy(o, p, n);
-	if (o->n_parts == OUT_PARTS) {
+	if (o->n_parts == OUT_PARTS || o->n >= OUT_MOST) {
 		int err = out_write(o);
 
 		if (err)
@@ -55,6 +59,9 @@ int out_write(struct out_file *o)
 {
 	int err = write_parts(o, o->part, o->n_parts);
 
+	/* Much is on its way to the disk while the next is put together; whether it arrives, the flush says. */
+	if (o->n >= OUT_EARLY)
+		(void)sync_file_range(o->fd, (off_t)o->at, (off_t)o->n, SYNC_FILE_RANGE_WRITE);
 	out_seek(o, o->fd, o->at + o->n);
 	return err;
 }

@@ -43,15 +43,21 @@ uint64_t record_length(const struct record *r)
 				      : padded(r->value.n + r->head.n + r->payload.n);
 }
 
-void record_write(const struct record *r, uint8_t out[RECORD_HEADER], uint8_t *sums)
+void record_sum(const uint8_t *payload, uint64_t size, uint64_t from, uint64_t to, uint8_t *sums)
+{
+	struct view all = view_of(payload, size);
+
+	for (uint64_t at = from - from % RECORD_CHUNK; at < to; at += RECORD_CHUNK)
+		if (to - at >= RECORD_CHUNK || to == size)
+			be32_put(sums + at / RECORD_CHUNK * 4, crc32c(0, chunk_at(all, at)));
+}
+
+void record_write(const struct record *r, uint8_t out[RECORD_HEADER], const uint8_t *sums)
 {
 	struct record w = *r;
 
-	if (w.type == RECORD_PUT && w.payload.n > RECORD_CHUNK) {
+	if (w.type == RECORD_PUT && w.payload.n > RECORD_CHUNK)
 		w.type = RECORD_LONG;
-		for (size_t at = 0; at < w.payload.n; at += RECORD_CHUNK)
-			be32_put(sums + at / RECORD_CHUNK * 4, crc32c(0, chunk_at(w.payload, at)));
-	}
 	record_seal(out, record_data(record_begin(&w, out), &w, sums));
 }
 

@@ -19,6 +19,7 @@ static int no_bundle(const struct store *st);
 static void bundle_drop(struct store *st, struct entry *e);
 static struct entry *find_open(const struct store *st, uint64_t id);
 static void lay_out(struct entry *e, const struct store_bundle *b);
+static uint64_t payload_copy(uint8_t *payload, uint64_t size, uint64_t at, struct view piece);
 static int seal(struct store *st, struct entry *e, const struct store_bundle *b);
 static int value_set(struct store *st, struct entry *e, struct view value);
 static void row_delete(struct store *st, struct entry *e);
@@ -68,9 +69,8 @@ int store_append(struct store *st, uint64_t id, struct view piece)
 	struct body *body = e->body;
 	if (piece.n > bundle_of(e)->payload_len - body->window)
 		return -E_RANGE;
-	if (piece.n)
-		memcpy(body->payload_cell->bytes + body->window, piece.p, piece.n);
-	body->window += piece.n;
+	body->window += payload_copy(
+		body->payload_cell->bytes, bundle_of(e)->payload_len, body->window, piece);
 	return 0;
 }
 
@@ -329,6 +329,7 @@ static void lay_out(struct entry *e, const struct store_bundle *b)
 {
 	struct body *body = e->body;
 	uint8_t *p = body->payload_cell->bytes + RECORD_HEADER;
+	uint64_t at = 0;
 
 	if (b->value.n)
 		memcpy(p, b->value.p, b->value.n);
@@ -339,12 +340,23 @@ static void lay_out(struct entry *e, const struct store_bundle *b)
 		memcpy(p, b->head.p, b->head.n);
 	p += b->head.n;
 	body->payload = p;
-	for (size_t i = 0; i < b->n_payload; i++) {
-		if (b->payload[i].n)
-			memcpy(p, b->payload[i].p, b->payload[i].n);
-		p += b->payload[i].n;
-	}
+	for (size_t i = 0; i < b->n_payload; i++)
+		at += payload_copy(p, bundle_of(e)->payload_len, at, b->payload[i]);
 	e->is_whole = true;
+}
+
+/* A piece to its place in a payload that will be `size` bytes long; what its chunks' checksums are is found
+ * while the bytes are at hand. Gives the length of the piece. */
+static uint64_t payload_copy(uint8_t *payload, uint64_t size, uint64_t at, struct view piece)
+{
+	for (size_t done = 0, n; done < piece.n; done += n) {
+		n = RECORD_CHUNK - (size_t)((at + done) % RECORD_CHUNK);
+		n = piece.n - done < n ? piece.n - done : n;
+		memcpy(payload + at + done, piece.p + done, n);
+		if (record_sums(size))
+			record_sum(payload, size, at + done, at + done + n, payload + size);
+	}
+	return piece.n;
 }
 
 static int seal(struct store *st, struct entry *e, const struct store_bundle *b)
