@@ -2,7 +2,7 @@
  * owlt bench store: durable commits of 1, 10, 100 and 1000 bundles of 1 kB and of 100 kB, beside a bare loop
  * of one pwrite and one fdatasync of the same bytes into a file whose blocks were written before, and beside
  * the same bundles as rows of LMDB, in turns within the same run. So the figures say what the store adds to
- * what the disk takes, and what the segment log is worth (docs/decisions/006). Each round deletes what the
+ * what the disk takes, and what the segment log is worth (docs/decisions/008). Each round deletes what the
  * one before put. The store's segments are written once before, too. Start reading at bench_store().
  */
 #include "tools/bench.h"

@@ -73,6 +73,8 @@ struct agent_offer {
 /* The next bundle for a neighbour, with its head as it shall leave; it is "sending" until
  * agent_sent() or agent_send_failed(). False: none fits, or no room in *room. */
 bool agent_next(struct agent *a, mono now, struct agent_offer *o);
+/* What is first in a neighbour's queue is brought near: its contact is about to open. */
+void agent_ahead(struct agent *a, unsigned neighbour);
 /* Is anything queued for the neighbour? */
 uint64_t agent_queued(const struct agent *a, unsigned neighbour);
 

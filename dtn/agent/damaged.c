@@ -2,7 +2,8 @@
  * damaged: bundles whose stored bytes turned out to be damaged. The store tells each once and gives out none of
  * its bytes; here the bundle is deleted for reason 8 and counted, and the store sets aside what is left of
  * it. Custody of such a bundle is a promise that the disk has broken: it is counted apart, for the
- * status. Whoever meets an unreadable bundle just leaves it; it goes with the next tick.
+ * status. Whoever meets an unreadable bundle just leaves it; it goes with the next tick. Told here, too: that
+ * the store's disk is short of room, and is not any more.
  */
 #include "dtn/agent/state.h"
 
@@ -19,6 +20,17 @@ void damaged_tick(struct agent *a, mono now)
 		if (e)
 			delete_entry(a, now, reassemble_head(e), REASON_UNINTELLIGIBLE);
 	}
+}
+
+void disk_tick(struct agent *a, mono now)
+{
+	uint64_t n_free;
+	bool is_short = store_is_short(a->store, &n_free);
+
+	if (is_short == a->is_disk_short)
+		return;
+	a->is_disk_short = is_short;
+	trace_point(a->trace, now, disk_short, is_short, n_free);
 }
 
 /* What a read of the store came to, for those who can try it later again. */

@@ -20,6 +20,7 @@ mono agent_deadline(const struct agent *a)
 
 void agent_tick(struct agent *a, mono now)
 {
+	disk_tick(a, now);
 	damaged_tick(a, now);
 	import_tick(a, now);
 	expire_tick(a, now);

@@ -196,11 +196,30 @@ bool agent_next(struct agent *a, mono now, struct agent_offer *o)
 			next = at->next;
 			if (!is_candidate(a, e, o))
 				continue;
-			if (offer(a, now, e, o))
-				return true;
+			if (!offer(a, now, e, o))
+				continue;
+			if (n->n_ahead-- == 0)
+				agent_ahead(a, o->neighbour);
+			return true;
 		}
 	}
 	return false;
+}
+
+/* As the queue gets shorter the next ones are asked for, half of them anew each time. */
+void agent_ahead(struct agent *a, unsigned neighbour)
+{
+	struct neighbour *n = &a->neighbour[neighbour];
+	unsigned looked = 0;
+
+	n->n_ahead = AHEAD_MAX / 2;
+	if (!store_reads_ahead(a->store))
+		return;
+	for (unsigned p = PRIORITIES; p-- > 0;)
+		for (struct link_node *at = n->queue[p].next;
+			at != &n->queue[p] && looked++ < AHEAD_MAX; at = at->next)
+			store_ahead(
+				a->store, entry_id(container_of(at, struct bundle_entry, link)));
 }
 
 /* Is it worth making its head? The new one may be a little shorter than the stored one, but not by

@@ -30,6 +30,7 @@
 #define PRIORITY_STANDARD 1u
 #define PRIORITY_EXPEDITED 2u
 #define NEIGHBOURS_MAX 256u
+#define AHEAD_MAX 64u /* bundles at the front of a queue that are read ahead */
 #define SCAN_MAX 256u /* bundles looked at for one that fits */
 #define PROMISES_MAX 16384u
 #define HEAD_MADE_MAX 8192u /* head of a bundle made here */
@@ -113,6 +114,7 @@ struct neighbour {
 	struct link_node queue[PRIORITIES];
 	struct link_node *last[PRIORITIES]; /* put in last, where the search begins; or NULL */
 	uint64_t n_queued, queued_bytes[PRIORITIES];
+	unsigned n_ahead; /* bundles until the next ones are read ahead */
 };
 
 struct registration {
@@ -270,6 +272,7 @@ struct agent {
 
 	struct bucket echo_rate, report_rate;
 	uint64_t n_damaged_custody;
+	bool is_disk_short;
 	uint64_t last_request, last_passing, n_anonymous, boot;
 	uint64_t custody_break;       /* break.h 3 only */
 	uint8_t *scratch;             /* SCRATCH bytes where rules.allow_definite, else NULL */
@@ -542,6 +545,7 @@ void drop_passing(
 
 /* -- damaged.c */
 void damaged_tick(struct agent *a, mono now);
+void disk_tick(struct agent *a, mono now);
 int damaged_err(int err) MUST_USE;
 
 /* -- report.c */

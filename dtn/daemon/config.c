@@ -94,6 +94,13 @@ static const struct schema_row daemon_rows[] = {
 		.def = "16Mi",
 		.unit = "bytes",
 		.help = "Kept free for signals when the store is full."},
+	{.path = "store.min_free_bytes",
+		.type = SCHEMA_BYTES,
+		.offset = AT(limits.min_free_bytes),
+		.def = "64Mi",
+		.unit = "bytes",
+		.help = "Free room in the store's file system below which new bundles are "
+			"refused."},
 	{.path = "control.socket",
 		.type = SCHEMA_TEXT,
 		.offset = AT(socket),

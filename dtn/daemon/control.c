@@ -87,6 +87,8 @@ static void show_summary(struct daemon *d, struct json_writer *w)
 	jw_u64(w, "n_damaged", s.store.n_damaged);
 	jw_u64(w, "n_quarantined", s.store.n_quarantined);
 	jw_u64(w, "boot", s.store.boot);
+	jw_u64(w, "free_bytes", s.store.free_bytes);
+	jw_bool(w, "disk_short", s.store.is_short);
 	jw_bool(w, "closed", s.store.is_closed);
 	jw_object_end(w);
 	show_counters(d, w);

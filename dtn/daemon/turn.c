@@ -207,7 +207,7 @@ static void start_batch(struct daemon *d)
 {
 	struct store_batch *b;
 
-	if (writer_is_busy(d->writer) || !store_is_dirty(d->store))
+	if (writer_is_busy(d->writer) || !store_wants_commit(d->store))
 		return;
 	b = store_commit_begin(d->store);
 	if (b)

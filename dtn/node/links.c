@@ -13,7 +13,12 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#define AHEAD_US (2 * US_PER_S) /* before an edge of the plan */
+
 static int link_new(struct node *n, struct node_link *l, const struct node_link_cfg *cfg);
+
+static mono ahead_at(const struct node *n);
+static void read_ahead(struct node *n);
 static void update_cue(struct node *n, unsigned at, mono now);
 static struct link_cue cue_of_plan(
 	const struct node *n, const struct node_link *l, mono now, int64_t *light_us);
@@ -71,6 +76,8 @@ void links_tick(struct node *n, mono now)
 		n->next_edge = edge == MONO_NEVER ? MONO_NEVER : edge + n->deps.plan_zero;
 		changed = true;
 	}
+	if (ahead_at(n) <= now)
+		read_ahead(n);
 	for (unsigned i = 0; i < n->n_links; i++) {
 		if (changed)
 			update_cue(n, i, now);
@@ -81,9 +88,27 @@ void links_tick(struct node *n, mono now)
 		agent_changed(n->agent, now);
 }
 
+/* When to look ahead of the next edge of the plan; once for each, and where it is of use. */
+static mono ahead_at(const struct node *n)
+{
+	if (n->next_edge == MONO_NEVER || n->ahead_of == n->next_edge ||
+		!store_reads_ahead(n->store))
+		return MONO_NEVER;
+	return n->next_edge - AHEAD_US;
+}
+
+/* A contact may be about to open: what waits for it comes near, so that its turn need not wait for it. */
+static void read_ahead(struct node *n)
+{
+	n->ahead_of = n->next_edge;
+	for (unsigned i = 0; i < n->n_links; i++)
+		if (!n->link[i].cue.tx_open)
+			agent_ahead(n->agent, n->link[i].neighbour);
+}
+
 mono links_deadline(const struct node *n)
 {
-	mono at = n->is_due_again ? n->last_now : n->next_edge;
+	mono at = n->is_due_again ? n->last_now : mono_min(n->next_edge, ahead_at(n));
 
 	for (unsigned i = 0; i < n->n_links; i++)
 		at = mono_min(at, n->link[i].cl->ops->deadline(n->link[i].cl));

@@ -33,6 +33,7 @@ struct node {
 	struct node_link *link;
 	unsigned n_links;
 	mono next_edge;
+	mono ahead_of;   /* edge for which queues were read ahead */
 	struct buf room; /* heads and tails given out in this turn */
 	bool is_due_again; /* another turn at once: heads found no room, or the node has just started */
 	mono last_now;

@@ -75,7 +75,7 @@ void checkpoint_begin(struct disk *d)
 	struct checkpoint *c = &d->point;
 
 	/* One that frees no segment is no help. */
-	c->is_forced = log_n_available(&d->log) < LOG_SHORT && d->log.active &&
+	c->is_forced = log_is_short(&d->log, d->base.stats.staged_bytes) && d->log.active &&
 		       d->log.active->generation > d->log.kept_generation;
 	if (c->is_begun || (c->n_kept < c->every && d->log.tail < c->every_bytes && !c->is_forced))
 		return;

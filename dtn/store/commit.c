@@ -22,7 +22,7 @@ struct store_batch *store_commit_begin(struct store *st)
 {
 	struct store_batch *b = &st->batch;
 
-	if (st->is_running || st->stats.is_closed || list_empty(&st->stage) ||
+	if (st->is_running || st->stats.is_closed || !store_wants_commit(st) ||
 		st->n_events == STORE_EVENTS)
 		return NULL;
 	b->seq = st->seq++;

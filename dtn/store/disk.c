@@ -21,6 +21,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define CHECKPOINT_MAX 8192u /* changes that gather before the index is written */
@@ -31,6 +32,9 @@
 #define SEGMENT_SIZE (UINT64_C(16) << 20)
 #define SEGMENT_MIN (UINT64_C(256) << 10)
 #define SEGMENTS_MAX 1024u
+#define KEPT_FREE 3u         /* segments that new bundles leave to others */
+#define IN_VAIN 16u          /* batches of its own that made no room, then it waits */
+#define LOOK_TURNS 16u       /* between looks at a disk that was short of room */
 #define RECORD_OVERHEAD 320u /* header, value and padding of a bundle's record */
 
 static int disk_lock(struct disk *d, const char *path);
@@ -39,6 +43,10 @@ static int make_index(int dir, const char *file, uint64_t max);
 static int sync_names(int dir);
 static void disk_begin(struct store *st, struct store_batch *b);
 static int disk_run(struct store *st, struct store_batch *b);
+static uint64_t look(struct disk *d);
+static bool is_short(const struct disk *d, uint64_t n_free);
+static bool disk_wants(const struct store *st);
+static void set_room(struct disk *d);
 static void disk_ended(struct store *st);
 static void disk_turn(struct store *st);
 static bool disk_applied(struct store *st, struct op *op);
@@ -48,6 +56,7 @@ static void disk_close(struct store *st);
 static const struct store_ops disk_ops = {
 	.begin = disk_begin,
 	.run = disk_run,
+	.wants = disk_wants,
 	.ended = disk_ended,
 	.applied = disk_applied,
 	.load_value = index_value,
@@ -90,8 +99,12 @@ static int disk_open(
 		return err;
 	}
 	if (!is_offline)
-		log_spare(&d->log, false);
+		log_spare(&d->log, is_short(d, look(d)));
 	quarantine_count(d);
+	if (!is_offline)
+		set_room(d);
+	d->base.stats.free_bytes = d->free;
+	d->base.stats.is_short = !is_offline && is_short(d, d->free);
 	*out = &d->base;
 	return 0;
 }
@@ -205,6 +218,7 @@ static void disk_begin(struct store *st, struct store_batch *b)
 	struct disk *d = disk_of(st);
 
 	log_free_dead(&d->log);
+	d->n_before = log_n_available(&d->log);
 	checkpoint_begin(d);
 	compact_begin(d, b);
 	quarantine_begin(d, b);
@@ -224,19 +238,66 @@ static int disk_run(struct store *st, struct store_batch *b)
 		checkpoint_run(d);
 		log_free_dead(&d->log);
 	}
-	int err = log_append(&d->log, &b->ops);
+	int err = list_empty(&b->ops) ? 0 : log_append(&d->log, &b->ops);
 	if (!d->point.is_forced)
 		checkpoint_run(d);
 	if (BREAK_INDEX_FIRST && !err && !d->point.is_begun)
 		err = segment_write(d->log.active, 0, (struct view){0});
 	if (!d->is_offline)
-		log_spare(&d->log, d->is_short);
+		log_spare(&d->log, is_short(d, look(d)));
 	return err;
+}
+
+/* Bytes free in the file system for who is not root. */
+static uint64_t look(struct disk *d)
+{
+	struct statvfs v;
+
+	if (fstatvfs(d->dir, &v) == 0)
+		d->free = (uint64_t)v.f_bavail * v.f_frsize;
+	return d->free;
+}
+
+/* What was short is so until there is some more than the least. */
+static bool is_short(const struct disk *d, uint64_t n_free)
+{
+	uint64_t least = d->base.limits.min_free_bytes;
+
+	return n_free < (d->base.stats.is_short ? u64_add_sat(least, least / 8) : least);
+}
+
+/* Records should move, or the index must follow before segments can be used again; unless it was no use. */
+static bool disk_wants(const struct store *st)
+{
+	const struct disk *d = container_of((struct store *)(uintptr_t)st, struct disk, base);
+	const struct segment *s = d->log.active;
+
+	if (d->n_in_vain >= IN_VAIN || d->point.err || d->is_offline || !log_is_short(&d->log, 0))
+		return false;
+	return compact_is_due(d) || (s && s->generation > d->log.kept_generation);
+}
+
+/* What new bundles may take of the log: some segments stay for others, and the end of each may stay empty. */
+static void set_room(struct disk *d)
+{
+	size_t n = log_n_available(&d->log);
+
+	n = n > KEPT_FREE ? n - KEPT_FREE : 0;
+	d->base.log_room = n * (d->log.segment_size / 4 * 3);
 }
 
 static void disk_ended(struct store *st)
 {
-	checkpoint_ended(disk_of(st));
+	struct disk *d = disk_of(st);
+
+	checkpoint_ended(d);
+	log_free_dead(&d->log);
+	if (d->is_offline)
+		return;
+	d->n_in_vain = log_n_available(&d->log) != d->n_before ? 0 : d->n_in_vain + 1;
+	set_room(d);
+	st->stats.free_bytes = d->free;
+	st->stats.is_short = !d->is_offline && is_short(d, d->free);
 }
 
 static void disk_turn(struct store *st)
@@ -244,6 +305,11 @@ static void disk_turn(struct store *st)
 	struct disk *d = disk_of(st);
 
 	checkpoint_settle(d, SETTLED + d->point.every / 16);
+	/* While nothing can be written nobody else looks. */
+	if (!st->stats.is_short || st->is_running || ++d->n_turns % LOOK_TURNS != 0)
+		return;
+	st->stats.free_bytes = look(d);
+	st->stats.is_short = is_short(d, d->free);
 }
 
 static bool disk_applied(struct store *st, struct op *op)

@@ -39,9 +39,12 @@ struct disk {
 	struct log log;
 	struct kv *kv;
 	struct checkpoint point;
-	bool is_short;   /* it has less, or segments run short: found by the writer */
-	bool is_offline; /* opened by a tool: segments stay as they are */
-	size_t n_aside;  /* in the running batch: damaged bundles to be set aside */
+	uint64_t free;   /* in the file system: found by the writer, or the loop when none runs */
+	size_t n_before; /* segments to be had when the last batch began */
+	unsigned n_in_vain; /* batches of our own that made no room */
+	unsigned n_turns;   /* since the loop looked itself */
+	bool is_offline;    /* opened by a tool: segments stay as they are */
+	size_t n_aside;     /* in the running batch: damaged bundles to be set aside */
 	uint64_t n_set_aside, n_set_aside_run, set_aside_bytes; /* _run, bytes: the writer's */
 	struct segment *found; /* at open: of the row before; neighbours lie together */
 };
@@ -98,6 +101,8 @@ void disk_ahead(struct store *st, struct entry *e);
 /* compact.c */
 /* If free segments run short: adds operations that move live records out of the emptiest one. */
 void compact_begin(struct disk *d, struct store_batch *b);
+/* Is there a segment whose records should move? */
+bool compact_is_due(const struct disk *d);
 /* Where a bundle's durable record is now; segment NULL: nowhere. Keeps the segments' counts. */
 void compact_place(struct entry *e, const struct place *at);
 struct place compact_place_of(const struct entry *e);

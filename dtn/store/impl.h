@@ -126,6 +126,8 @@ struct store_batch {
 struct store_ops {
 	/* Loop: a batch is about to be handed over; may add operations. */
 	void (*begin)(struct store *st, struct store_batch *b);
+	/* Loop, may be NULL: would a batch be of use that nothing is staged for? */
+	bool (*wants)(const struct store *st);
 	/* Loop: the batch has ended, well or not. */
 	void (*ended)(struct store *st);
 	/* The writer's thread: makes b durable, all or nothing. */
@@ -164,6 +166,7 @@ struct store {
 	struct link_node cached; /* bodies */
 	uint64_t cached_bytes, cache_max;
 	uint64_t loaded_bytes; /* in this turn */
+	uint64_t log_room;     /* staged bytes at most that the implementation can write now */
 	uint64_t seq;
 	struct store_stats stats;
 	struct store_event event[STORE_EVENTS];

@@ -75,11 +75,16 @@ int store_payload(struct store *st, struct slice s, struct view *bytes)
 	return 0;
 }
 
+bool store_reads_ahead(const struct store *st)
+{
+	return st->ops->ahead != NULL;
+}
+
 void store_ahead(struct store *st, uint64_t id)
 {
-	struct entry *e = table_find(st, STORE_BUNDLE, id);
+	struct entry *e = st->ops->ahead ? table_find(st, STORE_BUNDLE, id) : NULL;
 
-	if (st->ops->ahead && e && e->is_here && !e->is_open && !e->is_ahead &&
+	if (e && e->is_here && !e->is_open && !e->is_ahead &&
 		!(e->body && (e->body->payload || e->body->payload_cell)))
 		st->ops->ahead(st, e);
 }

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #define SPARES 2u
+#define SHORT 4u
 
 static int log_adopt(struct log *log, uint32_t slot);
 static int read_head(struct segment *s);
@@ -156,6 +157,12 @@ size_t log_n_available(const struct log *log)
 	for (size_t i = 0; i < log->n; i++)
 		n += log->segment[i]->generation == 0;
 	return n;
+}
+
+/* The batch may need them twice: for what it brings and what is moved out of its way. */
+bool log_is_short(const struct log *log, uint64_t bytes)
+{
+	return log_n_available(log) < SHORT + log->max / 8 + 2 * bytes / log->segment_size;
 }
 
 int segment_read(const struct segment *s, uint64_t off, void *buf, uint64_t n)

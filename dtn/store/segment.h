@@ -16,7 +16,6 @@
 
 #define SEGMENT_HEAD 56u /* the record that begins a segment: header and version */
 #define LOG_PIECE (64u << 10)
-#define LOG_SHORT 4u /* fewer free segments: they run short */
 
 struct segment {
 	int fd;
@@ -24,6 +23,7 @@ struct segment {
 	uint64_t generation;      /* rises with each use of any segment; 0 = free */
 	uint64_t size, end;       /* bytes; where the next record goes */
 	uint64_t live;            /* bytes of records of bundles that are in the store */
+	uint64_t moved_with;      /* batch that moved records out of it last */
 	bool is_lane;             /* no part of the log: not replayed */
 	bool is_bad;              /* a live record in it could not be read: not compacted */
 	struct link_node entries; /* bundles whose records these are */
@@ -68,6 +68,8 @@ void log_free_dead(struct log *log);
 void log_spare(struct log *log, bool is_disk_short);
 /* Free segments, and those that may still be made. */
 size_t log_n_available(const struct log *log);
+/* Do they run short, with a batch of so many bytes to come? */
+bool log_is_short(const struct log *log, uint64_t bytes);
 /* Reads n bytes. 0, -errno, -E_CORRUPT (the file is shorter). */
 int segment_read(const struct segment *s, uint64_t off, void *buf, uint64_t n) MUST_USE;
 /* Writes and flushes. 0 or -errno. */

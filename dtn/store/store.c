@@ -31,7 +31,11 @@ struct store_limits store_limits_default(void)
 
 int store_init(struct store *st, const struct store_ops *ops, const struct store_limits *limits)
 {
-	*st = (struct store){.ops = ops, .limits = *limits, .seq = 1, .cache_max = DEFAULT_CACHE};
+	*st = (struct store){.ops = ops,
+		.limits = *limits,
+		.seq = 1,
+		.cache_max = DEFAULT_CACHE,
+		.log_room = UINT64_MAX};
 	slabs_init(&st->slabs);
 	list_init(&st->stage);
 	list_init(&st->cached);
@@ -76,6 +80,12 @@ void store_stats(const struct store *st, struct store_stats *out)
 		st->ops->stats(st, out);
 }
 
+bool store_is_short(const struct store *st, uint64_t *n_free)
+{
+	*n_free = st->stats.free_bytes;
+	return st->stats.is_short;
+}
+
 bool store_has_room(const struct store *st, uint64_t bytes, unsigned flags)
 {
 	const struct store_limits *l = &st->limits;
@@ -84,7 +94,9 @@ bool store_has_room(const struct store *st, uint64_t bytes, unsigned flags)
 	uint64_t kept_bundles = urgent ? 0 : l->max_bundles / 64;
 	uint64_t used = u64_add_sat(st->stats.bytes, kept_bytes);
 
-	if (st->stats.is_closed)
+	if (st->stats.is_closed || (st->stats.is_short && !urgent))
+		return false;
+	if (!urgent && u64_add_sat(st->stats.staged_bytes, bytes) > st->log_room)
 		return false;
 	return used <= l->max_bytes && bytes <= l->max_bytes - used &&
 	       st->stats.n_bundles < l->max_bundles - kept_bundles;
@@ -98,6 +110,11 @@ uint64_t store_seq(const struct store *st)
 bool store_is_dirty(const struct store *st)
 {
 	return !list_empty(&st->stage);
+}
+
+bool store_wants_commit(const struct store *st)
+{
+	return store_is_dirty(st) || (!st->is_running && st->ops->wants && st->ops->wants(st));
 }
 
 void store_turn(struct store *st)

@@ -50,6 +50,8 @@ struct store_limits {
 	uint64_t stage_bytes; /* waiting for their commit */
 	uint64_t
 		reserved_bytes; /* of max_bytes, only for what is put with STORE_URGENT (and 1/64 of max_bundles) */
+	uint64_t
+		min_free_bytes; /* disk: with less free in its file system new bundles find no room */
 	uint64_t reserve_block; /* numbers that store_reserve() makes durable at a time; 0: 65536 */
 };
 
@@ -112,6 +114,7 @@ int store_payload(struct store *st, struct slice s, struct view *bytes) MUST_USE
 /* This bundle's bytes will be read soon: they are brought near, without waiting for the disk. Cheap, and
  * nothing is promised. */
 void store_ahead(struct store *st, uint64_t id);
+bool store_reads_ahead(const struct store *st);
 bool store_is_committed(const struct store *st, uint64_t id);
 /* Would the bundle be here after a crash now? So also while its deletion waits for its commit. */
 bool store_is_durable(const struct store *st, uint64_t id);
@@ -133,6 +136,8 @@ void store_turn(struct store *st);
 uint64_t store_seq(const struct store *st);
 /* Is anything staged? */
 bool store_is_dirty(const struct store *st);
+/* Is it, or has the store work of its own to do (making room)? A commit that is begun then does it. */
+bool store_wants_commit(const struct store *st);
 /* The staged changes as a batch; NULL if there are none, one is running, the store is closed by an error,
  * or nobody takes its events. */
 struct store_batch *store_commit_begin(struct store *st);
@@ -175,10 +180,14 @@ struct store_stats {
 	uint64_t n_damaged;              /* bundles found damaged since it was opened */
 	uint64_t n_quarantined;          /* damaged records that are set aside, since ever */
 	uint64_t boot;                   /* how often it was opened */
+	uint64_t free_bytes;             /* of its file system, as seen last; memory: 0 */
+	bool is_short;                   /* that is less than min_free_bytes */
 	bool is_closed;                  /* by an I/O error */
 	int last_err;
 };
 void store_stats(const struct store *st, struct store_stats *out);
+/* Has its file system less free than limits.min_free_bytes? *n_free: bytes as seen last. */
+bool store_is_short(const struct store *st, uint64_t *n_free);
 /* Would a bundle of this size be taken now (limits, not the stage)? */
 bool store_has_room(const struct store *st, uint64_t bytes, unsigned flags);
 
