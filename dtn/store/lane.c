@@ -31,6 +31,7 @@ static uint64_t op_bytes(const struct op *op)
 
 int lane_write(struct log *log, struct link_node *ops, uint64_t batch)
 {
+	const struct segment *before = log->lane;
 	bool with_long = is_worth(ops), is_written = false;
 	int err = 0;
 
@@ -54,6 +55,8 @@ int lane_write(struct log *log, struct link_node *ops, uint64_t batch)
 			log->lane->end += op->to.len;
 		}
 	}
+	/* A segment that was begun needs its first record, also when the move it was begun for failed. */
+	is_written |= log->lane != before;
 	return err || !is_written ? err : log_flush(log);
 }
 
