@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
+#define GENERATION_SHIFT 12 /* more segments than one start can leave half made */
+
 static int first_start(struct disk *d);
 static int replay_tail(struct disk *d, const struct index_meta *meta);
 static int settle_tail(struct segment *s, uint64_t from);
@@ -37,6 +39,8 @@ int disk_recover(struct disk *d)
 	if (!err)
 		err = settle_bundles(d);
 	d->base.stats.boot = meta.boot + 1;
+	/* What a failed batch began may be free here and still be on the disk: its numbers must not return. */
+	d->log.next_generation += d->base.stats.boot << GENERATION_SHIFT;
 	if (!err)
 		err = settle_counters(d);
 	if (!err)
