@@ -3,8 +3,8 @@
  *
  * Records that belong beside the log go to the lane first (lane.c). Then the batch is placed (every
  * operation gets its segment and offset, segments are taken as needed), so running out of room is known
- * before the log is touched. Then the records are gathered and written by few calls, and flushed; of a batch
- * over several segments all is flushed before the end record is written, so one whose end is whole is whole. The
+ * before the log is touched. Then the records are gathered and written by few calls, and flushed; a
+ * segment is flushed before the next one is written, so a batch whose end record is whole is whole. The
  * number of a batch is used once, also when it failed: what a failed one left behind can't be taken for
  * a later one. Start reading at log_append().
  */
@@ -19,7 +19,6 @@
 
 static int place_all(struct log *log, struct link_node *ops, struct segment **last, uint64_t *end);
 static int write_batch(struct log *log, struct link_node *ops, struct segment *last);
-static int flush_before(struct log *log, const struct link_node *ops, const struct segment *last);
 static int log_sync(int fd);
 static int no_space(int err);
 static int write_op(struct log *log, struct op *op, uint64_t batch);
@@ -154,8 +153,8 @@ static int write_batch(struct log *log, struct link_node *ops, struct segment *l
 	for (struct link_node *l = ops->next; l != ops && !err; l = l->next) {
 		struct op *op = container_of(l, struct op, link);
 
-		if (op->in_log != s) { /* its bytes begin their way, the flush follows */
-			err = s && n > 0 ? out_write(&log->out) : 0;
+		if (op->in_log != s) { /* what is in the old one is flushed first */
+			err = s && n > 0 ? log_flush(log) : 0;
 			s = op->in_log;
 			out_seek(&log->out, s->fd, 0);
 			if (!err)
@@ -165,8 +164,6 @@ static int write_batch(struct log *log, struct link_node *ops, struct segment *l
 			err = write_op(log, op, batch);
 		n++;
 	}
-	if (!err)
-		err = flush_before(log, ops, last);
 	if (err)
 		return err;
 	be64_put(count, n);
@@ -177,24 +174,6 @@ static int write_batch(struct log *log, struct link_node *ops, struct segment *l
 		.value = view_of(count, sizeof count)};
 	err = put_record(log, &end);
 	return err ? err : log_flush(log);
-}
-
-/* A batch over several segments: all of it is durable before its end record is written. */
-static int flush_before(struct log *log, const struct link_node *ops, const struct segment *last)
-{
-	const struct segment *s = NULL;
-	bool is_alone = container_of(ops->next, struct op, link)->in_log == last;
-	int err = is_alone ? 0 : log_flush(log);
-
-	for (const struct link_node *l = ops->next; l != ops && !is_alone && !err; l = l->next) {
-		const struct op *op =
-			container_of((struct link_node *)(uintptr_t)l, struct op, link);
-
-		if (op->in_log != s && op->in_log != last)
-			err = log_sync(op->in_log->fd);
-		s = op->in_log;
-	}
-	return err;
 }
 
 static int write_op(struct log *log, struct op *op, uint64_t batch)

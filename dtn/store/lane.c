@@ -41,10 +41,11 @@ int lane_write(struct log *log, struct link_node *ops, uint64_t batch)
 		op->to = (struct place){0};
 		if (op->type == OP_MOVE) {
 			err = lane_room(log, op, batch, LOG_USE_MOVE);
-			err = err ? err : move_record(log, op, batch);
 			if (err == -ENOSPC) { /* it stays where it is, and the batch goes on */
 				op->to = (struct place){0};
 				err = 0;
+			} else if (!err) {
+				err = move_record(log, op, batch);
 			}
 		} else if (op->type == OP_PUT && op->flags & STORE_LONG && with_long) {
 			err = lane_room(log, op, batch, LOG_USE_PUT);
