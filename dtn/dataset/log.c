@@ -413,7 +413,8 @@ static int take_deleted(struct entry *e)
 	if (!b || strcmp(b->end_reason, "delivered") == 0)
 		return 0;
 	memset(b->end_reason, 0, sizeof b->end_reason);
-	memcpy(b->end_reason, why.p, n);
+	if (n > 0)
+		memcpy(b->end_reason, why.p, n);
 	return 0;
 }
 
