@@ -60,5 +60,7 @@ int record_decode(struct view value, struct record *r)
 		RECORD_FIELDS_3(F)
 	}
 #undef F
-	return 0;
+	bool in_place =
+		r->frag_off <= r->total_len && r->payload_bytes <= r->total_len - r->frag_off;
+	return r->flags & RECORD_FRAGMENT && (r->total_len == 0 || !in_place) ? -E_RANGE : 0;
 }

@@ -50,7 +50,7 @@ struct record {
 void record_import(struct record *r, const struct bundle *b, dtntime now);
 /* The value's bytes. */
 void record_encode(struct buf *b, const struct record *r);
-/* 0, -E_VERSION, -E_TRUNCATED, -E_TRAILING. */
+/* 0, -E_VERSION, -E_TRUNCATED, -E_TRAILING, -E_RANGE (a fragment that is not within its ADU). */
 int record_decode(struct view value, struct record *r) MUST_USE;
 
 #endif
