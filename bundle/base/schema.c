@@ -120,7 +120,6 @@ static int open_element(
 	const struct source *src, const struct spot *list, const char *path, size_t k)
 {
 	const struct schema_part inner[] = {{.rows = list->row->rows}, {0}};
-	char *at = (char *)field_of(list) + k * list->row->size;
 
 	if (k < *count_of(list))
 		return 0;
@@ -128,6 +127,7 @@ static int open_element(
 		return fail(src, path, "element %zu comes before %zu", *count_of(list), k);
 	if ((int64_t)k >= list->row->max)
 		return fail(src, path, "at most %" PRId64 " elements", list->row->max);
+	char *at = (char *)field_of(list) + k * list->row->size;
 	memset(at, 0, list->row->size);
 	++*count_of(list);
 	return set_defaults(src, inner, at);
