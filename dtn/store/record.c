@@ -95,6 +95,8 @@ int record_start(
 		.value.n = be16_get(header + 26),
 		.head.n = be32_get(header + 28),
 		.payload.n = (size_t)payload};
+	if (r->type == RECORD_LONG && payload <= RECORD_CHUNK)
+		return -E_FORM; /* nothing would cover its payload */
 	*sum = be32_get(header + 4);
 	*crc = crc32c(0, view_of(header + 8, RECORD_HEADER - 8));
 	return 0;
@@ -127,8 +129,7 @@ int record_read(struct view bytes, struct record *r, uint64_t *size)
 		return -E_CRC;
 	if (r->type == RECORD_LONG && !record_chunks_ok(r->payload, r->payload.p + r->payload.n))
 		return -E_CRC;
-	if (r->type < RECORD_SEGMENT || r->type > RECORD_LONG || r->value.n > STORE_VALUE_MAX ||
-		(r->type == RECORD_LONG && sums == 0))
+	if (r->type < RECORD_SEGMENT || r->type > RECORD_LONG || r->value.n > STORE_VALUE_MAX)
 		return -E_FORM;
 	*size = record_length(r);
 	return *size <= bytes.n ? 0 : -E_TRUNCATED;

@@ -22,7 +22,8 @@ enum record_type {
 	RECORD_DELETE,      /* a row or bundle is gone */
 	RECORD_END, /* the batch is complete; id: the batch before; value: number of its records */
 	RECORD_PLACE, /* a bundle whose record lies elsewhere; head: where */
-	RECORD_LONG   /* as PUT, and the checksum leaves out the payload, which has its own */
+	RECORD_LONG /* as PUT of a payload above RECORD_CHUNK; its checksum leaves out the payload, which
+		     * has its own */
 };
 #define RECORD_LANE 1u /* kind of a SEGMENT record: bundles that stay longer; not replayed */
 

@@ -43,7 +43,7 @@ static size_t mend_one(uint8_t *p, size_t n)
 		return 0;
 	uint8_t *payload = p + RECORD_HEADER + r.value.n + r.head.n, *sums = payload + r.payload.n;
 	crc = record_check(crc, view_of(p + RECORD_HEADER, r.value.n + r.head.n));
-	if (r.type == RECORD_LONG && r.payload.n > RECORD_CHUNK) {
+	if (r.type == RECORD_LONG) {
 		for (size_t at = 0; at < r.payload.n; at += RECORD_CHUNK) {
 			size_t left = r.payload.n - at;
 
