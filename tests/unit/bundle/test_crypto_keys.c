@@ -134,6 +134,52 @@ Test(crypto, gcm)
 	}
 }
 
+/* One use of c with its own IV and text: made, or checked with a tag that is right or not. */
+static int use_gcm(
+	struct crypto *c, unsigned step, bool check, uint8_t out[64], uint8_t tag[CRYPTO_SUM_MAX])
+{
+	uint8_t iv[CRYPTO_IV_MAX];
+	size_t iv_len = step % 5 == 0 ? 16 : step % 7 == 0 ? 8 : 12;
+
+	for (size_t i = 0; i < sizeof iv; i++)
+		iv[i] = (uint8_t)(step * 31 + i);
+	int err = crypto_begin(c, check ? CRYPTO_CHECK : CRYPTO_MAKE, view_of(iv, iv_len));
+	if (err)
+		return err;
+	crypto_feed(c, view_of(iv, step % 13));
+	crypto_crypt(c, view_of(out, step % 64), out);
+	return check ? crypto_check(c, view_of(tag, CRYPTO_TAG)) : crypto_make(c, tag);
+}
+
+/* Whatever a context did before, given up or failed, the next use is that of a fresh one. */
+Test(crypto, gcm_contexts_are_as_good_as_new)
+{
+	static const uint8_t key[32] = "what is used again and again....";
+	struct crypto *used = crypto_new(CRYPTO_A256GCM, view_of(key, 32), none);
+
+	for (unsigned step = 1; step < 2000; step++) {
+		struct crypto *fresh = crypto_new(CRYPTO_A256GCM, view_of(key, 32), none);
+		uint8_t one[64] = {0}, two[64] = {0}, tag_one[CRYPTO_SUM_MAX],
+			tag_two[CRYPTO_SUM_MAX];
+
+		cr_assert_eq(use_gcm(fresh, step, false, one, tag_one), 0);
+		cr_assert_eq(use_gcm(used, step, false, two, tag_two), 0);
+		cr_assert_arr_eq(one, two, sizeof one);
+		cr_assert_arr_eq(tag_one, tag_two, CRYPTO_TAG);
+		if (step % 3 == 0)
+			cr_assert_eq(use_gcm(used, step, true, two, tag_one), 0);
+		tag_one[step % 16] ^= 1;
+		if (step % 4 == 0)
+			cr_assert_eq(use_gcm(used, step, true, one, tag_one), -E_AUTH);
+		if (step % 6 == 0) /* given up half-way */
+			cr_assert_eq(crypto_begin(used, CRYPTO_MAKE, view_of(key, 12)), 0);
+		if (step % 17 == 0)
+			cr_assert_eq(crypto_rekey(used, view_of(key, 32)), 0);
+		crypto_free(fresh);
+	}
+	crypto_free(used);
+}
+
 /* RFC 3394 4.1, 4.6 */
 Test(crypto, key_wrap)
 {
