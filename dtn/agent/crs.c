@@ -92,8 +92,8 @@ static int send_reports(struct agent *a, mono now, const struct gather_list *l,
 	struct ccs_sequence out[CCS_SEQUENCES_MAX];
 	uint8_t room[16384];
 	struct buf record = buf_of(room, sizeof room);
-	struct own_bundle o = {.after_commit = true};
-	struct view payload;
+	struct own_bundle o = {.s = {.dest = eid_kept(&l->key.to), .priority = PRIORITY_STANDARD},
+		.after_commit = true};
 	uint64_t id;
 	int err;
 
@@ -107,18 +107,7 @@ static int send_reports(struct agent *a, mono now, const struct gather_list *l,
 			.source = eid_kept(&l->key.about),
 			.numbers = s[i].numbers};
 	crs_write(&record, &a->codes[l->key.profile], out, n);
-	payload = buf_view(&record);
-	o.s = (struct agent_send){.source = a->self,
-		.dest = eid_kept(&l->key.to),
-		.report_to = eid_null(),
-		.flags = BUNDLE_ADMIN,
-		.lifetime_ms = (uint64_t)(a->cfg.signal_lifetime_us / US_PER_MS),
-		.priority = PRIORITY_STANDARD,
-		.crc_type = a->cfg.crc_type,
-		.payload = &payload,
-		.n_payload = 1};
-	err = buf_finish(&record);
-	err = err ? err : send_own(a, now, &o, &id);
+	err = send_record(a, now, &o, &record, &id);
 	if (err != 0)
 		return err;
 	trace_point(a->trace, now, crs_tx, id, l->key.to.node, n_items);

@@ -11,6 +11,8 @@
 
 _Static_assert(CUSTODIANS_MAX == 1 + CUSTODY_NEIGHBOURS_MAX + NEIGHBOURS_MAX, "a row for each");
 
+static void row_add(struct agent *a, const struct custodian *c);
+static bool is_node(const struct hash_node *x, const void *node);
 static struct custodian defaults(const struct agent_cfg *cfg, unsigned profile);
 static uint8_t sequence_of(unsigned sequence, unsigned profile);
 static bool is_same_node(const char *x, const char *y);
@@ -24,8 +26,9 @@ int custodian_init(struct agent *a)
 	int err;
 
 	a->custodian = calloc(CUSTODIANS_MAX, sizeof *a->custodian);
-	if (!a->custodian)
-		return -ENOMEM;
+	err = a->custodian ? hash_reserve(&a->by_node, CUSTODIANS_MAX) : -ENOMEM;
+	if (err != 0)
+		return err;
 	a->custodian[a->n_custodians++] = defaults(cfg, cfg->custody_profile);
 	for (size_t i = 0; i < cfg->n_custody_neighbours; i++) {
 		const struct custody_neighbour *n = &cfg->custody_neighbour[i];
@@ -40,7 +43,7 @@ int custodian_init(struct agent *a)
 			c.sequence = (uint8_t)n->sequence;
 		c.accept = n->accept;
 		c.passes = n->passes;
-		a->custodian[a->n_custodians++] = c;
+		row_add(a, &c);
 	}
 	err = list_read(&a->custody_from, cfg->custody_from, cfg->n_custody_from);
 	err = err ? err
@@ -51,23 +54,26 @@ int custodian_init(struct agent *a)
 
 void custodian_fini(struct agent *a)
 {
+	hash_fini(&a->by_node);
 	free(a->custodian);
 }
 
-void custodian_add(struct agent *a, node_id node)
+struct custodian *custodian_add(struct agent *a, node_id node)
 {
-	if (custodian_find(a, node)->node == node || a->n_custodians == CUSTODIANS_MAX)
-		return;
-	a->custodian[a->n_custodians] = defaults(&a->cfg, a->cfg.custody_profile);
-	a->custodian[a->n_custodians++].node = node;
+	struct custodian c = defaults(&a->cfg, a->cfg.custody_profile);
+
+	assert(node != NODE_NONE);
+	c.node = node;
+	if (custodian_find(a, node)->node != node)
+		row_add(a, &c);
+	return custodian_find(a, node);
 }
 
 struct custodian *custodian_find(const struct agent *a, node_id node)
 {
-	for (size_t i = 1; i < a->n_custodians; i++)
-		if (a->custodian[i].node == node)
-			return &a->custodian[i];
-	return &a->custodian[0];
+	struct hash_node *h = hash_find(&a->by_node, hash_mix(node), is_node, &node);
+
+	return h ? container_of(h, struct custodian, by_node) : &a->custodian[0];
 }
 
 size_t agent_custodians(const struct agent *a, struct custodian_stats *out)
@@ -147,6 +153,24 @@ int custody_check(const struct agent_cfg *cfg, const struct keyring *keys, struc
 	return 0;
 }
 
+/* There is a place and a bucket for each: nothing can fail. */
+static void row_add(struct agent *a, const struct custodian *c)
+{
+	struct custodian *row = &a->custodian[a->n_custodians++];
+	int err;
+
+	assert(a->n_custodians <= CUSTODIANS_MAX);
+	*row = *c;
+	err = hash_insert(&a->by_node, &row->by_node, hash_mix(row->node));
+	assert(err == 0);
+}
+
+/* Peers choose what is looked for, not what is in the table: its hash needs no key. */
+static bool is_node(const struct hash_node *x, const void *node)
+{
+	return container_of(x, struct custodian, by_node)->node == *(const node_id *)node;
+}
+
 static bool is_same_node(const char *x, const char *y)
 {
 	struct eid a, b;
@@ -177,6 +201,7 @@ static int fault(struct schema_error *e, size_t k, const char *field, const char
 static struct custodian defaults(const struct agent_cfg *cfg, unsigned profile)
 {
 	return (struct custodian){.node = NODE_NONE,
+		.neighbour = NO_NEIGHBOUR,
 		.profile = (uint8_t)profile,
 		.sequence = sequence_of(cfg->custody_sequence, profile),
 		.accept = true};

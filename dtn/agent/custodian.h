@@ -6,6 +6,7 @@
 #ifndef OWLT_AGENT_CUSTODIAN_H
 #define OWLT_AGENT_CUSTODIAN_H
 
+#include "bundle/base/hash.h"
 #include "bundle/bundle.h"
 #include "bundle/events.h"
 #include "dtn/agent/config.h"
@@ -36,7 +37,9 @@ struct own_pair {
 
 /* Another custodian, as far as settings and links name it; row 0 stands for all others. */
 struct custodian {
+	struct hash_node by_node;
 	node_id node;
+	uint16_t neighbour;        /* where its links are; NO_NEIGHBOUR: it has none */
 	uint8_t profile, sequence; /* enum custody_profile; never SEQUENCE_DEFAULT */
 	bool accept, passes;
 	const struct key *key; /* NULL: its signals can't be authenticated */
@@ -55,8 +58,8 @@ struct custody_list {
 /* -- custodian.c */
 int custodian_init(struct agent *a) MUST_USE;
 void custodian_fini(struct agent *a);
-/* A row of its own for a neighbour. */
-void custodian_add(struct agent *a, node_id node);
+/* A row of its own for what a link or a tunnel leads to. */
+struct custodian *custodian_add(struct agent *a, node_id node);
 /* Never NULL. */
 struct custodian *custodian_find(const struct agent *a, node_id node);
 /* The row of custody.neighbours[k]. */

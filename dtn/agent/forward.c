@@ -30,7 +30,7 @@ int agent_neighbour(struct agent *a, node_id node)
 		return -E_FULL;
 	k = (unsigned)a->n_neighbours++;
 	a->neighbour[k] = (struct neighbour){.node = node};
-	custodian_add(a, node);
+	custodian_add(a, node)->neighbour = (uint16_t)k;
 	for (unsigned p = 0; p < PRIORITIES; p++)
 		list_init(&a->neighbour[k].queue[p]);
 	return (int)k;
@@ -141,10 +141,7 @@ uint64_t agent_queued(const struct agent *a, unsigned neighbour)
 
 unsigned neighbour_find(const struct agent *a, node_id node)
 {
-	for (unsigned k = 0; k < a->n_neighbours; k++)
-		if (a->neighbour[k].node == node && !a->neighbour[k].is_tunnel)
-			return k;
-	return NO_NEIGHBOUR;
+	return custodian_find(a, node)->neighbour;
 }
 
 /* RFC 9171 5.4-2: finds the next node (not `not_to`, if there is another) and queues, or waits.

@@ -87,24 +87,12 @@ static void send_report(
 {
 	uint8_t room[2048];
 	struct buf record = buf_of(room, sizeof room);
-	struct view payload;
-	struct own_bundle o = {.after_commit = true}; /* it tells what the same batch makes true */
+	struct own_bundle o = {.s = {.dest = b->report_to, .priority = PRIORITY_STANDARD},
+		.after_commit = true}; /* it tells what the same batch makes true */
 	uint64_t report;
 
 	status_report_write(&record, r);
-	if (buf_finish(&record) != 0)
-		return;
-	payload = buf_view(&record);
-	o.s = (struct agent_send){.source = a->self,
-		.dest = b->report_to,
-		.report_to = eid_null(),
-		.flags = BUNDLE_ADMIN,
-		.lifetime_ms = (uint64_t)(a->cfg.signal_lifetime_us / US_PER_MS),
-		.priority = PRIORITY_STANDARD,
-		.crc_type = a->cfg.crc_type,
-		.payload = &payload,
-		.n_payload = 1};
-	if (send_own(a, now, &o, &report) != 0)
+	if (send_record(a, now, &o, &record, &report) != 0)
 		return; /* at the node's discretion, RFC 9171 6.1 */
 	for (unsigned k = 0; k < STATUS_KINDS; k++)
 		if (r->asserted[k])

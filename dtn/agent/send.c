@@ -84,6 +84,23 @@ int send_own(struct agent *a, mono now, const struct own_bundle *o, uint64_t *id
 	return err ? err : send_made(a, now, o, &m, id);
 }
 
+int send_record(
+	struct agent *a, mono now, const struct own_bundle *o, struct buf *record, uint64_t *id)
+{
+	struct view payload = buf_view(record);
+	struct own_bundle whole = *o;
+	int err = buf_finish(record);
+
+	whole.s.source = a->self;
+	whole.s.report_to = eid_null();
+	whole.s.flags = BUNDLE_ADMIN;
+	whole.s.lifetime_ms = (uint64_t)(a->cfg.signal_lifetime_us / US_PER_MS);
+	whole.s.crc_type = a->cfg.crc_type;
+	whole.s.payload = &payload;
+	whole.s.n_payload = 1;
+	return err ? err : send_own(a, now, &whole, id);
+}
+
 /* What is secured here is secured before it is cut (RFC 9172 5.2). */
 bool send_is_whole(const struct agent *a, const struct own_bundle *o)
 {

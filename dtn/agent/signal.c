@@ -82,8 +82,10 @@ static int send_signal(struct agent *a, mono now, const struct gather_list *l,
 	uint8_t room[16384];
 	struct buf record = buf_of(room, sizeof room);
 	uint64_t id, n_accepted = 0;
-	struct view payload;
-	struct own_bundle o = {.urgent = true};
+	struct own_bundle o = {.s = {.dest = eid_kept(&l->key.to),
+				       .priority = PRIORITY_EXPEDITED,
+				       .is_signal = true},
+		.urgent = true};
 	int err;
 
 	for (size_t i = 0; i < n; i++)
@@ -92,19 +94,7 @@ static int send_signal(struct agent *a, mono now, const struct gather_list *l,
 			.dest = s[i].dest,
 			.numbers = s[i].numbers};
 	ccs_write(&record, &a->codes[l->key.profile], out, n);
-	payload = buf_view(&record);
-	o.s = (struct agent_send){.source = a->self,
-		.dest = eid_kept(&l->key.to),
-		.report_to = eid_null(),
-		.flags = BUNDLE_ADMIN,
-		.lifetime_ms = (uint64_t)(a->cfg.signal_lifetime_us / US_PER_MS),
-		.priority = PRIORITY_EXPEDITED,
-		.is_signal = true,
-		.crc_type = a->cfg.crc_type,
-		.payload = &payload,
-		.n_payload = 1};
-	err = buf_finish(&record);
-	err = err ? err : send_own(a, now, &o, &id);
+	err = send_record(a, now, &o, &record, &id);
 	if (err != 0)
 		return err;
 	for (size_t i = 0; i < n_items; i++)

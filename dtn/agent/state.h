@@ -246,6 +246,7 @@ struct agent {
 	struct bibe bibe;
 	struct custodian *custodian; /* 0: all that have no row */
 	size_t n_custodians;
+	struct hash_table by_node; /* custodians but the first */
 	struct custody_list custody_from, custody_sources, custody_request;
 
 	struct outgoing *outgoing; /* max_open_sends of them */
@@ -409,6 +410,10 @@ struct own_bundle {
 	unsigned tunnel; /* ... because of this tunnel: bibe.c */
 };
 int send_own(struct agent *a, mono now, const struct own_bundle *o, uint64_t *id) MUST_USE;
+/* An administrative record from this node to o->s.dest; o says besides that only how it is sent. Error of
+ * the buffer, too. */
+int send_record(struct agent *a, mono now, const struct own_bundle *o, struct buf *record,
+	uint64_t *id) MUST_USE;
 /* May an application send this? Fills *o. */
 int send_allow(const struct agent *a, const struct agent_send *s, struct own_bundle *o) MUST_USE;
 /* Must it be one bundle when it is made? Then larger data is gathered first, or refused. */

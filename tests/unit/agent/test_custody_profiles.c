@@ -377,6 +377,26 @@ Test(custody_profiles, status)
 	chain_fini(&x);
 }
 
+/* As many neighbours as there can be, one of them with settings: each has one row and one index. */
+Test(custody_profiles, all_neighbours)
+{
+	struct custodian_stats c[CUSTODIANS_MAX];
+	const unsigned most = 256; /* NEIGHBOURS_MAX */
+	struct side s;
+
+	side_init(&s, 1, chain_n2, 0, 2);
+	chain_neighbour(&s, "ipn:9.0")->profile = 1 + PROFILE_BPLIB;
+	side_start(&s, chain_n2, 0);
+	for (unsigned round = 0; round < 2; round++)
+		for (unsigned k = 0; k < most; k++)
+			cr_assert_eq(agent_neighbour(s.agent, 2 + k), (int)k, "%u", k);
+	cr_assert_eq(agent_neighbour(s.agent, 2 + most), -E_FULL);
+	cr_assert_eq(agent_custodians(s.agent, c), 1 + most);
+	cr_assert(c[0].node == NODE_NONE && c[1].node == 9 && c[2].node == 2);
+	cr_assert_eq(c[most].node, 1 + most);
+	side_fini(&s);
+}
+
 /* What is made here and what comes from others counts in the same counter of a destination. */
 Test(custody_profiles, one_counter_for_a_destination)
 {
