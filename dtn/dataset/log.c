@@ -150,18 +150,21 @@ int local_grow(void **array, size_t *cap, size_t n, size_t size)
 /* Who tells it and when; lab time 0 is learnt from the first line if nobody told it before. */
 static bool entry_open(struct entry *e)
 {
-	int64_t t_us, dtn_ms, limit = INT64_MAX / 2000;
+	int64_t t_us, dtn_ms, base_ns, limit = INT64_MAX / 2000;
 	bool has_dtn = line_i64(e->line, "dtn_ms", &dtn_ms);
 
 	e->node = node_of(e->line, "node");
 	if (e->node == NODE_NONE || !line_i64(e->line, "t_us", &t_us) || t_us > limit ||
 		t_us < -limit || dtn_ms > INT64_MAX / 4000000 || dtn_ms < 0)
 		return false;
-	if (e->d->base_ns == NO_TIME)
-		e->d->base_ns = has_dtn ? (dtn_ms - t_us / US_PER_MS) * 1000000 +
-						  DTN_EPOCH_UNIX_S * 1000000000
-					: DTN_EPOCH_UNIX_S * 1000000000;
-	e->t = e->d->base_ns + t_us * 1000;
+	base_ns = e->d->base_ns;
+	if (base_ns == NO_TIME)
+		base_ns = DTN_EPOCH_UNIX_S * 1000000000 +
+			  (has_dtn ? (dtn_ms - t_us / US_PER_MS) * 1000000 : 0);
+	if (base_ns < 0)
+		return false; /* no lab began before 1970: one of the two is wrong */
+	e->d->base_ns = base_ns;
+	e->t = base_ns + t_us * 1000;
 	e->clock_err_ms = NO_TIME;
 	if (has_dtn)
 		e->clock_err_ms = dtn_ms - (e->t / 1000000 - DTN_EPOCH_UNIX_S * 1000);
