@@ -26,6 +26,7 @@ struct pair {
 	struct kept_eid dest; /* where seq_id == 0 */
 	uint8_t profile;      /* it came in: the answer goes out in it */
 	node_id via;          /* the neighbour that brought it */
+	uint64_t about;       /* digest of the bundle that came under it */
 };
 
 /* One of ours. */

@@ -41,13 +41,16 @@ static bool listed(const struct custody_list *l, const struct eid *e);
 enum why custody_accepts(const struct agent *a, const struct arrival *in, struct pair *p)
 {
 	const struct bundle *b = in->b;
+	uint64_t uid[2];
 
 	if (!b->has_cteb || b->flags & BUNDLE_FRAGMENT || b->cteb.custodian.node == a->self.node)
 		return WHY_OTHER;
+	bundle_uid(b, uid);
 	*p = (struct pair){.seq_id = b->cteb.seq_id,
 		.seq_no = b->cteb.seq_no,
 		.profile = in->profile,
-		.via = in->from};
+		.via = in->from,
+		.about = uid[0]};
 	if (!eid_keep(&p->custodian, &b->cteb.custodian) ||
 		(p->seq_id == 0 && !eid_keep(&p->dest, &b->dest)))
 		return WHY_OTHER;
@@ -137,6 +140,7 @@ struct known *custody_remember(struct agent *a, const struct pair *p, uint64_t i
 	pair_key(p, key);
 	k = known_add(a, KNOWN_PAIR, key, expiry);
 	k->bundle_id = id;
+	k->about = p->about;
 	known_write(a, k);
 	return k;
 }

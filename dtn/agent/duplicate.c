@@ -8,6 +8,10 @@
  *   other pair, delivered here           CCS{1}, drop
  *   other pair, here and not released    new number of our own, commit, then CCS{1}
  *   other pair, released                 a new bundle; the hop count bounds a loop
+ *
+ * A pair is the same only with the same bundle under it: a counter of 16 bits comes round within a
+ * lifetime, and a custodian may lose its count. What then comes under a number that we know is another
+ * bundle, and nobody else may have it.
  */
 #include "dtn/agent/break.h"
 #include "dtn/agent/state.h"
@@ -71,6 +75,8 @@ static bool by_pair(struct agent *a, mono now, const struct arrival *in)
 	struct bundle_entry *e = entry_by_uid(a, in->uid);
 	struct known *tomb = e ? NULL : known_tomb(a, in->uid), *pair = known_pair(a, &in->pair);
 
+	if (pair && pair->about != 0 && pair->about != in->pair.about)
+		pair = NULL; /* its custodian gave the number again: it stands for this one now */
 	if (BREAK_DUPLICATE_BY_ID && (e || tomb)) {
 		told(a, now, in, e ? entry_id(e) : tomb->bundle_id, WHY_STORED);
 		signal_add(a, now, &in->pair, true, e ? entry_id(e) : tomb->bundle_id);

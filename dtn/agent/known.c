@@ -9,7 +9,9 @@
  */
 #include "dtn/agent/state.h"
 
-#define KNOWN_VERSION 1u
+#define KNOWN_VERSION 2u /* 1 is still read: without `about` */
+#define NUMBERS_1 6u
+#define NUMBERS 7u
 
 static struct hash_table *table_of(struct agent *a, enum known_kind kind);
 static struct known *find(const struct agent *a, const struct hash_table *t, const uint64_t key[4]);
@@ -63,13 +65,14 @@ void known_write(struct agent *a, struct known *k)
 {
 	uint8_t room[STORE_VALUE_MAX];
 	struct buf b = buf_of(room, sizeof room);
-	uint64_t v[6] = {k->key[0], k->key[1], k->key[2], k->key[3], k->bundle_id, 0};
+	uint64_t v[NUMBERS] = {
+		k->key[0], k->key[1], k->key[2], k->key[3], k->bundle_id, 0, k->about};
 
 	v[5] = k->timer.key == MONO_NEVER ? UINT64_MAX
 					  : agent_dtn(a, 0) + (uint64_t)(k->timer.key / US_PER_MS);
 	buf_u8(&b, KNOWN_VERSION);
 	buf_u8(&b, k->kind == KNOWN_DELIVERED);
-	for (size_t i = 0; i < 6; i++)
+	for (size_t i = 0; i < NUMBERS; i++)
 		be64_put(buf_grow(&b, 8), v[i]);
 	if (k->row == 0)
 		k->row = ++a->next_row;
@@ -123,11 +126,13 @@ void known_restore(struct agent *a)
 static void restore_row(struct agent *a, enum known_kind kind, uint64_t row, struct view value)
 {
 	struct cursor c = cursor_of(value);
-	bool version_ok = cursor_u8(&c) == KNOWN_VERSION, is_delivered = cursor_u8(&c) != 0;
-	uint64_t v[6] = {0};
+	unsigned version = cursor_u8(&c);
+	bool version_ok = version >= 1 && version <= KNOWN_VERSION;
+	bool is_delivered = cursor_u8(&c) != 0;
+	uint64_t v[NUMBERS] = {0};
 	struct known *k;
 
-	for (size_t i = 0; i < 6; i++) {
+	for (size_t i = 0; i < (version == 1 ? NUMBERS_1 : NUMBERS); i++) {
 		struct view p = cursor_take(&c, 8);
 
 		v[i] = p.p ? be64_get(p.p) : 0;
@@ -145,6 +150,7 @@ static void restore_row(struct agent *a, enum known_kind kind, uint64_t row, str
 	k = insert(a, kind, v, agent_mono(a, v[5]));
 	k->row = row;
 	k->bundle_id = v[4];
+	k->about = v[6];
 	k->seq = 0;
 }
 

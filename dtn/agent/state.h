@@ -182,6 +182,7 @@ struct known {
 	uint64_t row;       /* its row in the store; 0: memory only */
 	uint64_t seq;       /* batch that makes it durable */
 	uint64_t bundle_id; /* local id it had */
+	uint64_t about;     /* pair: digest of the bundle it stood for; 0: not known */
 	uint8_t kind;
 };
 
