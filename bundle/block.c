@@ -289,6 +289,33 @@ static int kind_read(struct reader *r, const struct block *k, enum block_kind ki
 	return rule ? reader_broken(r, rule, at) : 0;
 }
 
+/* A custody or reporting block, or somebody else's block of the same type: then its data say nothing, and
+ * 5.6-3/2 ("malformed according to this specification") does not speak of it. */
+static int custody_kind_read(struct reader *r, unsigned i, enum block_kind kind, bool *seen)
+{
+	struct bundle *b = r->b;
+	const struct block *k = &b->block[i];
+	const struct bundle_fault fault = *r->fault;
+	bool has_cteb = b->has_cteb, has_creb = b->has_creb;
+	struct cteb cteb = b->cteb;
+	struct creb creb = has_creb ? b->creb : (struct creb){0};
+
+	if (kind_read(r, k, kind) == 0) {
+		if (*seen)
+			return reader_broken(
+				r, RULE_BLOCK_TYPE_TWICE, (size_t)(k->whole.p - r->c.start));
+		*seen = true;
+		return 0;
+	}
+	*r->fault = fault;
+	b->foreign |= UINT64_C(1) << i;
+	b->has_cteb = has_cteb;
+	b->has_creb = has_creb;
+	b->cteb = cteb;
+	b->creb = creb;
+	return 0;
+}
+
 /* RFC 9171 4.4/1, 4.4.1/3b, 4.4.2/2b, 4.4.2/3, 4.4.3/7, 4.4.3/7b */
 int block_values_read(struct reader *r)
 {
@@ -313,12 +340,18 @@ int block_values_read(struct reader *r)
 		 * block is carried, not read */
 		if (kind >= KIND_CTEB && (b->flags & BUNDLE_FRAGMENT))
 			continue;
+		bool is_cipher = encrypted && block_is_target(b, BLOCK_BCB, k->number);
+		if (kind >= KIND_CTEB && r->rules->allow_foreign && !is_cipher) {
+			int err = custody_kind_read(r, i, kind, &seen[kind]);
+			if (err)
+				return err;
+			continue;
+		}
 		if (seen[kind])
 			return reader_broken(
 				r, RULE_BLOCK_TYPE_TWICE, (size_t)(k->whole.p - r->c.start));
 		seen[kind] = true;
-		if (!(r->unread >> i & 1) ||
-			(encrypted && block_is_target(b, BLOCK_BCB, k->number)))
+		if (!(r->unread >> i & 1) || is_cipher)
 			continue;
 		int err = kind_read(r, k, kind);
 		if (err)

@@ -46,6 +46,9 @@ struct bundle_rules {
 	bool allow_no_age;
 	bool allow_definite; /* to look at, or to be made indefinite before it is kept */
 	bool allow_short_dtn;
+	/* Keep what has the type of a custody or reporting block and is none: IANA gave these types to
+	 * nobody, so it is somebody else's block, to be treated as any unknown one (5.6-4). */
+	bool allow_foreign;
 	bool from_outside; /* also refuse LocalNode as source or destination, RFC 9758 5.4 */
 	struct custody_codes custody;
 };
@@ -92,6 +95,7 @@ struct bundle {
 	uint64_t hop_limit, hop_count;
 	struct cteb cteb;
 	struct creb creb; /* unset without has_creb */
+	uint64_t foreign; /* bit k: block[k] has such a type and is none; allow_foreign */
 	/* the three parts */
 	struct view head;
 	struct view payload; /* p NULL if only the head was read; n is right all the same */
@@ -160,7 +164,9 @@ struct bundle_edit {
 	uint64_t hop_count;
 	bool set_cteb; /* replace (or insert) the custody block */
 	struct cteb cteb;
-	struct custody_codes custody;
+	struct custody_codes
+		custody; /* as it leaves; with another code point than before where `from` is set */
+	const struct custody_codes *from; /* as it is; NULL: the same */
 	enum crc_type crc_type; /* of blocks that are inserted; changed ones keep theirs */
 	uint64_t discard;       /* bit k: leave out block[k] (unprocessable, 5.6 step 4) */
 };

@@ -16,6 +16,9 @@ struct edit {
 	uint64_t number; /* candidate for the next inserted block */
 };
 
+static enum block_kind kind_at(const struct edit *x, unsigned i);
+static bool has_kind(const struct edit *x, enum block_kind kind);
+static bool may_retype(const struct bundle *b, const struct block *k, uint64_t type);
 static void block_forward(struct buf *head, struct edit *x, unsigned i);
 static void block_insert(struct buf *head, struct edit *x, enum block_kind kind);
 
@@ -35,7 +38,7 @@ int bundle_forward_head(struct buf *head, const struct bundle *b, const struct b
 	x.change[KIND_AGE] = e->set_age && b->has_age;
 	x.change[KIND_HOP_COUNT] = e->set_hop && b->has_hop;
 	x.change[KIND_CTEB] = e->set_cteb;
-	x.insert[KIND_CTEB] = e->set_cteb && !bundle_block(b, e->custody.cteb_type);
+	x.insert[KIND_CTEB] = e->set_cteb && !has_kind(&x, KIND_CTEB);
 	unsigned room = BUNDLE_BLOCKS_MAX - b->n_blocks +
 			(e->discard ? (unsigned)__builtin_popcountll(e->discard) : 0);
 	if (x.insert[KIND_CTEB] && room-- == 0)
@@ -60,23 +63,54 @@ int bundle_forward_head(struct buf *head, const struct bundle *b, const struct b
 static void block_forward(struct buf *head, struct edit *x, unsigned i)
 {
 	const struct block *k = &x->b->block[i];
-	enum block_kind kind = block_kind_of(k->type, &x->e->custody);
+	enum block_kind kind = kind_at(x, i);
+	uint64_t type = kind == KIND_CTEB || kind == KIND_CREB
+				? block_kind_type(kind, &x->e->custody)
+				: k->type;
+	struct block_spec as = {.type = type,
+		.number = k->number,
+		.flags = k->flags,
+		.crc_type = k->crc_type,
+		.data = k->data};
 
 	if (x->e->discard >> i & 1)
 		return;
 	if (kind == KINDS || !x->change[kind] || x->done[kind]) {
-		buf_put(head, k->whole);
+		if (type != k->type && may_retype(x->b, k, type))
+			block_write(head, &as);
+		else
+			buf_put(head, k->whole);
 		return;
 	}
 	x->done[kind] = true;
 	if (kind == KIND_PREVIOUS_NODE && !x->e->set_prev) /* RFC 9171 4.4.1: must be removed */
 		return;
-	block_write_kind(head, kind,
-		&(struct block_spec){.type = k->type,
-			.number = k->number,
-			.flags = k->flags,
-			.crc_type = k->crc_type},
-		&x->v);
+	block_write_kind(head, kind, &as, &x->v);
+}
+
+/* By the code points that the bundle has; what only looks like a custody block is none. */
+static enum block_kind kind_at(const struct edit *x, unsigned i)
+{
+	if (x->b->foreign >> i & 1)
+		return KINDS;
+	return block_kind_of(x->b->block[i].type, x->e->from ? x->e->from : &x->e->custody);
+}
+
+static bool has_kind(const struct edit *x, enum block_kind kind)
+{
+	for (unsigned i = 0; i < x->b->n_blocks; i++)
+		if (kind_at(x, i) == kind)
+			return true;
+	return false;
+}
+
+/* Another code point for what is passed on: not in a fragment, where it was not read; not where a
+ * security block speaks of it; not beside a block that has this type already. */
+static bool may_retype(const struct bundle *b, const struct block *k, uint64_t type)
+{
+	return !(b->flags & BUNDLE_FRAGMENT) && !bundle_block(b, type) &&
+	       !block_is_target(b, BLOCK_BIB, k->number) &&
+	       !block_is_target(b, BLOCK_BCB, k->number);
 }
 
 /* Smallest number from 2 that no block of the bundle has, discarded ones included. */

@@ -92,6 +92,7 @@ static inline void read_begin(struct reader *r)
 	b->prev = (struct eid){0};
 	b->age_ms = b->hop_limit = b->hop_count = 0;
 	b->cteb = (struct cteb){0};
+	b->foreign = 0;
 	b->head = b->payload = b->tail = (struct view){0};
 }
 

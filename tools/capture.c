@@ -88,6 +88,7 @@ int cmd_capture(int argc, char **argv)
 		return rest.code;
 	if (open_source(&t.src, rest.argv[0]) != 0)
 		return EXIT_USAGE;
+	t.rules.allow_foreign = true;
 	o.live = o.live || o.json || !o.write;
 	out_begin(&t.out, o.json);
 	t.signal_fd = catch_signals();

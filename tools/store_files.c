@@ -277,7 +277,8 @@ static int import_file(struct import *m, const char *path)
 	size_t n, at = 0, used;
 	int code = 0;
 
-	rules.allow_no_primary_crc = rules.allow_no_age = rules.allow_short_dtn = true;
+	rules.allow_no_primary_crc = rules.allow_no_age = rules.allow_short_dtn =
+		rules.allow_foreign = true;
 	if (input_read(path, &bytes, &n))
 		return EXIT_USAGE;
 	while (at < n && !code) {

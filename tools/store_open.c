@@ -64,7 +64,8 @@ struct bundle_rules stored_rules(const struct record *r)
 {
 	struct bundle_rules rules = bundle_rules_default();
 
-	rules.allow_no_primary_crc = rules.allow_no_age = rules.allow_short_dtn = true;
+	rules.allow_no_primary_crc = rules.allow_no_age = rules.allow_short_dtn =
+		rules.allow_foreign = true;
 	if (r->flags & RECORD_BPLIB)
 		rules.custody = custody_codes_bplib();
 	return rules;

@@ -208,6 +208,7 @@ static void take_rules(struct agent *a)
 		own->allow_no_primary_crc = true;
 		own->allow_no_age = true;
 		own->allow_short_dtn = true;
+		in->allow_foreign = own->allow_foreign = true;
 	}
 }
 

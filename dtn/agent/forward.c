@@ -13,6 +13,8 @@ static void enqueue(struct agent *a, struct bundle_entry *e, unsigned neighbour)
 static bool offer(struct agent *a, mono now, struct bundle_entry *e, struct agent_offer *o);
 static bool may_name_us(const struct agent *a, const struct bundle_entry *e);
 static int outbound_read(struct agent *a, mono now, struct bundle_entry *e, struct outbound *x);
+static void outbound_profile(
+	const struct agent *a, const struct bundle_entry *e, struct outbound *x);
 static int outbound_custody(struct agent *a, mono now, struct bundle_entry *e, struct outbound *x);
 static int compose(
 	struct agent *a, struct bundle_entry *e, const struct outbound *x, struct agent_offer *o);
@@ -391,23 +393,28 @@ static int outbound_read(struct agent *a, mono now, struct bundle_entry *e, stru
 		.custody = a->codes[PROFILE_CCSDS],
 		.crc_type = a->cfg.crc_type,
 		.discard = r->discard};
+	if (x->b.has_cteb || x->b.has_creb || e->flags & E_CUSTODY)
+		outbound_profile(a, e, x);
 	return e->flags & E_CUSTODY ? outbound_custody(a, now, e, x) : 0;
 }
 
-/* Our custody block as the next custodian reads it; one of the other profile goes. */
-static int outbound_custody(struct agent *a, mono now, struct bundle_entry *e, struct outbound *x)
+/* Custody and reporting blocks go out as the neighbour reads them, ours and those that only pass. */
+static void outbound_profile(
+	const struct agent *a, const struct bundle_entry *e, struct outbound *x)
 {
 	unsigned profile = custodian_find(a, a->neighbour[e->neighbour].node)->profile;
-	unsigned stored = e->custody & C_BPLIB ? PROFILE_BPLIB : PROFILE_CCSDS;
+
+	x->edit.from = &a->codes[e->custody & C_BPLIB ? PROFILE_BPLIB : PROFILE_CCSDS];
+	x->edit.custody = a->codes[profile];
+}
+
+static int outbound_custody(struct agent *a, mono now, struct bundle_entry *e, struct outbound *x)
+{
 	int err = custody_bind(a, now, e, &x->r);
 
 	x->edit.set_cteb = true;
-	x->edit.custody = a->codes[profile];
 	x->edit.cteb = (struct cteb){
 		.seq_no = x->r.own_seq_no, .seq_id = x->r.own_seq_id, .custodian = a->self};
-	for (unsigned i = 0; stored != profile && i < x->b.n_blocks; i++)
-		if (x->b.block[i].type == a->codes[stored].cteb_type)
-			x->edit.discard |= UINT64_C(1) << i;
 	return err;
 }
 

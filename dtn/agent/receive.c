@@ -184,7 +184,8 @@ mono expiry_of(const struct agent *a, mono now, const struct arrival *in, bool *
 	return mono_add(now, ((int64_t)left + 1) * US_PER_MS);
 }
 
-/* RFC 9171 5.6-4: extension blocks that we can't process. False: the bundle is gone.
+/* RFC 9171 5.6-4: extension blocks that we can't process, also those that have the type of a custody or
+ * reporting block and are none. False: the bundle is gone.
  * RFC 9171 4.4/d1, 5.6-4/2, 5.6-4/2b, 5.6-4/2c, 5.6-4/3, 5.6-4/d1 */
 static bool blocks_allow(struct agent *a, mono now, struct arrival *in)
 {
@@ -196,9 +197,13 @@ static bool blocks_allow(struct agent *a, mono now, struct arrival *in)
 
 		if (k->type == BLOCK_PAYLOAD || k->type == BLOCK_PREVIOUS_NODE ||
 			k->type == BLOCK_AGE || k->type == BLOCK_HOP_COUNT ||
-			k->type == BLOCK_BIB || k->type == BLOCK_BCB ||
-			k->type == a->codes[in->profile].cteb_type ||
-			k->type == a->codes[in->profile].creb_type)
+			k->type == BLOCK_BIB || k->type == BLOCK_BCB)
+			continue;
+		if (b->foreign >> i & 1)
+			trace_point(a->trace, now, block_foreign, in->link, k->type, b->source.node,
+				b->seq);
+		else if (k->type == a->codes[in->profile].cteb_type ||
+			 k->type == a->codes[in->profile].creb_type)
 			continue;
 		wants_report |= (k->flags & BLOCK_REPORT) != 0;
 		deletes |= (k->flags & BLOCK_DELETE_BUNDLE) != 0;

@@ -468,7 +468,7 @@ static void deliver(struct daemon *d, const struct node_event *ev)
 	int err = 0;
 
 	rules.allow_no_primary_crc = rules.allow_no_age = rules.allow_definite = true;
-	rules.allow_short_dtn = true; /* it was checked when it came */
+	rules.allow_short_dtn = rules.allow_foreign = true; /* it was checked when it came */
 	if (!c || bundle_read_head(&b, ev->head, &rules, &fault))
 		return;
 	struct proto_msg m = {.type = PROTO_DELIVERY,

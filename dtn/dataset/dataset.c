@@ -48,7 +48,7 @@ int dataset_new(struct dataset **out, const struct topo *topo, const char *run_i
 	d->limits = dataset_limits_default();
 	d->rules = bundle_rules_default();
 	d->rules.allow_no_primary_crc = d->rules.allow_no_age = d->rules.allow_definite =
-		d->rules.allow_short_dtn = true;
+		d->rules.allow_short_dtn = d->rules.allow_foreign = true;
 	snprintf(d->run_id, sizeof d->run_id, "%s", run_id);
 	d->base_ns = NO_TIME;
 	if (base_ms && base_ms < TIME_MAX / 1000000 - DTN_EPOCH_UNIX_S * 1000)

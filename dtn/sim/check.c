@@ -339,7 +339,7 @@ int check_ident(struct view head, struct ident *id, dtntime *expires_ms)
 	struct bundle b;
 	int err;
 
-	rules.allow_no_primary_crc = true; /* its BIB was accepted */
+	rules.allow_no_primary_crc = rules.allow_foreign = true; /* its BIB was accepted */
 	err = bundle_read_head(&b, head, &rules, &fault);
 	if (err)
 		return err;

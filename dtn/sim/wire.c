@@ -73,7 +73,7 @@ static bool frame_read(struct view bytes, struct bundle *b)
 	struct bundle_rules rules = bundle_rules_default();
 	struct bundle_fault fault;
 
-	rules.allow_no_primary_crc = true;
+	rules.allow_no_primary_crc = rules.allow_foreign = true;
 	if (bundle_read(b, bytes, &rules, &fault) == 0 && (b->has_cteb || b->flags & BUNDLE_ADMIN))
 		return true;
 	rules.custody = custody_codes_bplib();

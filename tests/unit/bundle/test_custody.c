@@ -132,6 +132,96 @@ Test(creb, in_bundle)
 	cr_expect(!g.has_creb && bundle_block(&g, 14));
 }
 
+/* Between profiles: the code points change, the data, numbers, flags and CRC types do not; back again it is
+ * byte for byte the same. Not where that would harm: the type is taken, a security block speaks of it, a
+ * fragment. */
+Test(creb, another_profile)
+{
+	struct custody_codes ccsds = custody_codes_ccsds(), bplib = custody_codes_bplib();
+	static const uint8_t bib[] = {0x81, 3, 1, 0, 0x82, 2, 0x82, 1, 0, 0x80}; /* on block 3 */
+	const struct block_spec taken = {.type = 16, .number = 9, .data = view_text("x")},
+				sealed = {.type = BLOCK_BIB,
+					.number = 9,
+					.data = view_of(bib, sizeof bib)};
+	struct bundle_spec spec = {.flags = BUNDLE_NO_FRAGMENT,
+		.crc_type = CRC_32C,
+		.block_crc_type = CRC_16,
+		.dest = eid_ipn(2, 1),
+		.source = eid_ipn(1, 1),
+		.report_to = eid_ipn(1, 1),
+		.created_ms = T0,
+		.lifetime_ms = 1000,
+		.has_cteb = true,
+		.cteb = {.seq_no = 3, .seq_id = 1, .custodian = eid_ipn(1, 0)},
+		.has_creb = true,
+		.creb = {.seq_no = 7, .seq_id = 1},
+		.custody = ccsds};
+	struct bundle_edit there = {.custody = bplib, .from = &ccsds},
+			   back = {.custody = ccsds, .from = &bplib};
+
+	for (int way = 0; way < 4; way++) {
+		struct bundle_rules rules = bundle_rules_default();
+		uint8_t bytes[256], head[256], again[256];
+		struct buf b = buf_of(bytes, sizeof bytes), h = buf_of(head, sizeof head),
+			   r = buf_of(again, sizeof again);
+		struct bundle_fault fault;
+		struct bundle g, on;
+
+		spec.block = way == 1 ? &taken : &sealed;
+		spec.n_blocks = way == 1 || way == 2;
+		spec.flags = way == 3 ? BUNDLE_FRAGMENT : BUNDLE_NO_FRAGMENT;
+		spec.total_len = 5;
+		cr_assert_eq(bundle_build(&b, &spec, view_text("hello")), 0);
+		cr_assert_eq(bundle_read(&g, buf_view(&b), &rules, &fault), 0, "%d: %s", way,
+			rule_name(fault.rule));
+		cr_assert_eq(bundle_forward_head(&h, &g, &there), 0);
+		rules.custody = bplib;
+		rules.allow_foreign = true;
+		cr_assert_eq(bundle_read_head(&on, buf_view(&h), &rules, &fault), 0, "%d: %s", way,
+			rule_name(fault.rule));
+		cr_expect_eq(on.has_cteb, way < 3, "%d", way);
+		cr_expect_eq(on.has_creb, way == 0, "%d", way);
+		cr_expect_eq(bundle_block(&on, 14) != NULL, way != 0, "%d", way);
+		if (way != 0)
+			continue;
+		cr_expect(on.cteb.seq_no == 3 && on.creb.seq_no == 7);
+		cr_assert_eq(bundle_forward_head(&r, &on, &back), 0);
+		cr_expect(view_equal(buf_view(&r), g.head));
+	}
+}
+
+/* Our custody block beside somebody's of the same type, which stays. */
+Test(creb, beside_a_foreign_one)
+{
+	const struct block_spec other = {.type = 13, .number = 9, .data = view_text("x")};
+	struct bundle_rules rules = bundle_rules_default();
+	struct bundle_spec spec = {.crc_type = CRC_32C,
+		.dest = eid_ipn(2, 1),
+		.source = eid_ipn(1, 1),
+		.report_to = eid_ipn(1, 1),
+		.created_ms = T0,
+		.lifetime_ms = 1000,
+		.block = &other,
+		.n_blocks = 1};
+	uint8_t bytes[256], head[256];
+	struct buf b = buf_of(bytes, sizeof bytes), h = buf_of(head, sizeof head);
+	struct bundle_fault fault;
+	struct bundle g, on;
+
+	rules.allow_foreign = true;
+	cr_assert_eq(bundle_build(&b, &spec, view_text("hello")), 0);
+	cr_assert_eq(bundle_read(&g, buf_view(&b), &rules, &fault), 0);
+	cr_assert_eq(g.foreign, 1);
+	cr_assert_eq(bundle_forward_head(&h, &g,
+			     &(struct bundle_edit){.set_cteb = true,
+				     .cteb = {.seq_no = 9, .custodian = eid_ipn(2, 0)},
+				     .custody = rules.custody}),
+		0);
+	cr_assert_eq(bundle_read_head(&on, buf_view(&h), &rules, &fault), 0);
+	cr_expect(on.has_cteb && on.cteb.seq_no == 9 && on.n_blocks == 3 && on.foreign == 1);
+	cr_expect(view_equal(on.block[0].whole, g.block[0].whole));
+}
+
 /* RFC 9171 6.1.1, the sample of our notes and one about a fragment. */
 Test(admin, status_report)
 {

@@ -24,6 +24,7 @@ struct row {
 #define NO_AGE 4u
 #define DEFINITE 8u
 #define SHORT_DTN 16u
+#define FOREIGN 32u
 
 static int read_row(const struct row *row, struct bundle *b, struct bundle_fault *fault,
 	uint8_t *bytes, size_t *n)
@@ -35,6 +36,7 @@ static int read_row(const struct row *row, struct bundle *b, struct bundle_fault
 	rules.allow_no_age = row->allow & NO_AGE;
 	rules.allow_definite = row->allow & DEFINITE;
 	rules.allow_short_dtn = row->allow & SHORT_DTN;
+	rules.allow_foreign = row->allow & FOREIGN;
 	*n = compose(row->item, bytes);
 	return bundle_read(b, view_of(bytes, *n), &rules, fault);
 }
@@ -88,6 +90,12 @@ static const struct row refused[] = {
 		{"9f", P, EXT("0d", "02", "48830c018202820100"),
 			EXT("0d", "03", "48830c018202820100"), Y, "ff"},
 		0},
+	{"two custody blocks and another one", RULE_BLOCK_TYPE_TWICE,
+		{"9f", P, EXT("0d", "02", "48830c018202820100"), EXT("0d", "04", "4100"),
+			EXT("0d", "03", "48830c018202820100"), Y, "ff"},
+		FOREIGN},
+	{"bad CRC of somebody's block", RULE_CRC_MISMATCH,
+		{"9f", P, "860d02000141ff424bf2", Y, "ff"}, FOREIGN},
 	{"custody without custodian", RULE_CTEB_FORM,
 		{"9f", P, EXT("0d", "02", "46830c01820100"), Y, "ff"}, 0},
 	{"custody of two items", RULE_CTEB_FORM,
@@ -182,7 +190,56 @@ static const struct row accepted[] = {
 	{"custody block in a fragment", 0,
 		{"9f", "+8b070101" ENDPOINTS TIMES "00183c", EXT("0d", "02", "41ff"), Y, "ff"}, 0},
 	{"empty payload", 0, {"9f", P, "+8601010001 40", "ff"}, 0},
+	{"somebody's block of type 13", 0, {"9f", P, EXT("0d", "02", "4100"), Y, "ff"}, FOREIGN},
+	{"somebody's two blocks of type 14", 0,
+		{"9f", P, EXT("0e", "02", "40"), EXT("0e", "03", "431818ff"), Y, "ff"}, FOREIGN},
 };
+
+/* 5.6-3/2 is about what "this specification" says of a block; types 13 and 14 it does not know. Such a
+ * block is told from ours, wherever it stands. RFC 9171 5.6-3/2, 5.6-4/d1 */
+Test(rules, foreign_blocks)
+{
+	static const struct {
+		const char *block[3];
+		uint64_t foreign;
+		bool has_cteb, has_creb;
+	} t[] = {
+		{{EXT("0d", "02", "4100"), EXT("0d", "03", "48830c018202820100"),
+			 EXT("0e", "04", "428107")},
+			1, true, true},
+		{{EXT("0d", "02", "48830c018202820100"), EXT("0d", "03", "48830c018202820000"),
+			 EXT("0e", "04", "4180")},
+			6, true, false},
+		{{EXT("0d", "02", "46830c01820100"), EXT("0e", "03", "428107"),
+			 EXT("0e", "04", "431818ff")},
+			5, false, true},
+		{{EXT("0d", "02", "49831800018202820100"), EXT("0e", "03", "40"),
+			 EXT("0f", "04", "40")},
+			3, false, false},
+	};
+
+	for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
+		const char *const item[ITEMS_MAX] = {
+			"9f", P, t[i].block[0], t[i].block[1], t[i].block[2], Y, "ff"};
+		struct bundle_rules rules = bundle_rules_default();
+		uint8_t bytes[VECTOR_MAX];
+		size_t n = compose(item, bytes);
+		struct bundle_fault fault;
+		struct bundle b;
+
+		cr_expect_lt(bundle_read(&b, view_of(bytes, n), &rules, &fault), 0);
+		rules.allow_foreign = true;
+		cr_assert_eq(bundle_read(&b, view_of(bytes, n), &rules, &fault), 0, "row %zu: %s",
+			i, rule_name(fault.rule));
+		cr_expect(fault.rule == RULE_NONE && fault.err == 0);
+		cr_expect_eq(b.foreign, t[i].foreign, "row %zu", i);
+		cr_expect_eq(b.has_cteb, t[i].has_cteb, "row %zu", i);
+		cr_expect_eq(b.has_creb, t[i].has_creb, "row %zu", i);
+		cr_expect(!b.has_cteb || (b.cteb.seq_no == 12 && b.cteb.custodian.node == 1));
+		cr_expect(b.has_cteb || b.cteb.seq_no == 0);
+		cr_expect(!b.has_creb || b.creb.seq_no == 7);
+	}
+}
 
 Test(rules, each_refusal_has_its_own)
 {
