@@ -412,8 +412,9 @@ const struct schema_row agent_rows[] = {
 		.offset = AT(custody_counter),
 		.words = counter_words,
 		.def = "64",
-		.help = "Numbers begin again at 0 behind the largest of so many bits; those still "
-			"in use are left out."},
+		.help = "Numbers of custody and of compressed reports begin again at 0 behind the "
+			"largest of so many bits; those still in use are left out. The same at "
+			"all custodians."},
 	{.path = "custody.accept_custodians",
 		.type = SCHEMA_LIST,
 		.offset = AT(custody_from),

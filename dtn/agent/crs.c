@@ -151,7 +151,7 @@ int crs_prepare(struct agent *a, const struct own_bundle *o, struct making *m)
 	err = store_reserve(a->store, COUNTER_REPORTING, 1, &r->seq_no, &seq);
 	if (err != 0)
 		return err;
-	r->seq_no--; /* counters begin at 1, numbers at 0 */
+	r->seq_no = (r->seq_no - 1) & custody_number_max(a); /* counters begin at 1, numbers at 0 */
 	m->spec.has_creb = true;
 	if (o->s.custody_reports) {
 		const struct bundle said = {.flags = o->s.flags};

@@ -82,6 +82,8 @@ void custody_refuse(struct agent *a, mono now, const struct pair *p, uint64_t id
 /* We take custody of r: a pair of ours by the default sequence, or none yet (it comes with the
  * transmission). *seq: the batch that must be durable before the number is used, 0: it is. */
 int custody_begin(struct agent *a, struct record *r, uint64_t *seq) MUST_USE;
+/* The largest number: custody.counter_bits. */
+uint64_t custody_number_max(const struct agent *a);
 /* The pair as it is in a record; false: none yet. */
 bool custody_own(const struct record *r, struct own_pair *p);
 /* It is about to leave for its neighbour: gives it a pair as that wants it, where it has none.

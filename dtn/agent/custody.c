@@ -26,10 +26,10 @@
  * destinations that share one leave gaps in their numbers, which is all. */
 #define DESTINATION_COUNTERS 4096u
 #define REFUSALS_MAX 2u /* ways tried in one interval */
+#define SKIPS_MAX 1024u /* numbers in use that are passed over for one bundle */
 
 static int number(struct agent *a, unsigned sequence, struct record *r, uint64_t *seq);
 static int number_of_contact(struct agent *a, struct neighbour *n, struct record *r);
-static uint64_t number_mask(const struct agent *a);
 static bool fits(unsigned sequence, const struct record *r);
 static void number_again(struct agent *a, struct bundle_entry *e);
 static bool is_spent(const struct agent *a, const struct bundle_entry *e);
@@ -218,7 +218,8 @@ void custody_answer(struct agent *a, mono now, struct bundle_entry *e, bool acce
 static int number(struct agent *a, unsigned sequence, struct record *r, uint64_t *seq)
 {
 	const uint64_t dest[3] = {r->dest_scheme, r->dest_node, r->dest_service};
-	uint64_t mask = number_mask(a), counter = COUNTER_CUSTODY, n;
+	uint64_t mask = custody_number_max(a), counter = COUNTER_CUSTODY, n;
+	unsigned n_skipped = 0;
 	struct own_pair p;
 	int err;
 
@@ -232,7 +233,9 @@ static int number(struct agent *a, unsigned sequence, struct record *r, uint64_t
 		r->own_seq_no = a->custody_break++;
 		return 0;
 	}
-	do {
+	do { /* never one that is in use; where too many are, custody is refused for now */
+		if (n_skipped++ == SKIPS_MAX)
+			return -E_FULL;
 		err = store_reserve(a->store, counter, 1, &n, seq);
 		r->own_seq_no = (n - 1) & mask;
 		p = (struct own_pair){r->own_seq_id, r->own_seq_no, r->dest_scheme, r->dest_service,
@@ -248,7 +251,7 @@ static int number_of_contact(struct agent *a, struct neighbour *n, struct record
 	uint64_t id, seq = 0;
 	int err = 0;
 
-	if (n->seq_id == 0 || n->next_no > number_mask(a)) {
+	if (n->seq_id == 0 || n->next_no > custody_number_max(a)) {
 		if (BREAK_CONTACTS_REPEAT)
 			id = ++a->custody_break;
 		else
@@ -263,7 +266,7 @@ static int number_of_contact(struct agent *a, struct neighbour *n, struct record
 	return 0;
 }
 
-static uint64_t number_mask(const struct agent *a)
+uint64_t custody_number_max(const struct agent *a)
 {
 	return a->cfg.custody_counter == COUNTER_16   ? UINT16_MAX
 	       : a->cfg.custody_counter == COUNTER_32 ? UINT32_MAX

@@ -25,6 +25,7 @@ struct hearing {
 	uint64_t left;            /* look-ups that it may still cost */
 	uint64_t n[2], n_unknown; /* refused, accepted; numbers that are none of ours */
 	uint64_t n_doubted;       /* ours, but this signal is not believed about them */
+	dtntime made;             /* the signal itself, by its source's clock */
 };
 
 static gather_send send_signal;
@@ -34,6 +35,8 @@ static enum why doubt(const struct arrival *in, const struct custodian *c);
 static void sequence_apply(struct hearing *h, const struct ccs_sequence *s);
 static bool sequence_has(const struct ccs_sequence *s, const struct own_pair *p);
 static bool entry_answered(struct hearing *h, struct bundle_entry *e, bool accepted);
+static dtntime made_ms(const struct agent *a, mono now, const struct arrival *in);
+static bool is_older(const struct hearing *h, const struct bundle_entry *e);
 
 int signal_init(struct agent *a)
 {
@@ -112,8 +115,11 @@ static bool signal_read(
 {
 	const struct bundle *b = in->b;
 	struct custodian *from = custodian_find(a, b->source.node);
-	struct hearing h = {
-		.a = a, .now = now, .in = in, .left = u64_add_sat(a->by_pair.n, LOOK_UPS_MIN)};
+	struct hearing h = {.a = a,
+		.now = now,
+		.in = in,
+		.made = made_ms(a, now, in),
+		.left = u64_add_sat(a->by_pair.n, LOOK_UPS_MIN)};
 	enum why why = doubt(in, from);
 	struct range runs[CCS_RUNS_MAX];
 	struct ccs_sequence s = {.numbers = ranges_of(runs, CCS_RUNS_MAX)};
@@ -203,7 +209,7 @@ static bool sequence_has(const struct ccs_sequence *s, const struct own_pair *p)
 /* The pair is one of ours; was it ever sent, and may this signal speak of it? */
 static bool entry_answered(struct hearing *h, struct bundle_entry *e, bool accepted)
 {
-	if (!(e->flags & E_SENT))
+	if (!(e->flags & E_SENT) || is_older(h, e))
 		return false;
 	if (e->custody & C_SIGNED && h->in->is_signed != SIGNED_ALL && !BREAK_UNSIGNED_RELEASES) {
 		h->n_doubted++;
@@ -211,4 +217,24 @@ static bool entry_answered(struct hearing *h, struct bundle_entry *e, bool accep
 	}
 	custody_answer(h->a, h->now, e, accepted, h->in->b->source.node);
 	return true;
+}
+
+static dtntime made_ms(const struct agent *a, mono now, const struct arrival *in)
+{
+	dtntime clock = agent_dtn(a, now);
+
+	if (in->b->created_ms != 0)
+		return in->b->created_ms;
+	return clock > in->age_ms ? clock - in->age_ms : 0;
+}
+
+/* Where numbers come again (custody.counter_bits), a signal for the earlier bundle of this number may
+ * still be on its way: what was said before the bundle came here is not about it. A source whose clock
+ * is behind is asked again by the retransmission, until its clock is past that moment. */
+static bool is_older(const struct hearing *h, const struct bundle_entry *e)
+{
+	const struct agent *a = h->a;
+
+	return custody_number_max(a) != UINT64_MAX && a->deps.clock_is_accurate &&
+	       h->made < entry_record(a, e).received_ms;
 }

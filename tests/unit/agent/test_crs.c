@@ -443,3 +443,40 @@ Test(crs, forged)
 		side_fini(&a);
 	}
 }
+
+/* Numbers begin again behind the largest of custody.counter_bits. */
+Test(crs, counters_wrap)
+{
+	struct view payload = view_text("data");
+	struct agent_send send = {.source = eid_ipn(1, 9),
+		.dest = eid_ipn(2, 5),
+		.report_to = eid_ipn(1, 9),
+		.lifetime_ms = HOUR_MS,
+		.flags = BUNDLE_REPORT_DELIVERY,
+		.priority = 1,
+		.compressed = true,
+		.crc_type = CRC_32C,
+		.payload = &payload,
+		.n_payload = 1};
+	uint64_t request, n, seq, want[] = {0, 65535, 0};
+	struct side s;
+
+	side_init(&s, 1, n2, 1, NODE_NONE);
+	s.cfg.custody_counter = COUNTER_16;
+	side_start(&s, n2, 1);
+	for (size_t i = 0; i < 3; i++) {
+		struct flight f;
+		struct bundle b;
+
+		cr_assert_eq(agent_send(s.agent, s.now, &send, &request), 0);
+		side_commit(&s, 0);
+		cr_assert(side_out(&s, 2, &f));
+		hand_read(&f, &b);
+		cr_assert(b.has_creb);
+		cr_expect_eq(b.creb.seq_no, want[i], "bundle %zu", i);
+		if (i == 0)
+			cr_assert_eq(store_reserve(s.store, COUNTER_REPORTING, 65534, &n, &seq), 0);
+		side_commit(&s, 0);
+	}
+	side_fini(&s);
+}

@@ -414,3 +414,139 @@ Test(custody_profiles, one_counter_for_a_destination)
 	cr_assert_eq(leaves(&x.b, 3, PROFILE_CCSDS).seq_no, 1);
 	chain_fini(&x);
 }
+
+/* 2 takes no custody and stands between both profiles: 1 gets its answer from 3, which reads the block,
+ * and a compressed report, too. */
+Test(custody_profiles, passes_between_profiles)
+{
+	for (unsigned first = 0; first < PROFILES; first++) {
+		unsigned last = !first;
+		struct custody_codes codes[PROFILES] = {
+			custody_codes_ccsds(), custody_codes_bplib()};
+		struct chain x;
+		struct flight f, g;
+		struct bundle b;
+
+		chain_make(&x);
+		x.a.cfg.custody_profile = x.b.cfg.custody_profile = first;
+		x.c.cfg.custody_profile = last;
+		x.a.cfg.compressed_reports = x.c.cfg.reports = true;
+		x.b.cfg.custody_accept = false;
+		chain_neighbour(&x.b, "ipn:3.0")->profile = 1 + last;
+		chain_start(&x);
+		{
+			struct view payload = view_text("data");
+			struct agent_send s = {.source = eid_ipn(1, 9),
+				.dest = eid_ipn(3, 5),
+				.report_to = eid_ipn(1, 9),
+				.lifetime_ms = HOUR_MS,
+				.flags = BUNDLE_REPORT_RECEPTION,
+				.priority = 1,
+				.custody = true,
+				.crc_type = CRC_32C,
+				.payload = &payload,
+				.n_payload = 1};
+			uint64_t request;
+
+			cr_assert_eq(agent_send(x.a.agent, x.a.now, &s, &request), 0);
+			side_commit(&x.a, 0);
+		}
+		leave(&x.a, 2, &f);
+		side_in(&x.b, 1, &f);
+		cr_assert(side_out(&x.b, 3, &g));
+		b = chain_read(&g, last);
+		cr_assert(b.has_cteb && b.cteb.custodian.node == 1 && b.has_creb);
+		cr_expect_not(has_block(&b, codes[first].cteb_type) ||
+			      has_block(&b, codes[first].creb_type));
+		side_in(&x.c, 2, &g);
+		settle(&x.c);
+		side_at(&x.c, 6 * SEC);
+		settle(&x.c);
+		cr_assert_eq(side_pass(&x.c, &x.b), 2, "a signal and a report");
+		cr_assert_eq(side_pass(&x.b, &x.a), 2);
+		cr_expect_eq(count(&x.a, EV_custody_released), 1, "first %u", first);
+		chain_fini(&x);
+	}
+}
+
+/* Somebody's block with the type of a custody or reporting block: what its flags say is done with it. */
+Test(custody_profiles, foreign_blocks)
+{
+	static const struct {
+		uint64_t flags;
+		unsigned n_out, n_blocks;
+	} t[] = {{0, 1, 3}, {BLOCK_DISCARD, 1, 2}, {BLOCK_DELETE_BUNDLE, 0, 0}};
+
+	for (size_t i = 0; i < 2 * sizeof t / sizeof t[0]; i++) {
+		const struct block_spec other = {.type = 13 + i % 2,
+			.number = 7,
+			.flags = t[i / 2].flags,
+			.data = view_text("not ours")};
+		struct bundle_spec spec = hand_spec(3);
+		uint64_t a[TRACE_ARGS];
+		struct flight f;
+		struct side s;
+
+		hand_relay(&s);
+		spec.block = &other;
+		spec.n_blocks = 1;
+		hand_in(&s, &spec);
+		cr_expect(hand_last(&s, EV_block_foreign, a) && a[1] == other.type);
+		cr_expect_eq(count(&s, EV_bundle_rejected), 0);
+		cr_assert_eq(side_out(&s, 3, &f), t[i / 2].n_out, "row %zu", i);
+		if (t[i / 2].n_out) {
+			struct bundle_rules rules = bundle_rules_default();
+			struct bundle_fault fault;
+			struct bundle b;
+
+			rules.allow_foreign = true;
+			cr_assert_eq(bundle_read(&b, view_of(f.bytes, f.n), &rules, &fault), 0);
+			cr_expect_eq(b.n_blocks, t[i / 2].n_blocks, "row %zu", i);
+		}
+		side_fini(&s);
+	}
+}
+
+/* A signal that was made before the bundle came here is about an earlier one of the same number. */
+Test(custody_profiles, old_signals)
+{
+	static const enum custody_counter widths[] = {COUNTER_64, COUNTER_16};
+
+	for (size_t i = 0; i < 2; i++) {
+		struct flight f, sig;
+		struct side a;
+
+		side_init(&a, 1, chain_n2, 1, 2);
+		a.cfg.custody_counter = widths[i];
+		side_start(&a, chain_n2, 1);
+		side_at(&a, 10 * SEC);
+		signal_make(&sig, 2, 1, true, 1, (const uint64_t[2]){0, 1}); /* at 0 */
+		send_to(&a, 3, 5);
+		cr_assert(side_out(&a, 2, &f));
+		side_in(&a, 2, &sig);
+		cr_expect_eq(count(&a, EV_custody_released), widths[i] == COUNTER_64);
+		side_fini(&a);
+	}
+}
+
+/* More in custody than there are numbers: refused, not given out twice, and never searched for ever. */
+Test(custody_profiles, all_numbers_in_use)
+{
+	struct side a;
+	uint64_t n, seq;
+
+	if (BREAK_NUMBERS_REPEAT)
+		cr_skip_test("a build that is broken on purpose");
+	side_init(&a, 1, chain_n2, 1, 2);
+	a.cfg.custody_counter = COUNTER_16;
+	a.cfg.max_bundles = 2000;
+	side_start(&a, chain_n2, 1);
+	for (int i = 0; i < 1030; i++)
+		send_to(&a, 3, 5);
+	cr_assert_eq(store_reserve(a.store, COUNTER_CUSTODY, 65536 - 1030, &n, &seq), 0);
+	side_commit(&a, 0);
+	cr_assert_eq(side_send(&a, 3, 5, HOUR_MS, true), -E_FULL, "0 to 1023 are in use");
+	send_to(&a, 3, 5); /* behind those it goes on */
+	cr_assert_eq(stats(&a).n_bundles, 1031);
+	side_fini(&a);
+}
