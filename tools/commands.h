@@ -17,7 +17,7 @@
 	X(capture, "capture frames, or one line per bundle")                                       \
 	X(dataset, "join captures and logs into tables")                                           \
 	X(sim, "play a topology in virtual time")                                                  \
-	X(demo, "Earth, a relay and Mars in one command")                                          \
+	X(demo, "watch a lab until bundles are delivered (make demo runs one)")                    \
 	X(bench, "what things cost here")
 
 #define DECLARE(name, text) int cmd_##name(int argc, char **argv);

@@ -273,12 +273,29 @@ static int read_run(
 	return make_run_dir(o, dir);
 }
 
+/* A second one would take the name away from the first. */
+static bool runs_already(const char *lab, char dir[LAB_PATH_MAX])
+{
+	struct run_info r;
+	bool yes;
+
+	if (lab_locate(lab, dir) != 0 || run_info_open(&r, lab) != 0)
+		return false;
+	yes = r.is_running;
+	run_info_close(&r);
+	return yes;
+}
+
 static int make_run_dir(struct run_opts *o, char *dir)
 {
 	char path[LAB_PATH_MAX];
 
 	if (lab_find(o->lab.lab, path) != 0)
 		return out_fail("lab: %s: no such lab; `owlt lab list` names them", o->lab.lab);
+	if (!o->lab.run_dir && runs_already(o->lab.lab, path))
+		return out_fail("lab: %s runs already in %s; `owlt lab down %s` ends it, with -o "
+				"another one runs beside it",
+			o->lab.lab, path, o->lab.lab);
 	if (!o->lab.run_dir) {
 		runner_default_dir(o->lab.lab, dir);
 		if (mkdir("runs", 0755) < 0 && errno != EEXIST)
@@ -349,8 +366,8 @@ static void list_one(void *ctx, const char *path)
 
 	if (lab_load(path, &t, &text) != 0)
 		return;
-	out_text(out, "%-20.*s %zu nodes, %zu links, speed %g\n", n, name, t->n_nodes, t->n_links,
-		t->speed);
+	out_text(out, "%-20.*s %zu node%s, %zu link%s, speed %g\n", n, name, t->n_nodes,
+		t->n_nodes == 1 ? "" : "s", t->n_links, t->n_links == 1 ? "" : "s", t->speed);
 	if (out->json) {
 		jw_object(&out->w, NULL);
 		jw_text(&out->w, "name", view_of(name, (size_t)n));
@@ -376,8 +393,11 @@ static void print_nodes(struct out *out, const struct run_info *r)
 			   *id = json_text(json_get(n, "id"));
 		const char *sock = json_text(json_get(n, "socket"));
 
-		out_text(out, "  %-16s %-12s %s %llu\n", name, id, pid ? "owltd" : "down",
-			(unsigned long long)pid);
+		if (pid)
+			out_text(out, "  %-16s %-12s owltd %llu\n", name, id,
+				(unsigned long long)pid);
+		else
+			out_text(out, "  %-16s %-12s down\n", name, id);
 		if (!out->json)
 			continue;
 		jw_object(&out->w, NULL);

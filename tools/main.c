@@ -33,8 +33,10 @@ static int run(int argc, char **argv)
 	if (argc > 1 && strcmp(argv[1], "--completion") == 0)
 		return completion_print();
 	if (argc > 2 && strcmp(argv[1], "help") == 0) {
-		char flag[] = "--help", *turned[] = {argv[0], argv[2], flag, NULL};
-		return run(3, turned);
+		char flag[] = "--help", *turned[] = {argv[0], argv[2], flag, NULL, NULL};
+		if (argc > 3)
+			memcpy(turned + 2, (char *[]){argv[3], flag}, 2 * sizeof turned[0]);
+		return run(argc > 3 ? 4 : 3, turned);
 	}
 	return opt_dispatch("owlt", table, argc, argv);
 }

@@ -12,6 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define HELP_COLUMNS 96
+#define HELP_INDENT 32
+
 static bool help_wanted(const struct opt_command *cmd, const char *arg);
 static int option_read(const struct opt_command *cmd, int *k, int argc, char **argv, void *into);
 static int value_store(const struct opt *o, const char *arg, void *into);
@@ -39,8 +42,14 @@ struct opt_rest opt_read(
 		return rest;
 	if (rest.argc < min || (max >= 0 && rest.argc > max)) {
 		rest.done = true;
-		rest.code = out_fail("%s: %s operand; usage: owlt %s [OPTIONS] %s", cmd->name,
-			rest.argc < min ? "missing" : "one too many", cmd->name, cmd->operands);
+		if (rest.argc < min)
+			rest.code =
+				out_fail("%s: an operand is missing; usage: owlt %s [OPTIONS] %s",
+					cmd->name, cmd->name, cmd->operands);
+		else
+			rest.code = out_fail(
+				"%s: '%s' is one operand too many; usage: owlt %s [OPTIONS] %s",
+				cmd->name, rest.argv[max], cmd->name, cmd->operands);
 	}
 	return rest;
 }
@@ -55,6 +64,25 @@ static const struct opt *option_find(const struct opt_command *cmd, const char *
 			return o;
 	}
 	return NULL;
+}
+
+/* What an argument has to be, for the message about one that is not. */
+static const char *kind_of(const struct opt *o)
+{
+	switch (o->type) {
+	case OPT_U64:
+		return "number from 0 on";
+	case OPT_BYTES:
+		return "size, such as 1500, 60k or 64Ki";
+	case OPT_DURATION:
+		return "duration, such as 250ms, 10s or 5m";
+	case OPT_RATE:
+		return "rate, such as 250000 or 1M";
+	case OPT_REAL:
+		return "number";
+	default:
+		return o->arg;
+	}
 }
 
 /* One option at argv[*k], with its argument. 0 or an exit code. */
@@ -84,8 +112,7 @@ static int option_read(const struct opt_command *cmd, int *k, int argc, char **a
 		value = argv[++*k];
 	if (o->type == OPT_CALL ? o->take(into, o->name, value) < 0
 				: value_store(o, value, into) < 0)
-		return out_fail(
-			"%s: --%s: '%s' is not a valid %s", cmd->name, o->name, value, o->arg);
+		return out_fail("%s: --%s: '%s' is no %s", cmd->name, o->name, value, kind_of(o));
 	return 0;
 }
 
@@ -132,23 +159,42 @@ static int value_store(const struct opt *o, const char *arg, void *into)
 	}
 }
 
+/* An option and its sentence, in lines of HELP_COLUMNS. */
+static void option_print(const char *left, const char *help)
+{
+	printf("  %-30s", left);
+	for (int at = HELP_INDENT; *help;) {
+		int n = (int)strcspn(help, " ");
+
+		if (at > HELP_INDENT && at + 1 + n > HELP_COLUMNS) {
+			printf("\n%*s", HELP_INDENT, "");
+			at = HELP_INDENT;
+		}
+		at += printf(" %.*s", n, help);
+		help += n;
+		help += strspn(help, " ");
+	}
+	puts("");
+}
+
 static void help_print(const struct opt_command *cmd)
 {
 	char left[96];
 
-	printf("usage: owlt %s [OPTIONS] %s\n\n%s.\n\nOptions:\n", cmd->name, cmd->operands,
-		cmd->summary);
+	printf("usage: owlt %s [OPTIONS]%s%s\n\n%s.\n\nOptions:\n", cmd->name,
+		*cmd->operands ? " " : "", cmd->operands, cmd->summary);
 	for (const struct opt *o = cmd->opts; o && o->name; o++) {
 		char letter[] = "    ";
 		if (o->letter)
 			memcpy(letter, (char[]){'-', o->letter, ',', ' '}, 4);
 		snprintf(left, sizeof left, "%s--%s%s%s", letter, o->name, o->arg ? " " : "",
 			o->arg ? o->arg : "");
-		printf("  %-30s %s\n", left, o->help);
+		option_print(left, o->help);
 	}
-	printf("  %-30s %s\n", "    --help", "this text");
+	option_print("-h, --help", "this text");
 	if (cmd->detail)
-		printf("\n%s\n", cmd->detail);
+		printf("\n%s%s", cmd->detail,
+			cmd->detail[strlen(cmd->detail) - 1] == '\n' ? "" : "\n");
 }
 
 /* Text for roff: "-" as a minus, backslashes and leading dots made harmless. */
@@ -193,7 +239,7 @@ static void man_print(const struct opt_command *cmd)
 
 static bool help_wanted(const struct opt_command *cmd, const char *arg)
 {
-	if (strcmp(arg, "--help") == 0) {
+	if (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0) {
 		help_print(cmd);
 	} else if (strcmp(arg, "--version") == 0) {
 		puts("owlt " OWLT_VERSION);
@@ -236,7 +282,7 @@ int opt_dispatch(const char *title, const struct subcommand *table, int argc, ch
 	for (const struct subcommand *s = table; s->name; s++)
 		if (strcmp(s->name, name) == 0)
 			return s->run(argc - 1, argv + 1);
-	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
+	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
 		subcommands_print(title, table);
 		return EXIT_YES;
 	}

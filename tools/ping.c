@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #define ECHO_SERVICE 7
+#define ECHO_BYTES 65536
 #define STAMP 24 /* magic, number, time */
 #define MAGIC UINT64_C(0x6f776c7470696e67)
 
@@ -56,6 +57,7 @@ struct job {
 static volatile sig_atomic_t is_stopped; /* set by SIGINT */
 
 static int name_dest(const char *text, char out[OWLT_EID_MAX]);
+static bool is_own(const struct job *j);
 static int run(struct job *j);
 static void print_totals(struct job *j, int64_t took_us);
 
@@ -67,7 +69,8 @@ static void on_signal(int sig)
 
 int cmd_ping(int argc, char **argv)
 {
-	struct args a = {.interval_us = 1000000, .wait_us = 10000000, .size = 64};
+	struct args a = {
+		.count = UINT64_MAX, .interval_us = 1000000, .wait_us = 10000000, .size = 64};
 	struct opt_rest rest = opt_read(&command, argc, argv, &a, 1, 1);
 	struct sigaction on = {.sa_handler = on_signal};
 	struct job j = {.a = &a, .min = INFINITY};
@@ -79,11 +82,20 @@ int cmd_ping(int argc, char **argv)
 	if (name_dest(rest.argv[0], j.dest))
 		return out_fail(
 			"ping: \"%s\" is no endpoint ID; one looks like ipn:2.7", rest.argv[0]);
-	if (a.size < STAMP)
-		return out_fail("ping: -s: at least %d bytes are needed", STAMP);
+	if (a.size < STAMP || a.size > ECHO_BYTES)
+		return out_fail("ping: --size: %d to %d bytes, which is what a node answers", STAMP,
+			ECHO_BYTES);
+	if (a.count == 0 || a.interval_us <= 0)
+		return out_fail("ping: --%s: above 0", a.count ? "interval" : "count");
 	j.node = connect_node("ping", a.socket);
 	if (!j.node)
 		return EXIT_USAGE;
+	if (is_own(&j)) {
+		owlt_close(j.node);
+		return out_fail("ping: %s is of the node that would ask, and no node answers "
+				"itself; owlt status --health tells whether it is ready",
+			j.dest);
+	}
 	sigaction(SIGINT, &on, NULL);
 	j.payload = calloc(1, a.size);
 	out_begin(&j.out, a.json);
@@ -112,6 +124,20 @@ static int name_dest(const char *text, char out[OWLT_EID_MAX])
 		e.service = ECHO_SERVICE;
 	eid_print(&e, out, OWLT_EID_MAX);
 	return 0;
+}
+
+/* What the clock gives, without the noise of binary fractions. */
+static double thousandths(double ms)
+{
+	return round(ms * 1e3) / 1e3;
+}
+
+static bool is_own(const struct job *j)
+{
+	struct eid dest, self;
+
+	return eid_parse(j->dest, &dest) == 0 && eid_parse(owlt_node(j->node), &self) == 0 &&
+	       dest.node == self.node;
 }
 
 static int send_one(struct job *j)
@@ -160,7 +186,7 @@ static void got_answer(struct job *j, const struct owlt_event *ev)
 		out_string(&j->out, "from", ev->source);
 		jw_u64(&j->out.w, "seq", seq);
 		jw_u64(&j->out.w, "bytes", ev->size);
-		jw_double(&j->out.w, "time_ms", ms);
+		jw_double(&j->out.w, "time_ms", thousandths(ms));
 		jw_object_end(&j->out.w);
 	}
 	out_line(&j->out);
@@ -193,7 +219,7 @@ static int run(struct job *j)
 	int err = owlt_register(j->node, "", 64, false, j->source, &registration);
 
 	next = owlt_now_us(j->node);
-	while (!err && !is_stopped && (!j->a->count || j->n_got < j->a->count)) {
+	while (!err && !is_stopped && j->n_got < j->a->count) {
 		int64_t now = owlt_now_us(j->node);
 
 		if (now >= until)
@@ -201,7 +227,7 @@ static int run(struct job *j)
 		if (next != INT64_MAX && now >= next) {
 			err = send_one(j);
 			next += j->a->interval_us;
-			if (j->a->count && j->n_sent == j->a->count) {
+			if (j->n_sent == j->a->count) {
 				until = now + j->a->wait_us;
 				next = INT64_MAX;
 			}
@@ -238,10 +264,10 @@ static void print_totals(struct job *j, int64_t took_us)
 	jw_u64(&j->out.w, "n_received", j->n_got);
 	jw_double(&j->out.w, "loss_percent", loss);
 	jw_i64(&j->out.w, "time_ms", took_us / 1000);
-	jw_double(&j->out.w, "rtt_min_ms", j->min);
-	jw_double(&j->out.w, "rtt_avg_ms", mean);
-	jw_double(&j->out.w, "rtt_max_ms", j->max);
-	jw_double(&j->out.w, "rtt_mdev_ms", mdev);
+	jw_double(&j->out.w, "rtt_min_ms", thousandths(j->min));
+	jw_double(&j->out.w, "rtt_avg_ms", thousandths(mean));
+	jw_double(&j->out.w, "rtt_max_ms", thousandths(j->max));
+	jw_double(&j->out.w, "rtt_mdev_ms", thousandths(mdev));
 	jw_object_end(&j->out.w);
 	out_line(&j->out);
 }

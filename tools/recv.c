@@ -65,16 +65,22 @@ static int take(struct job *j, const struct owlt_event *ev);
 
 int cmd_recv(int argc, char **argv)
 {
-	struct args a = {.timeout_us = INT64_MAX};
+	struct args a = {.n = UINT64_MAX, .timeout_us = INT64_MAX};
 	struct opt_rest rest = opt_read(&command, argc, argv, &a, 1, 1);
+	struct eid eid;
 	struct job j = {.a = &a};
 	int code, end;
 
 	if (rest.done)
 		return rest.code;
-	if (!a.dir && (a.n != 1 || a.json))
+	if (eid_parse(rest.argv[0], &eid))
 		return out_fail(
-			"recv: -o DIR is needed unless one payload goes to standard output (-n 1)");
+			"recv: \"%s\" is no endpoint ID; one looks like ipn:2.1", rest.argv[0]);
+	if (a.n == 0)
+		return out_fail("recv: --count: at least 1");
+	if (!a.dir && (a.n != 1 || a.json))
+		return out_fail("recv: -o DIR says where the files go; only with -n 1, and without "
+				"--json, may one payload go to standard output");
 	if (a.dir && mkdir(a.dir, 0755) && errno != EEXIST)
 		return out_fail("recv: %s: %s", a.dir, owlt_error_text(-errno));
 	j.room = malloc(ROOM);
@@ -105,7 +111,7 @@ static int receive(struct job *j, const char *eid)
 	until = j->a->timeout_us > INT64_MAX - start ? INT64_MAX : start + j->a->timeout_us;
 	if (err)
 		return out_no("recv: %s: %s", eid, owlt_error_text(err));
-	while (j->a->n == 0 || j->n < j->a->n) {
+	while (j->n < j->a->n) {
 		int got = owlt_event(
 			j->node, &ev, until == INT64_MAX ? -1 : owlt_wait_ms(j->node, until));
 

@@ -194,6 +194,8 @@ static int read_words(const struct args *a, struct owlt_send *s)
 		s->flags & (OWLT_REPORT_CUSTODY_ACCEPTED | OWLT_REPORT_CUSTODY_REFUSED))
 		return out_fail("send: --report: accepted and refused are told in compressed "
 				"reports only: --compressed");
+	if (a->lifetime_us < 1000)
+		return out_fail("send: --lifetime: at least 1ms");
 	if (a->compressed && !a->report && !a->wait)
 		return out_fail("send: --compressed: which reports? --report or --wait");
 	return 0;
@@ -499,7 +501,8 @@ static int wait_all(struct job *j, const struct args *a)
 	if (err)
 		return out_fail("send: %s", owlt_error_text(err));
 	if (j->n_delivered < j->n_sent)
-		return out_no("send: %zu of %zu bundles were not reported delivered",
+		return out_no("send: %zu of %zu bundles were not reported delivered within their "
+			      "lifetime (a node reports only where agent.reports is on)",
 			j->n_sent - j->n_delivered, j->n_sent);
 	return 0;
 }

@@ -10,6 +10,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 struct args {
 	const char *socket;
@@ -25,7 +26,8 @@ static const struct opt opts[] = {
 	{0}};
 
 static const struct opt_command command = {"status", "[nodes | bundles | links | custody | plan]",
-	"what a node knows and does", opts, "Without an operand: a summary and the counters."};
+	"what a node knows and does", opts,
+	"Without an operand: a summary and the counters that are not 0 (--json: all)."};
 
 static int show(struct owlt *node, const char *what, const struct args *a);
 static void print_members(const struct json *v, const char *prefix);
@@ -103,6 +105,13 @@ static void print_row(const struct json *v)
 	puts("");
 }
 
+static bool is_zero(const struct json *v)
+{
+	int64_t i;
+
+	return json_i64(v, &i) == 0 && i == 0;
+}
+
 static void print_members(const struct json *v, const char *prefix)
 {
 	char inner[128];
@@ -119,6 +128,8 @@ static void print_members(const struct json *v, const char *prefix)
 				print_row(e);
 			break;
 		default:
+			if (strcmp(prefix, "counters.") == 0 && is_zero(m))
+				break;
 			printf("%s%s: ", prefix, json_key(m));
 			print_value(m);
 			puts("");

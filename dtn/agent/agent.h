@@ -141,7 +141,7 @@ int agent_send_part(struct agent *a, mono now, uint64_t request, struct view *pa
 /* The rest will not come: what is stored of it is deleted. */
 void agent_send_cancel(struct agent *a, mono now, uint64_t request);
 /* Gives up a transmission of this node, all its fragments that are still here: deleted, reason 3.
- * -E_REFUSED: not of this node; -E_UNKNOWN: nothing of it is here any more. */
+ * -E_NOT_OURS: not of this node; -E_UNKNOWN: nothing of it is here any more. */
 int agent_cancel(struct agent *a, mono now, const struct eid *source, dtntime created_ms,
 	uint64_t seq) MUST_USE;
 int agent_register(

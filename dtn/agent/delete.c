@@ -17,7 +17,7 @@ int agent_cancel(
 	struct view v;
 
 	if (source->node != a->self.node)
-		return -E_REFUSED;
+		return -E_NOT_OURS;
 	while (store_next(a->store, STORE_BUNDLE, &id, &v)) {
 		struct bundle_entry *e = entry_by_id(a, id);
 

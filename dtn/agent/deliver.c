@@ -36,14 +36,14 @@ int agent_register(struct agent *a, mono now, struct eid *endpoint, uint32_t *re
 
 	name_local(a, endpoint);
 	if (endpoint->node != a->self.node || endpoint->group || endpoint->ssp.n > sizeof r->ssp)
-		return -E_REFUSED; /* groups have no members here */
+		return -E_NOT_OURS; /* groups have no members here */
 	if (endpoint->scheme == EID_SCHEME_IPN && endpoint->service == 0) {
 		err = endpoint_choose(a, endpoint);
 		if (err != 0)
 			return err;
 	}
 	if (eid_is_admin(endpoint) || echo_is_service(a, endpoint))
-		return -E_REFUSED;
+		return -E_TAKEN;
 	if (endpoint_find(a, endpoint))
 		return -E_DUPLICATE;
 	for (size_t i = 0; i < a->cfg.max_registrations && !r; i++)

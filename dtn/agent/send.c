@@ -41,14 +41,15 @@ int send_allow(const struct agent *a, const struct agent_send *s, struct own_bun
 	name_local(a, &o->s.dest);
 	name_local(a, &o->s.report_to);
 	if (!anonymous && o->s.source.node != a->self.node)
-		return -E_REFUSED; /* RFC 9171 5.2-1/2 */
+		return -E_NOT_OURS; /* RFC 9171 5.2-1/2 */
 	if (is_local_node(&o->s.dest) || is_local_node(&o->s.report_to))
-		return -E_REFUSED; /* a dtn node has no ipn number */
-	if (s->dest.node == NODE_NONE || s->dest.group || s->priority >= PRIORITIES ||
-		s->n_payload > 15)
+		return -E_NO_RECEIVER; /* a dtn node has no ipn number */
+	if (s->dest.node == NODE_NONE || s->dest.group)
+		return -E_NO_RECEIVER;
+	if (s->priority >= PRIORITIES || s->n_payload > 15)
 		return -E_REFUSED;
 	if (anonymous && (s->custody || s->flags & BUNDLE_REPORTS))
-		return -E_REFUSED; /* RFC 9171 4.2.3 */
+		return -E_ANONYMOUS; /* RFC 9171 4.2.3 */
 	o->s.custody |= !anonymous && custody_requested(a, &o->s.dest);
 	o->s.flags &=
 		BUNDLE_NO_FRAGMENT | BUNDLE_ACK_REQUESTED | BUNDLE_STATUS_TIME | BUNDLE_REPORTS;

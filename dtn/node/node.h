@@ -133,13 +133,13 @@ int node_send_open(struct node *n, mono now, const struct node_send *s, uint64_t
 	uint64_t *request) MUST_USE;
 int node_send_part(struct node *n, mono now, uint64_t request, struct view *part) MUST_USE;
 void node_send_cancel(struct node *n, mono now, uint64_t request);
-/* Gives up a bundle that was sent from here, RFC 9171 5.12. -E_REFUSED: not of this node; -E_UNKNOWN:
+/* Gives up a bundle that was sent from here, RFC 9171 5.12. -E_NOT_OURS: not of this node; -E_UNKNOWN:
  * nothing of it is here any more. */
 int node_cancel(struct node *n, mono now, const struct eid *source, dtntime created_ms,
 	uint64_t seq) MUST_USE;
 
 /* An endpoint of this node for an application. service 0 with an ipn eid of this node = choose a free one;
- * *endpoint is filled with the one given. -E_DUPLICATE, -E_REFUSED, -E_FULL. Deliveries begin with credit. */
+ * *endpoint is filled with the one given. -E_DUPLICATE, -E_NOT_OURS, -E_TAKEN, -E_FULL. Deliveries begin with credit. */
 int node_register(struct node *n, mono now, struct eid *endpoint, uint32_t *registration) MUST_USE;
 /* More bundles may be handed over: at most `credit` are unacknowledged at any time. */
 void node_credit(struct node *n, mono now, uint32_t registration, uint64_t credit);

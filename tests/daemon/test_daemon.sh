@@ -56,6 +56,12 @@ check status_links_json grep -q '"name":"to-2"' "$T/rc.out"
 rc status_unknown_is_2 2 owlt status "${A[@]}" nonsense
 rc bad_dest_is_2 2 owlt send "${A[@]}" nonsense /dev/null
 rc foreign_source_is_1 1 owlt send "${A[@]}" --source ipn:9.1 ipn:2.5 "$T/a.json"
+check foreign_source_text grep -q 'not an endpoint of this node' "$T/rc.err"
+rc foreign_endpoint_is_1 1 owlt recv "${A[@]}" -n 1 ipn:9.1
+rc bad_endpoint_is_2 2 owlt recv "${A[@]}" -n 1 ipn:1.x
+rc no_lifetime_is_2 2 owlt send "${A[@]}" --lifetime 0 ipn:2.5 "$T/a.json"
+rc ping_itself_is_2 2 timeout 20 owlt ping "${A[@]}" ipn:1.0 -c 1
+rc ping_no_times_is_2 2 timeout 20 owlt ping "${A[@]}" ipn:2.0 -c 0
 
 # -- send and receive
 echo hello >"$T/hello"

@@ -12,6 +12,7 @@ body() {
 	check $t-up test $? -eq 0
 	[ -S "$run"/lab.sock ] || { cat "$dir"/out "$run"/lab.log; return; }
 	check $t-found-by-name $owlt lab status lossy
+	$owlt lab up "$here"/lossy.json --daemon "$here"/talker.py >/dev/null 2>&1; check $t-name-in-use test $? -eq 2
 	$owlt lab status --json "$run" >"$dir"/status
 	check $t-status field "$dir"/status running
 	check $t-exec-namespace test "$($owlt lab exec "$run" left sh -c 'ls /sys/class/net >/dev/null; cat /proc/net/dev' | grep -c wire)" -eq 1

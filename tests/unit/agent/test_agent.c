@@ -545,9 +545,9 @@ Test(agent, registrations)
 	cr_assert_eq(agent_register(a.agent, 0, &e, &r), 0);
 	cr_assert_eq(agent_register(a.agent, 0, &e, &r2), -E_DUPLICATE);
 	e = eid_ipn(2, 5);
-	cr_assert_eq(agent_register(a.agent, 0, &e, &r2), -E_REFUSED, "another node's");
+	cr_assert_eq(agent_register(a.agent, 0, &e, &r2), -E_NOT_OURS, "another node's");
 	e = eid_ipn(1, 7);
-	cr_assert_eq(agent_register(a.agent, 0, &e, &r2), -E_REFUSED, "echo");
+	cr_assert_eq(agent_register(a.agent, 0, &e, &r2), -E_TAKEN, "echo");
 	for (int i = 0; i < 3; i++) {
 		e = eid_ipn(1, 0);
 		cr_assert_eq(agent_register(a.agent, 0, &e, &r2), 0);

@@ -120,7 +120,7 @@ Test(conformance, transmission)
 		node_id node;
 		uint64_t service;
 		int err;
-	} t[] = {{2, 9, 0}, {2, 0, 0}, {3, 9, -E_REFUSED}, {NODE_NONE, 0, 0}};
+	} t[] = {{2, 9, 0}, {2, 0, 0}, {3, 9, -E_NOT_OURS}, {NODE_NONE, 0, 0}};
 	uint64_t seq = 0, number;
 	struct side s;
 

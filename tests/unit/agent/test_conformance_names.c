@@ -116,7 +116,7 @@ Test(conformance, cancel)
 	side_commit(&s, 0);
 	cr_assert(agent_event(s.agent, s.now, &ev));
 	cr_assert_eq(ev.type, AGENT_ACCEPTED);
-	cr_expect_eq(agent_cancel(s.agent, s.now, &other, ev.created_ms, ev.seq), -E_REFUSED);
+	cr_expect_eq(agent_cancel(s.agent, s.now, &other, ev.created_ms, ev.seq), -E_NOT_OURS);
 	cr_expect_eq(
 		agent_cancel(s.agent, s.now, &a.source, ev.created_ms, ev.seq + 1), -E_UNKNOWN);
 	cr_assert_eq(agent_cancel(s.agent, s.now, &a.source, ev.created_ms, ev.seq), 0);

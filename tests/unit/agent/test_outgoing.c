@@ -259,7 +259,7 @@ Test(outgoing, limits)
 
 	open_side(&s);
 	foreign.source = eid_ipn(7, 1);
-	cr_assert_eq(agent_send_open(s.agent, s.now, &foreign, 500, number), -E_REFUSED);
+	cr_assert_eq(agent_send_open(s.agent, s.now, &foreign, 500, number), -E_NOT_OURS);
 	cr_assert_eq(start(&s, 0, false, number), -E_RANGE);
 	cr_assert_eq(start(&s, (1 << 20) + 1, false, number), -E_TOO_BIG);
 	cr_assert_eq(start(&s, 64 * 100, false, number), -E_FULL, "more fragments than entries");
