@@ -25,7 +25,7 @@ bool admin_receive(struct agent *a, mono now, uint64_t id, const struct arrival 
 		return is_signal(a, type) ? signal_receive(a, now, id, in)
 					  : crs_receive(a, now, id, in);
 	if (bpdu_read(in->b->payload, &p) != 0)
-		return false;
+		return transmission_receive(a, now, id, in);
 	bibe_receive(a, now, id, in, &p);
 	return true;
 }

@@ -9,8 +9,9 @@
  * Out: a tunnel is a neighbour row of its own with a queue like a link's; forward.c puts into it what
  * matches, instead of asking the router, and here it leaves as the payload of a bundle to the far end,
  * which is routed like any. Priority and lifetime go along. So custody, fragments and expiry of the
- * bundle inside are as on a link: it counts as sent when the bundle around it is durable. A tunnel never takes what is addressed to the far end of one: its own output would go in
- * again.
+ * bundle inside are as on a link: it counts as sent when the bundle around it is durable; of a custodial
+ * tunnel, when the far end has answered (transmission.c; answer.c is the other end). A tunnel never takes
+ * records for the far end of one: its own output would go in again.
  * Start reading at bibe_receive() and bibe_output().
  */
 #include "dtn/agent/state.h"
@@ -26,6 +27,7 @@ static uint64_t age_of(const struct agent *a, mono now, const struct arrival *in
 static bool send_next(struct agent *a, mono now, struct bibe_tunnel *t);
 static int encapsulate(
 	struct agent *a, mono now, const struct bibe_tunnel *t, const struct agent_offer *o);
+static bool is_matched(const struct bibe_tunnel *t, const struct eid *dest);
 static bool is_for_a_tunnel(const struct agent *a, const struct eid *dest);
 
 int bibe_init(struct agent *a)
@@ -39,7 +41,11 @@ int bibe_init(struct agent *a)
 		err = tunnel_init(a, &w->tunnel[w->n_tunnels], &cfg->tunnel[w->n_tunnels]);
 	for (; !err && w->n_peers < cfg->n_peers; w->n_peers++)
 		err = eid_pattern_parse(cfg->peer[w->n_peers].text, &w->peer[w->n_peers]);
-	return err || w->n_tunnels + w->n_peers == 0 ? err : rooms_init(a);
+	if (err || w->n_tunnels + w->n_peers == 0)
+		return err;
+	err = rooms_init(a);
+	err = err ? err : answer_init(a);
+	return err ? err : transmission_init(a);
 }
 
 static int tunnel_init(struct agent *a, struct bibe_tunnel *t, const struct bibe_tunnel_cfg *cfg)
@@ -50,6 +56,8 @@ static int tunnel_init(struct agent *a, struct bibe_tunnel *t, const struct bibe
 	if (err || t->to.node == a->self.node || t->to.node == NODE_NONE)
 		return -E_CONFIG;
 	t->record = type[cfg->record];
+	t->custody = cfg->custody;
+	t->fallback = cfg->fallback;
 	for (; !err && t->n_match < cfg->n_match; t->n_match++)
 		err = eid_pattern_parse(cfg->match[t->n_match].text, &t->match[t->n_match]);
 	row = forward_tunnel(a, t->to.node);
@@ -75,6 +83,8 @@ void bibe_fini(struct agent *a)
 	free(a->bibe.room);
 	for (size_t i = 0; i < BIBE_DEPTH_MAX; i++)
 		free(a->bibe.inside[i]);
+	gather_fini(&a->bibe.answers);
+	transmission_fini(a);
 }
 
 /* -- in */
@@ -91,7 +101,10 @@ void bibe_receive(
 		.depth = in->depth + 1,
 		.flight_ms = age_of(a, now, in)};
 
+	if (why != WHY_NO_PEER)
+		inner.outer = answer_to(a, now, in, p);
 	if (why != WHY_NONE) {
+		answer_refused(a, now, &inner, why);
 		trace_point(a->trace, now, bundle_refused, in->link, why, p->bundle.n,
 			in->b->source.node, in->b->seq);
 		return;
@@ -129,24 +142,40 @@ static uint64_t age_of(const struct agent *a, mono now, const struct arrival *in
 
 /* -- out */
 
-unsigned bibe_way(const struct agent *a, const struct bundle_entry *e, node_id not_to)
+/* What is for a custodial tunnel does not leave without that: it waits when the far end has just refused it. */
+bool bibe_way(
+	const struct agent *a, const struct bundle_entry *e, node_id not_to, unsigned *neighbour)
 {
 	const struct bibe *w = &a->bibe;
+	bool must_wait = false;
 	struct bundle b;
 
-	if (w->n_tunnels == 0 || !entry_bundle(a, e, &b) || is_for_a_tunnel(a, &b.dest))
-		return NO_NEIGHBOUR;
+	*neighbour = NO_NEIGHBOUR;
+	if (w->n_tunnels == 0 || !entry_bundle(a, e, &b) ||
+		(b.flags & BUNDLE_ADMIN && is_for_a_tunnel(a, &b.dest)))
+		return false;
 	for (size_t i = 0; i < w->n_tunnels; i++) {
 		const struct bibe_tunnel *t = &w->tunnel[i];
 
 		/* back to where it came from, or was refused: the router knows better */
-		if (t->to.node == not_to || t->to.node == entry_record(a, e).prev_node)
+		if (!is_matched(t, &b.dest) || t->to.node == entry_record(a, e).prev_node ||
+			(must_wait && !t->custody))
 			continue;
-		for (size_t k = 0; k < t->n_match; k++)
-			if (eid_pattern_has(&t->match[k], &b.dest))
-				return t->neighbour;
+		if (t->to.node != not_to) {
+			*neighbour = t->neighbour;
+			return true;
+		}
+		must_wait = must_wait || (t->custody && !t->fallback && !(e->flags & E_CUSTODY));
 	}
-	return NO_NEIGHBOUR;
+	return must_wait;
+}
+
+static bool is_matched(const struct bibe_tunnel *t, const struct eid *dest)
+{
+	for (size_t k = 0; k < t->n_match; k++)
+		if (eid_pattern_has(&t->match[k], dest))
+			return true;
+	return false;
 }
 
 static bool is_for_a_tunnel(const struct agent *a, const struct eid *dest)
@@ -186,7 +215,9 @@ static bool send_next(struct agent *a, mono now, struct bibe_tunnel *t)
 		.max_ever = a->cfg.bibe.max_bytes,
 		.room = &room};
 
-	if (!entry_room(a, false) || !promise_spare(a) || !agent_next(a, now, &o))
+	if (!entry_room(a, false) || !promise_spare(a) ||
+		(t->custody && !transmission_room(a, (unsigned)(t - a->bibe.tunnel))) ||
+		!agent_next(a, now, &o))
 		return false;
 	if (encapsulate(a, now, t, &o) == 0)
 		return true;
@@ -197,6 +228,11 @@ static bool send_next(struct agent *a, mono now, struct bibe_tunnel *t)
 void bibe_settled(struct agent *a, mono now, const struct promise *p, int err)
 {
 	const struct bibe_tunnel *t = &a->bibe.tunnel[p->tunnel];
+
+	if (p->transmission != 0) {
+		transmission_settled(a, now, p, err);
+		return;
+	}
 	mono there = route_earliest(a, a->self.node, t->to.node, now);
 	struct agent_sent sent = {.id = p->inside,
 		.link = EVENT_LINK_TUNNEL,
@@ -228,16 +264,27 @@ static int encapsulate(
 		.inside = o->id,
 		.inside_bytes = o->size_bytes,
 		.tunnel = (unsigned)(t - a->bibe.tunnel)};
-	uint64_t id;
-	int err;
+	struct transmission x = {.bundle = o->id, .bytes = o->size_bytes, .expiry = e->expiry};
+	uint64_t seq = 0;
+	int err = 0;
 
+	if (t->custody)
+		err = transmission_number(a, now, w.tunnel, &p, &seq);
+	if (err != 0)
+		return err;
 	bpdu_write_head(&b, &p, o->size_bytes);
 	part[0] = buf_view(&b);
+	w.transmission = x.id = p.id;
+	w.after_commit = seq != 0; /* the number's block is in the same batch */
+	x.tunnel = (uint16_t)w.tunnel;
 	w.s.priority = e->priority;
 	w.s.lifetime_ms = (uint64_t)((e->expiry - now - 1) / US_PER_MS);
 	err = store_payload(a->store, o->payload, &part[2]);
-	err = err ? err : send_own(a, now, &w, &id);
-	if (err == 0)
-		trace_point(a->trace, now, tunnel_tx, id, o->id, t->to.node, p.type, p.id);
-	return err;
+	err = err ? err : send_own(a, now, &w, &x.outer);
+	if (err != 0)
+		return err;
+	trace_point(a->trace, now, tunnel_tx, x.outer, o->id, t->to.node, p.type, p.id);
+	if (t->custody)
+		transmission_add(a, &x);
+	return 0;
 }

@@ -9,6 +9,7 @@
 #include "bundle/base/time.h"
 #include "bundle/bibe.h"
 #include "dtn/agent/policy.h"
+#include "dtn/agent/transmission.h"
 
 #define BIBE_TUNNELS_MAX 8
 #define BIBE_PATTERNS_MAX 8
@@ -24,14 +25,17 @@ struct bibe_tunnel_cfg {
 	struct bibe_pattern match[BIBE_PATTERNS_MAX];
 	size_t n_match;
 	unsigned record; /* which type is written: bibe_record_words */
+	bool custody;    /* bundles stay here until the far end has answered */
+	bool fallback;   /* ... and what it did not take may go another way, without that */
 };
 struct bibe_cfg {
 	struct bibe_tunnel_cfg tunnel[BIBE_TUNNELS_MAX];
 	size_t n_tunnels;
 	struct bibe_pattern peer[BIBE_PEERS_MAX];
 	size_t n_peers;
-	uint64_t max_bytes; /* of a bundle inside */
-	uint64_t max_depth; /* encapsulations in each other that are taken apart */
+	uint64_t max_bytes;      /* of a bundle inside */
+	uint64_t max_depth;      /* encapsulations in each other that are taken apart */
+	uint64_t max_unanswered; /* transmissions of one custodial tunnel */
 };
 extern const struct schema_row bibe_rows[];
 
@@ -46,6 +50,15 @@ struct bibe_tunnel {
 	size_t n_match;
 	uint64_t record;
 	unsigned neighbour; /* the row that stands for the far end, with a queue like a link's */
+	bool custody, fallback;
+	uint64_t n_sent, n_waiting, n_answered, n_refused, n_late; /* transmissions */
+};
+/* As status shows it. */
+struct tunnel_stats {
+	node_id to;
+	uint64_t record;
+	bool custody, fallback, authenticated;
+	uint64_t n_queued, n_sent, n_waiting, n_answered, n_refused, n_late;
 };
 struct bibe {
 	struct bibe_tunnel tunnel[BIBE_TUNNELS_MAX];
@@ -55,12 +68,15 @@ struct bibe {
 	uint8_t *room;                   /* heads on their way out */
 	uint8_t *inside[BIBE_DEPTH_MAX]; /* max_bytes each: a bundle that is being taken out */
 	mono due;                        /* when the queues are looked at again */
+	struct transmissions sent;       /* wait for answers */
+	struct gather answers;           /* that are owed; a list for each peer and record type */
 };
 
 int bibe_init(struct agent *a) MUST_USE;
 void bibe_fini(struct agent *a);
-/* The tunnel that a bundle goes into: its neighbour row, or NO_NEIGHBOUR. */
-unsigned bibe_way(const struct agent *a, const struct bundle_entry *e, node_id not_to);
+/* Is the bundle one for a tunnel? Then *neighbour is the row of that, or NO_NEIGHBOUR: it waits for one. */
+bool bibe_way(
+	const struct agent *a, const struct bundle_entry *e, node_id not_to, unsigned *neighbour);
 /* Sends what is queued for tunnels, so many a turn. */
 void bibe_output(struct agent *a, mono now);
 /* The commit of the bundle around: err is its result. */

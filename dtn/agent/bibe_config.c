@@ -58,6 +58,18 @@ static const struct schema_row tunnel_rows[] = {
 		.def = "7",
 		.help = "Type of record that is written: 7 (ION), 3 (old drafts) or 64443 (draft "
 			"-05); all are read."},
+	{.path = "custody",
+		.type = SCHEMA_BOOL,
+		.offset = TUNNEL(custody),
+		.def = "false",
+		.help = "Bundles stay here until the far end answers that it has them, and are "
+			"sent again if it does not."},
+	{.path = "fallback",
+		.type = SCHEMA_BOOL,
+		.offset = TUNNEL(fallback),
+		.def = "false",
+		.help = "With custody: what the far end refused, or did not answer in time, may go "
+			"where the router says, or into a tunnel without custody."},
 	{0},
 };
 
@@ -95,5 +107,14 @@ const struct schema_row bibe_rows[] = {
 		.max = BIBE_DEPTH_MAX,
 		.def = "1",
 		.help = "Bundles inside bundles inside bundles that are taken out here."},
+	{.path = "bibe.max_unanswered",
+		.type = SCHEMA_U64,
+		.offset = AT(max_unanswered),
+		.min = 1,
+		.max = 1000000,
+		.def = "4096",
+		.help = "Transmissions of one tunnel with custody that wait for an answer; others "
+			"wait "
+			"until there is one."},
 	{0},
 };

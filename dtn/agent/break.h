@@ -8,6 +8,8 @@
  * number and does not wait for its commit. 8: the identifiers of contacts begin again after a
  * restart. 9: a signal releases what was sent to a custodian with a key, signed or not. 10: when a
  * new bundle's batch fails, other pairs under which it came meanwhile are accepted all the same.
+ * 11: a transmission is answered when its bundle is staged. 12: numbers of transmissions begin again
+ * after a restart. 13: a bundle that came back is still released by the answer to its transmission.
  */
 #ifndef OWLT_AGENT_BREAK_H
 #define OWLT_AGENT_BREAK_H
@@ -74,6 +76,24 @@
 #define BREAK_ONE_PAIR 1
 #else
 #define BREAK_ONE_PAIR 0
+#endif
+
+#if OWLT_BREAK == 11
+#define BREAK_ANSWER_EARLY 1
+#else
+#define BREAK_ANSWER_EARLY 0
+#endif
+
+#if OWLT_BREAK == 12
+#define BREAK_TRANSMISSIONS_REPEAT 1
+#else
+#define BREAK_TRANSMISSIONS_REPEAT 0
+#endif
+
+#if OWLT_BREAK == 13
+#define BREAK_TRANSMISSION_KEPT 1
+#else
+#define BREAK_TRANSMISSION_KEPT 0
 #endif
 
 #endif

@@ -80,6 +80,7 @@ void agent_stored(struct agent *a, mono now)
 			a->retry = false;
 			gather_retry(a, now, &a->signals);
 			gather_retry(a, now, &a->crs.out);
+			gather_retry(a, now, &a->bibe.answers);
 		}
 	}
 }
@@ -123,6 +124,9 @@ static void keep(struct agent *a, mono now, struct promise *p)
 	case PROMISE_ACKED:
 		deliver_acked(a, now, p);
 		break;
+	case PROMISE_ANSWER:
+		answer_kept(a, now, p);
+		break;
 	}
 }
 
@@ -149,6 +153,8 @@ static void keep_new(struct agent *a, mono now, struct promise *p)
 			signal_add(a, now, &p->pair, true, p->id);
 		report_taken(a, now, e);
 	}
+	if (p->has_outer && !BREAK_ANSWER_EARLY)
+		answer_add(a, now, &p->outer, p->id, BIBE_ACCEPTED);
 	dispatch(a, now, e);
 }
 
@@ -168,6 +174,8 @@ static void keep_pair(struct agent *a, mono now, struct promise *p)
 	}
 	if (!BREAK_SPEAK_EARLY)
 		signal_add(a, now, &p->pair, true, p->id);
+	if (p->has_outer)
+		answer_add(a, now, &p->outer, p->id, BIBE_REDUNDANT);
 	if (e)
 		dispatch(a, now, e);
 }
@@ -222,6 +230,8 @@ static void broken_new(struct agent *a, mono now, struct promise *p, int err)
 	e = entry_by_id(a, p->id);
 	if (p->has_pair)
 		break_pair(a, now, p);
+	if (p->has_outer)
+		answer_add(a, now, &p->outer, p->id, BIBE_DEPLETED);
 	if (!e)
 		return;
 	/* It may have come under other pairs meanwhile: they go with it. */

@@ -92,6 +92,10 @@ int custody_bind(struct agent *a, mono now, struct bundle_entry *e, struct recor
 void custody_sent(struct agent *a, mono now, struct bundle_entry *e, const struct agent_sent *s);
 void custody_due(struct agent *a, mono now, struct bundle_entry *e);
 void custody_answer(struct agent *a, mono now, struct bundle_entry *e, bool accepted, node_id by);
+/* `last` has refused it: another way, or again after the interval. */
+void custody_elsewhere(struct agent *a, mono now, struct bundle_entry *e, node_id last);
+/* When a signal of `far` about what is `there` at that time can be here; sent: when it left. */
+mono custody_expected(const struct agent *a, node_id far, mono there, mono sent);
 struct known *custody_remember(struct agent *a, const struct pair *p, uint64_t id, mono expiry);
 bool custody_requested(const struct agent *a, const struct eid *dest);
 
@@ -99,5 +103,7 @@ bool custody_requested(const struct agent *a, const struct eid *dest);
 int signal_init(struct agent *a) MUST_USE;
 void signal_add(struct agent *a, mono now, const struct pair *p, bool accepted, uint64_t id);
 bool signal_receive(struct agent *a, mono now, uint64_t id, const struct arrival *in);
+/* Why a signal of this custodian is not believed, or WHY_NONE. */
+enum why signal_doubt(const struct arrival *in, const struct custodian *c);
 
 #endif

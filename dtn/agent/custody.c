@@ -201,6 +201,11 @@ void custody_answer(struct agent *a, mono now, struct bundle_entry *e, bool acce
 		return;
 	}
 	last = a->neighbour[e->neighbour].node; /* `by` may be beyond it */
+	custody_elsewhere(a, now, e, last);
+}
+
+void custody_elsewhere(struct agent *a, mono now, struct bundle_entry *e, node_id last)
+{
 	e->custody = (uint8_t)(e->custody + C_REFUSED_ONE);
 	if ((e->custody & C_REFUSALS) >= REFUSALS_MAX * C_REFUSED_ONE)
 		forward_wait(
@@ -311,7 +316,7 @@ static mono signal_expected(
 	const struct agent *a, const struct bundle_entry *e, const struct agent_sent *s)
 {
 	node_id next = a->neighbour[e->neighbour].node;
-	mono there = mono_add(s->tx_end, s->owlt_us), back = MONO_NEVER;
+	mono there = mono_add(s->tx_end, s->owlt_us);
 
 	if (custodian_find(a, next)->passes) {
 		node_id dest = entry_record(a, e).dest_node;
@@ -320,11 +325,18 @@ static mono signal_expected(
 			there = route_earliest(a, next, dest, there);
 		next = dest;
 	}
+	return custody_expected(a, next, there, s->tx_end);
+}
+
+mono custody_expected(const struct agent *a, node_id far, mono there, mono sent)
+{
+	mono back = MONO_NEVER;
+
 	if (there != MONO_NEVER)
 		back = route_earliest(
-			a, next, a->self.node, mono_add(there, a->cfg.signal_delay_us));
+			a, far, a->self.node, mono_add(there, a->cfg.signal_delay_us));
 	if (back == MONO_NEVER)
-		return mono_add(s->tx_end, a->cfg.custody_interval_us);
+		return mono_add(sent, a->cfg.custody_interval_us);
 	return mono_add(back, a->cfg.custody_margin_us);
 }
 

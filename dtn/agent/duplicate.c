@@ -12,6 +12,10 @@
  * A pair is the same only with the same bundle under it: a counter of 16 bits comes round within a
  * lifetime, and a custodian may lose its count. What then comes under a number that we know is another
  * bundle, and nobody else may have it.
+ *
+ * The same holds where the tunnel has custody (owlt-bibe(7)), whose sender deletes his copy on our answer: a bundle
+ * that was released here is a new one, and one that waits for another far end's answer is sent anew, so
+ * that the old answer releases nothing.
  */
 #include "dtn/agent/break.h"
 #include "dtn/agent/state.h"
@@ -20,6 +24,10 @@ static bool gathered(struct agent *a, mono now, const struct arrival *in);
 static bool by_identity(struct agent *a, mono now, const struct arrival *in);
 static bool by_pair(struct agent *a, mono now, const struct arrival *in);
 static void other_pair(struct agent *a, mono now, const struct arrival *in, struct bundle_entry *e);
+static void sent_anew(struct agent *a, mono now, const struct arrival *in, struct bundle_entry *e);
+static void redundant(struct agent *a, mono now, const struct arrival *in, uint64_t id);
+static void redundant_tomb(
+	struct agent *a, mono now, const struct arrival *in, const struct known *k);
 static void told(struct agent *a, mono now, const struct arrival *in, uint64_t id, enum why why);
 
 bool duplicate_handled(struct agent *a, mono now, const struct arrival *in)
@@ -42,7 +50,7 @@ static bool gathered(struct agent *a, mono now, const struct arrival *in)
 	uint64_t id;
 	enum why why = reassemble_known(a, in, &id);
 	struct bundle_entry *e;
-	struct known *k;
+	struct known *k = NULL;
 
 	if (why == WHY_NONE && !(in->b->flags & BUNDLE_FRAGMENT))
 		return false;
@@ -55,6 +63,10 @@ static bool gathered(struct agent *a, mono now, const struct arrival *in)
 	if (why == WHY_NONE)
 		return false;
 	told(a, now, in, id, why);
+	if (k)
+		redundant_tomb(a, now, in, k);
+	else
+		redundant(a, now, in, id);
 	return true;
 }
 
@@ -63,11 +75,59 @@ static bool by_identity(struct agent *a, mono now, const struct arrival *in)
 	struct bundle_entry *e = entry_by_uid(a, in->uid);
 	struct known *k = e ? NULL : known_tomb(a, in->uid);
 
-	if (e)
+	if (!e && (!k || (in->outer.id != 0 && k->kind != KNOWN_DELIVERED)))
+		return false;
+	if (e) {
 		told(a, now, in, entry_id(e), WHY_STORED);
-	else if (k)
+		sent_anew(a, now, in, e);
+		redundant(a, now, in, entry_id(e));
+	} else {
 		told(a, now, in, k->bundle_id, WHY_TOMBSTONE);
-	return e || k;
+		redundant_tomb(a, now, in, k);
+	}
+	return true;
+}
+
+/* A custodial tunnel's answer is awaited for it, and it comes back: whoever brought it may rely on us now. A
+ * copy without such a promise is a loop only if it has come further than ours. */
+static void sent_anew(struct agent *a, mono now, const struct arrival *in, struct bundle_entry *e)
+{
+	struct record r = entry_record(a, e);
+	uint64_t hops = in->b->has_hop ? in->b->hop_count : 0;
+	bool is_back = in->b->has_hop ? hops > r.hop_count : in->from != r.prev_node;
+
+	if ((in->outer.id == 0 && !is_back) || !transmission_forget(a, e))
+		return;
+	r.prev_node = in->from;
+	if (hops > r.hop_count)
+		r.hop_count = hops; /* else it could go to and fro for ever */
+	entry_save(a, e, &r);
+	trace_point(a->trace, now, bundle_rerouted, entry_id(e), a->neighbour[e->neighbour].node,
+		WHY_RETURNED);
+	forward_entry(a, now, e, NODE_NONE);
+}
+
+/* In a custodial tunnel came what is here: that is answered as soon as it is durable. */
+static void redundant(struct agent *a, mono now, const struct arrival *in, uint64_t id)
+{
+	const struct bundle_entry *e = entry_by_id(a, id);
+
+	if (in->outer.id == 0 || !e)
+		return;
+	if (store_is_committed(a->store, id))
+		answer_add(a, now, &in->outer, id, BIBE_REDUNDANT);
+	else
+		answer_promise(a, in, entry_is_durable(a, e) ? store_seq(a->store) : e->seq, id);
+}
+
+/* What was delivered here; an ADU that was given up will not come to be. */
+static void redundant_tomb(
+	struct agent *a, mono now, const struct arrival *in, const struct known *k)
+{
+	if (k->kind != KNOWN_DELIVERED)
+		answer_add(a, now, &in->outer, k->bundle_id, BIBE_DEPLETED);
+	else if (k->seq <= a->committed)
+		answer_add(a, now, &in->outer, k->bundle_id, BIBE_REDUNDANT);
 }
 
 static bool by_pair(struct agent *a, mono now, const struct arrival *in)
@@ -84,14 +144,19 @@ static bool by_pair(struct agent *a, mono now, const struct arrival *in)
 	}
 	if (pair) {
 		told(a, now, in, pair->bundle_id, WHY_CUSTODY_PAIR);
-		if (pair->seq <= a->committed)
+		if (pair->seq <= a->committed) {
 			signal_add(a, now, &in->pair, true, pair->bundle_id);
+			answer_add(a, now, &in->outer, pair->bundle_id, BIBE_REDUNDANT);
+		} else {
+			redundant(a, now, in, pair->bundle_id);
+		}
 		return true;
 	}
 	if (tomb && tomb->kind == KNOWN_DELIVERED) {
 		told(a, now, in, tomb->bundle_id, WHY_TOMBSTONE);
 		if (tomb->seq <= a->committed)
 			signal_add(a, now, &in->pair, true, tomb->bundle_id);
+		redundant_tomb(a, now, in, tomb);
 		return true;
 	}
 	if (!e)
@@ -132,6 +197,8 @@ static void other_pair(struct agent *a, mono now, const struct arrival *in, stru
 	p = promise_add(a, PROMISE_PAIR, k->seq, entry_id(e));
 	p->has_pair = true;
 	p->pair = in->pair;
+	p->has_outer = in->outer.id != 0;
+	p->outer = in->outer;
 	if (BREAK_SPEAK_EARLY)
 		signal_add(a, now, &in->pair, true, entry_id(e));
 }

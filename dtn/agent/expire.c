@@ -11,6 +11,7 @@ mono agent_deadline(const struct agent *a)
 	mono at = mono_min(gather_deadline(&a->signals), known_deadline(a));
 
 	at = mono_min(at, mono_min(gather_deadline(&a->crs.out), bibe_deadline(a)));
+	at = mono_min(at, mono_min(gather_deadline(&a->bibe.answers), transmission_deadline(a)));
 	at = mono_min(at, mono_min(reassemble_deadline(a), security_deadline(a)));
 	if (store_has_damaged(a->store) || import_is_due(a))
 		at = 0;
@@ -29,6 +30,8 @@ void agent_tick(struct agent *a, mono now)
 	known_tick(a, now);
 	gather_tick(a, now, &a->signals);
 	gather_tick(a, now, &a->crs.out);
+	gather_tick(a, now, &a->bibe.answers);
+	transmission_tick(a, now);
 	bibe_output(a, now);
 }
 

@@ -151,10 +151,14 @@ unsigned neighbour_find(const struct agent *a, node_id node)
 void forward_entry(struct agent *a, mono now, struct bundle_entry *e, node_id not_to)
 {
 	struct route_choice way;
-	unsigned k = bibe_way(a, e, not_to);
+	unsigned k;
 	int err;
 
-	if (k != NO_NEIGHBOUR) {
+	if (bibe_way(a, e, not_to, &k)) {
+		if (k == NO_NEIGHBOUR) {
+			forward_wait(a, now, e, WHY_SIGNAL_REFUSED);
+			return;
+		}
 		enqueue(a, e, k);
 		a->bibe.due = now;
 		trace_point(a->trace, now, bundle_queued, entry_id(e), a->neighbour[k].node, 0,
@@ -243,10 +247,13 @@ void agent_sent(struct agent *a, mono now, const struct agent_sent *s)
 	trace_point(a->trace, now, bundle_forwarded, s->id, a->neighbour[e->neighbour].node,
 		s->link, s->frame_bytes, (uint64_t)s->tx_end);
 	report_entry(a, now, e, STATUS_FORWARDED, REASON_NONE); /* RFC 9171 5.4-5 */
-	if (e->flags & E_CUSTODY)
+	if (e->flags & E_CUSTODY) {
 		custody_sent(a, now, e, s);
-	else
-		release_entry(a, now, e, WHY_FORWARDED);
+		return;
+	}
+	transmission_left(
+		a, now, s->id, a->neighbour[e->neighbour].node, mono_add(s->tx_end, s->owlt_us));
+	release_entry(a, now, e, WHY_FORWARDED);
 }
 
 /* RFC 9171 5.4-5, 5.4.1-2, 5.4.2-2/2b */

@@ -111,11 +111,13 @@ bool fragment_sent(struct agent *a, mono now, const struct agent_sent *s)
 {
 	struct piece *p = piece_find(a, s->id);
 	struct cut *u = p ? p->cut : NULL;
+	node_id next;
 
 	if (!p)
 		return false;
-	trace_point(a->trace, now, bundle_forwarded, p->id, a->neighbour[p->neighbour].node,
-		s->link, s->frame_bytes, (uint64_t)s->tx_end);
+	next = a->neighbour[p->neighbour].node;
+	trace_point(a->trace, now, bundle_forwarded, p->id, next, s->link, s->frame_bytes,
+		(uint64_t)s->tx_end);
 	trace_point(a->trace, now, bundle_released, p->id, WHY_FORWARDED);
 	hash_remove(&a->piece_by_id, &p->by_id);
 	p->is_sent = true;
@@ -129,6 +131,8 @@ bool fragment_sent(struct agent *a, mono now, const struct agent_sent *s)
 	if (u->done == entry_record(a, u->entry).payload_bytes) {
 		/* RFC 9171 5.4-5: one report for all of it */
 		report_entry(a, now, u->entry, STATUS_FORWARDED, REASON_NONE);
+		transmission_left(
+			a, now, entry_id(u->entry), next, mono_add(s->tx_end, s->owlt_us));
 		release_entry(a, now, u->entry, WHY_FORWARDED);
 	}
 	return true;

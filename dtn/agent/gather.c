@@ -47,6 +47,8 @@ void gather_add(struct agent *a, mono now, struct gather *g, const struct gather
 	l->key.via = key->via;
 	if (l->n == 0)
 		l->due = flush_time(a, now, key);
+	if (key->by != 0)
+		l->due = mono_min(l->due, key->by);
 	l->item[l->n] = *item;
 	if (item->seq_id != 0)
 		l->item[l->n].dest = (struct kept_eid){0};
@@ -151,7 +153,8 @@ static void flush(struct agent *a, mono now, struct gather *g, struct gather_lis
 	if (l->is_used && l->n > 0)
 		qsort(l->item, l->n, sizeof *l->item, item_order);
 	while (l->is_used && l->n > 0) {
-		size_t n = a->codes[l->key.profile].bare_sequence ? 1 : CCS_SEQUENCES_MAX;
+		bool one = g->is_single || a->codes[l->key.profile].bare_sequence;
+		size_t n = one ? 1 : CCS_SEQUENCES_MAX;
 		size_t done = sequences_make(l, s, &n, runs);
 
 		if (g->send(a, now, l, s, n, done) != 0) {

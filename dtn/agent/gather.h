@@ -21,8 +21,9 @@ struct agent;
 struct gather_key {
 	struct kept_eid to;
 	struct kept_eid about; /* block source of the numbers; of signals: `to` itself */
-	uint8_t profile;       /* enum custody_profile */
+	uint8_t profile;       /* enum custody_profile; where is_single: any number */
 	node_id via; /* the neighbour it came by, NODE_NONE: not known; does not part lists */
+	mono by;     /* what is added leaves not later; 0: no matter; does not part lists */
 };
 
 struct gather_item {
@@ -55,7 +56,8 @@ typedef int gather_send(struct agent *a, mono now, const struct gather_list *l,
 
 struct gather {
 	gather_send *send;
-	size_t cap; /* items of a list */
+	size_t cap;     /* items of a list */
+	bool is_single; /* one sequence a record */
 	struct gather_list list[GATHER_LISTS];
 	struct gather_item *items;
 };

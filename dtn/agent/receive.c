@@ -62,6 +62,7 @@ void receive_inside(struct agent *a, mono now, struct arrival *in, struct view b
 		trace_point(
 			a->trace, now, bundle_rejected, in->link, fault.rule, bytes.n, fault.at);
 		unintelligible(a, now, &b, &fault);
+		answer_refused(a, now, in, WHY_NOT_A_BUNDLE);
 		return;
 	}
 	arrival_uid(a, in);
@@ -88,6 +89,7 @@ void receive_inside(struct agent *a, mono now, struct arrival *in, struct view b
 		/* RFC 9171 5.5 */
 		drop_passing(a, now, passing(a, now, in), &b,
 			in->is_override ? REASON_TRAFFIC_PARED : REASON_EXPIRED);
+		answer_refused(a, now, in, WHY_EXPIRED);
 		return;
 	}
 	if (!blocks_allow(a, now, in) || for_administration(a, now, in))
@@ -155,6 +157,7 @@ static void unsafe(struct agent *a, mono now, const struct arrival *in, enum rea
 	uint64_t id = passing(a, now, in);
 
 	drop_passing(a, now, id, in->b, reason);
+	answer_refused(a, now, in, WHY_SEC_FAILED);
 	if (in->takes_custody)
 		no_custody(a, now, in, id, WHY_SEC_FAILED);
 }
@@ -216,6 +219,7 @@ static bool blocks_allow(struct agent *a, mono now, struct arrival *in)
 		if (wants_report)
 			report_bundle(a, now, id, b, STATUS_RECEIVED, REASON_BLOCK_UNSUPPORTED);
 		drop_passing(a, now, id, b, REASON_BLOCK_UNSUPPORTED);
+		answer_refused(a, now, in, WHY_BLOCK_UNSUPPORTED);
 		return false;
 	}
 	if (wants_report)
@@ -236,6 +240,7 @@ static bool for_administration(struct agent *a, mono now, const struct arrival *
 	id = passing(a, now, in);
 	if (!(b->flags & BUNDLE_ADMIN)) {
 		drop_passing(a, now, id, b, REASON_DEST_UNAVAILABLE);
+		answer_refused(a, now, in, WHY_POLICY);
 		return true;
 	}
 	if (!admin_receive(
@@ -243,6 +248,7 @@ static bool for_administration(struct agent *a, mono now, const struct arrival *
 		trace_point(a->trace, now, bundle_refused, in->link, WHY_ADMIN_UNREADABLE, in->size,
 			b->source.node, b->seq);
 	trace_point(a->trace, now, bundle_released, id, WHY_ADMIN_DONE);
+	answer_promise(a, in, store_seq(a->store), id);
 	return true;
 }
 
@@ -270,6 +276,7 @@ static void echo_arrived(struct agent *a, mono now, const struct arrival *in)
 	echo_answer(a, now, id, in->b);
 	report_bundle(a, now, id, in->b, STATUS_DELIVERED, REASON_NONE); /* RFC 9171 5.7-3 */
 	trace_point(a->trace, now, bundle_released, id, WHY_ECHO_DONE);
+	answer_promise(a, in, store_seq(a->store), id);
 }
 
 /* RFC 9171 5.6-1, 4.4.3/3 */
@@ -289,6 +296,7 @@ static void take(struct agent *a, mono now, struct arrival *in)
 	if (!in->is_local && b->has_hop && b->hop_count >= b->hop_limit) {
 		id = passing(a, now, in); /* RFC 9171 4.4.3 */
 		drop_passing(a, now, id, b, REASON_HOP_LIMIT);
+		answer_refused(a, now, in, WHY_HOP_LIMIT);
 		if (custody)
 			no_custody(a, now, in, id, WHY_HOP_LIMIT);
 		return;
@@ -400,6 +408,10 @@ static void promise_arrival(struct agent *a, mono now, const struct arrival *in,
 		return;
 	}
 	p = promise_add(a, PROMISE_NEW, e->seq, entry_id(e));
+	p->has_outer = in->outer.id != 0;
+	p->outer = in->outer;
+	if (BREAK_ANSWER_EARLY)
+		answer_add(a, now, &in->outer, entry_id(e), BIBE_ACCEPTED);
 	if (in->takes_custody) {
 		struct known *k = custody_remember(a, &in->pair, entry_id(e), e->expiry);
 
@@ -422,7 +434,7 @@ static bool is_part(const struct arrival *in)
 /* For others and without a promise to anybody. */
 static bool is_plain(const struct arrival *in)
 {
-	return !in->is_local && !in->takes_custody;
+	return !in->is_local && !in->takes_custody && in->outer.id == 0;
 }
 
 static void refuse(struct agent *a, mono now, const struct arrival *in, enum why why)
@@ -432,6 +444,7 @@ static void refuse(struct agent *a, mono now, const struct arrival *in, enum why
 		in->b->seq);
 	if (admit_reason(why) != REASON_NONE && why != WHY_SOURCE_RATE)
 		report_bundle(a, now, 0, in->b, STATUS_DELETED, admit_reason(why));
+	answer_refused(a, now, in, why);
 	if (!in->takes_custody)
 		return;
 	if (why == WHY_POLICY || why == WHY_SOURCE_RATE)

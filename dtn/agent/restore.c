@@ -45,9 +45,11 @@ bool agent_drain(struct agent *a, mono now)
 	a->is_draining = true;
 	gather_flush(a, now, &a->signals);
 	gather_flush(a, now, &a->crs.out);
+	gather_flush(a, now, &a->bibe.answers);
 	promise_settle(a, now);
 	return !gather_is_pending(&a->signals) && !gather_is_pending(&a->crs.out) &&
-	       list_empty(&a->promised) && list_empty(&a->done);
+	       !gather_is_pending(&a->bibe.answers) && list_empty(&a->promised) &&
+	       list_empty(&a->done);
 }
 
 static void restore_one(struct agent *a, mono now, uint64_t id, const struct record *r)

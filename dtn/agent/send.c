@@ -8,6 +8,8 @@
 #include "dtn/agent/break.h"
 #include "dtn/agent/state.h"
 
+#include <limits.h>
+
 static int own_pair(struct agent *a, struct making *m);
 static int allow_part(const struct agent *a, const struct making *m);
 static void mark_fragment(struct making *m);
@@ -79,7 +81,8 @@ int send_own(struct agent *a, mono now, const struct own_bundle *o, uint64_t *id
 
 	if (!entry_room(a, o->urgent) || !(o->urgent ? promise_room(a) : promise_spare(a)))
 		return -E_FULL;
-	if (!o->urgent && !admit_room(a, payload_size(&o->s), 0))
+	/* What is inside stays till then: the bundle around may use all steps of the room. */
+	if (!o->urgent && !admit_room(a, payload_size(&o->s), o->transmission ? UINT_MAX : 0))
 		return -E_FULL;
 	err = send_prepare(a, now, o, &m);
 	return err ? err : send_made(a, now, o, &m, id);
@@ -152,6 +155,7 @@ int send_made(struct agent *a, mono now, const struct own_bundle *o, struct maki
 	p->inside = o->inside;
 	p->inside_bytes = o->inside_bytes;
 	p->tunnel = o->tunnel;
+	p->transmission = o->transmission;
 	p->report_id = m->spec.creb.seq_id;
 	p->report_no = m->spec.creb.seq_no;
 	crs_made(a, *id, m);

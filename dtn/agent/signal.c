@@ -31,7 +31,6 @@ struct hearing {
 static gather_send send_signal;
 static bool signal_read(
 	struct agent *a, mono now, uint64_t id, const struct arrival *in, unsigned profile);
-static enum why doubt(const struct arrival *in, const struct custodian *c);
 static void sequence_apply(struct hearing *h, const struct ccs_sequence *s);
 static bool sequence_has(const struct ccs_sequence *s, const struct own_pair *p);
 static bool entry_answered(struct hearing *h, struct bundle_entry *e, bool accepted);
@@ -120,7 +119,7 @@ static bool signal_read(
 		.in = in,
 		.made = made_ms(a, now, in),
 		.left = u64_add_sat(a->by_pair.n, LOOK_UPS_MIN)};
-	enum why why = doubt(in, from);
+	enum why why = signal_doubt(in, from);
 	struct range runs[CCS_RUNS_MAX];
 	struct ccs_sequence s = {.numbers = ranges_of(runs, CCS_RUNS_MAX)};
 	struct ccs_reader reader;
@@ -153,7 +152,7 @@ static bool signal_read(
 }
 
 /* A signal of somebody whose key we know says nothing without his signature. */
-static enum why doubt(const struct arrival *in, const struct custodian *c)
+enum why signal_doubt(const struct arrival *in, const struct custodian *c)
 {
 	if (!c->key || in->is_signed == SIGNED_ALL || BREAK_UNSIGNED_RELEASES)
 		return WHY_NONE;

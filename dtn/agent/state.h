@@ -23,6 +23,7 @@
 #include "dtn/agent/custodian.h"
 #include "dtn/agent/gather.h"
 #include "dtn/agent/record.h"
+#include "dtn/agent/transmission.h"
 
 #include <assert.h>
 
@@ -146,7 +147,8 @@ enum promise_kind {
 	PROMISE_NEW,     /* a bundle: accept custody, answer the application, dispatch */
 	PROMISE_PAIR,    /* another pair for a bundle that is here */
 	PROMISE_HANDING, /* a bundle may be handed over */
-	PROMISE_ACKED    /* an acknowledgement */
+	PROMISE_ACKED,   /* an acknowledgement */
+	PROMISE_ANSWER   /* a transmission of what is here, or done with, is answered */
 };
 struct promise {
 	struct link_node link;
@@ -155,17 +157,21 @@ struct promise {
 	uint64_t piece_of;     /* PROMISE_NEW: request whose data this is a piece of, 0 = none */
 	uint32_t registration; /* PROMISE_ACKED */
 	uint8_t kind;
-	bool has_pair, is_done, is_again;
+	bool has_pair, has_outer, is_done, is_again;
 	int err;
 	struct pair pair;
-	/* of what an application sent: it may be gone before its batch begins */
-	struct kept_eid source;
+	union {
+		struct received outer;  /* has_outer: it came so */
+		struct kept_eid source; /* of what an application sent: it may be gone before its
+					 * batch begins */
+	};
 	dtntime created_ms;
 	uint64_t sequence;
 	uint64_t report_id, report_no; /* in its reporting block; id 0: it has none */
 	uint64_t inside;               /* PROMISE_NEW: the bundle, or piece, inside it; 0: none */
 	uint64_t inside_bytes;
-	unsigned tunnel; /* ... and which one that went into */
+	unsigned tunnel;       /* ... and which one that went into */
+	uint64_t transmission; /* ... under this number, 0: none */
 };
 
 /* A bundle, or a custody pair, that is known without being here. */
@@ -350,8 +356,9 @@ struct arrival {
 	enum why passes_custody; /* by policy we don't: the block stays as it is; else WHY_NONE */
 	uint8_t is_signed;       /* SIGNED_...: with the key of the custodian that is its source */
 	struct pair pair;
+	struct received outer; /* who is answered what became of it */
 };
-/* A bundle that was inside another: link, from, depth and flight_ms are there. */
+/* A bundle that was inside another: link, from, depth, flight_ms and outer are there. */
 void receive_inside(struct agent *a, mono now, struct arrival *in, struct view bytes);
 /* A unit that was put together and checked: what is done with any bundle for this node. */
 void receive_unit(struct agent *a, mono now, struct arrival *in);
@@ -408,7 +415,8 @@ struct own_bundle {
 	struct sealing *sealing; /* its payload went through the rules in parts; else NULL */
 	uint64_t inside;         /* 0, or the bundle that it has inside ... */
 	uint64_t inside_bytes;
-	unsigned tunnel; /* ... because of this tunnel: bibe.c */
+	unsigned tunnel;       /* ... because of this tunnel: bibe.c */
+	uint64_t transmission; /* 0, or its number */
 };
 int send_own(struct agent *a, mono now, const struct own_bundle *o, uint64_t *id) MUST_USE;
 /* An administrative record from this node to o->s.dest; o says besides that only how it is sent. Error of
