@@ -76,11 +76,13 @@ static inline void reader_tail(struct reader *r)
 int primary_read(struct reader *r) MUST_USE;
 /* RFC 9171 4.2.3: what flags, source and administrative record allow; a rule or 0. */
 unsigned primary_flags_rule(uint64_t flags, bool anonymous);
-/* Whether a primary block with an ipn source breaks none of the rules of primary_read(). */
+/* Whether a primary block whose source is ipn or null breaks none of the rules of primary_read(). */
 static inline bool primary_is_good(const struct bundle *b, const struct bundle_rules *rules)
 {
-	return !eid_is_null(&b->source) &&
-	       !((b->flags & BUNDLE_ADMIN) && (b->flags & BUNDLE_REPORTS)) &&
+	const uint64_t asked = b->flags & (BUNDLE_REPORTS | BUNDLE_NO_FRAGMENT);
+
+	return !((b->flags & BUNDLE_ADMIN) && (b->flags & BUNDLE_REPORTS)) &&
+	       (!eid_is_null(&b->source) || asked == BUNDLE_NO_FRAGMENT) &&
 	       !(rules->from_outside &&
 		       (b->dest.node == NODE_LOCAL || b->source.node == NODE_LOCAL));
 }
