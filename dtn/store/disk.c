@@ -54,6 +54,7 @@ static void disk_stats(const struct store *st, struct store_stats *out);
 static void disk_close(struct store *st);
 
 static const struct store_ops disk_ops = {
+	.sums = true,
 	.begin = disk_begin,
 	.run = disk_run,
 	.wants = disk_wants,

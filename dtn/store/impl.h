@@ -124,6 +124,7 @@ struct store_batch {
 };
 
 struct store_ops {
+	bool sums; /* it writes records: chunks of payloads are summed as they are staged */
 	/* Loop: a batch is about to be handed over; may add operations. */
 	void (*begin)(struct store *st, struct store_batch *b);
 	/* Loop, may be NULL: would a batch be of use that nothing is staged for? */

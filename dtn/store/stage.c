@@ -18,8 +18,9 @@ static struct entry *bundle_new(struct store *st, uint64_t room, uint64_t payloa
 static int no_bundle(const struct store *st);
 static void bundle_drop(struct store *st, struct entry *e);
 static struct entry *find_open(const struct store *st, uint64_t id);
-static void lay_out(struct entry *e, const struct store_bundle *b);
-static uint64_t payload_copy(uint8_t *payload, uint64_t size, uint64_t at, struct view piece);
+static void lay_out(const struct store *st, struct entry *e, const struct store_bundle *b);
+static void payload_copy(
+	const struct store *st, uint8_t *payload, uint64_t size, uint64_t at, struct view piece);
 static int seal(struct store *st, struct entry *e, const struct store_bundle *b);
 static int value_set(struct store *st, struct entry *e, struct view value);
 static void row_delete(struct store *st, struct entry *e);
@@ -39,7 +40,7 @@ int store_put(struct store *st, const struct store_bundle *b, uint64_t *id)
 	if (!e)
 		return no_bundle(st);
 	*id = e->id;
-	lay_out(e, b);
+	lay_out(st, e, b);
 	err = seal(st, e, b);
 	if (err)
 		bundle_drop(st, e);
@@ -69,8 +70,8 @@ int store_append(struct store *st, uint64_t id, struct view piece)
 	struct body *body = e->body;
 	if (piece.n > bundle_of(e)->payload_len - body->window)
 		return -E_RANGE;
-	body->window += payload_copy(
-		body->payload_cell->bytes, bundle_of(e)->payload_len, body->window, piece);
+	payload_copy(st, body->payload_cell->bytes, bundle_of(e)->payload_len, body->window, piece);
+	body->window += piece.n;
 	return 0;
 }
 
@@ -325,7 +326,7 @@ static struct entry *find_open(const struct store *st, uint64_t id)
 }
 
 /* Value, head and payload as they will stand in the record, so that it is written from here. */
-static void lay_out(struct entry *e, const struct store_bundle *b)
+static void lay_out(const struct store *st, struct entry *e, const struct store_bundle *b)
 {
 	struct body *body = e->body;
 	uint8_t *p = body->payload_cell->bytes + RECORD_HEADER;
@@ -340,23 +341,26 @@ static void lay_out(struct entry *e, const struct store_bundle *b)
 		memcpy(p, b->head.p, b->head.n);
 	p += b->head.n;
 	body->payload = p;
-	for (size_t i = 0; i < b->n_payload; i++)
-		at += payload_copy(p, bundle_of(e)->payload_len, at, b->payload[i]);
+	for (size_t i = 0; i < b->n_payload; at += b->payload[i++].n)
+		payload_copy(st, p, bundle_of(e)->payload_len, at, b->payload[i]);
 	e->is_whole = true;
 }
 
 /* A piece to its place in a payload that will be `size` bytes long; what its chunks' checksums are is found
- * while the bytes are at hand. Gives the length of the piece. */
-static uint64_t payload_copy(uint8_t *payload, uint64_t size, uint64_t at, struct view piece)
+ * while the bytes are at hand. */
+static void payload_copy(
+	const struct store *st, uint8_t *payload, uint64_t size, uint64_t at, struct view piece)
 {
+	bool sums = st->ops->sums && record_sums(size) > 0;
+	size_t step = sums ? RECORD_CHUNK : SIZE_MAX;
+
 	for (size_t done = 0, n; done < piece.n; done += n) {
-		n = RECORD_CHUNK - (size_t)((at + done) % RECORD_CHUNK);
+		n = step - (size_t)((at + done) % step);
 		n = piece.n - done < n ? piece.n - done : n;
 		memcpy(payload + at + done, piece.p + done, n);
-		if (record_sums(size))
+		if (sums)
 			record_sum(payload, size, at + done, at + done + n, payload + size);
 	}
-	return piece.n;
 }
 
 static int seal(struct store *st, struct entry *e, const struct store_bundle *b)
