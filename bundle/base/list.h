@@ -51,6 +51,18 @@ static inline void list_remove(struct link_node *n)
 	list_init(n);
 }
 
+/* All of another list, in its order, to the end of this one. */
+static inline void list_move_all(struct link_node *head, struct link_node *from)
+{
+	if (list_empty(from))
+		return;
+	from->next->prev = head->prev;
+	from->prev->next = head;
+	head->prev->next = from->next;
+	head->prev = from->prev;
+	list_init(from);
+}
+
 /* The first link, taken out; NULL when empty. */
 static inline struct link_node *list_pop_front(struct link_node *head)
 {

@@ -441,6 +441,7 @@ static int agent_lists(struct agent *a)
 	int err;
 
 	list_init(&a->waiting);
+	list_init(&a->again);
 	list_init(&a->unclaimed);
 	list_init(&a->promised);
 	list_init(&a->done);

@@ -20,6 +20,7 @@ static bool is_for(
 static void fill(struct agent *a, mono now, struct registration *r);
 static void claim(struct agent *a, mono now, struct registration *r, struct bundle_entry *e);
 static void make_ready(struct agent *a, struct bundle_entry *e);
+static bool is_alive(struct agent *a, mono now, struct registration *r);
 static void hand_over(struct agent *a, mono now, struct registration *r, struct agent_event *ev);
 static uint64_t payload_size(const struct agent *a, const struct bundle_entry *e);
 static void unclaim(struct agent *a, struct bundle_entry *e);
@@ -321,11 +322,24 @@ bool deliver_event(struct agent *a, mono now, struct agent_event *ev)
 	for (unsigned i = 0; i < n; i++) {
 		struct registration *r = &a->registration[(a->next_ready + i) % n];
 
-		if (r->id == 0 || list_empty(&r->ready))
+		if (r->id == 0 || !is_alive(a, now, r))
 			continue;
 		a->next_ready = (a->next_ready + i + 1) % n;
 		hand_over(a, now, r, ev);
 		return true;
+	}
+	return false;
+}
+
+/* Is anything to be handed over? What has expired meanwhile is not. */
+static bool is_alive(struct agent *a, mono now, struct registration *r)
+{
+	while (!list_empty(&r->ready)) {
+		struct bundle_entry *e = container_of(r->ready.next, struct bundle_entry, link);
+
+		if (e->expiry > now)
+			return true;
+		expire_entry(a, now, e);
 	}
 	return false;
 }

@@ -82,7 +82,6 @@ bool is_border(const struct agent *a, node_id node)
 void agent_contact(struct agent *a, mono now, unsigned neighbour, bool open, mono until)
 {
 	struct neighbour *n = &a->neighbour[neighbour];
-	struct link_node left;
 
 	if (!n->is_open)
 		n->seq_id = 0; /* a new contact, custody.c */
@@ -92,7 +91,6 @@ void agent_contact(struct agent *a, mono now, unsigned neighbour, bool open, mon
 	if (open)
 		return;
 	/* What should have left in this contact: all of the queue, routed again in its order. */
-	list_init(&left);
 	for (unsigned p = PRIORITIES; p-- > 0;)
 		while (!list_empty(&n->queue[p])) {
 			struct bundle_entry *e =
@@ -100,39 +98,35 @@ void agent_contact(struct agent *a, mono now, unsigned neighbour, bool open, mon
 
 			fragment_pause(a, e);
 			entry_set_state(a, e, ENTRY_WAITING);
-			list_push_back(&left, &e->link);
+			list_push_back(&a->again, &e->link);
 		}
-	while (!list_empty(&left)) {
-		struct bundle_entry *e = container_of(left.next, struct bundle_entry, link);
-
-		trace_point(
-			a->trace, now, bundle_rerouted, entry_id(e), n->node, WHY_CONTACT_MISSED);
-		forward_entry(a, now, e, NODE_NONE);
-	}
+	forward_tick(a, now);
 }
 
 /* RFC 9171 5.4.1-2/d1 */
 void agent_changed(struct agent *a, mono now)
 {
-	struct link_node tried;
-
 	ways_forget(a);
-	list_init(&tried);
-	while (!list_empty(&a->waiting)) {
-		struct link_node *n = a->waiting.next;
+	list_move_all(&a->again, &a->waiting);
+	forward_tick(a, now);
+}
 
-		list_remove(n);
-		list_push_back(&tried, n);
-	}
-	while (!list_empty(&tried)) {
-		struct bundle_entry *e = container_of(tried.next, struct bundle_entry, link);
+/* Bundles that are routed anew, in the order in which they came to wait; a search for each may be needed. */
+void forward_tick(struct agent *a, mono now)
+{
+	for (unsigned n = 0; n < TURN_MAX && !list_empty(&a->again); n++) {
+		struct bundle_entry *e = container_of(a->again.next, struct bundle_entry, link);
 
-		if (e->due == MONO_NEVER) {
-			forward_entry(a, now, e, NODE_NONE);
-		} else { /* refused by the next custodian: its interval decides */
+		if (e->due !=
+			MONO_NEVER) { /* refused by the next custodian: its interval decides */
 			list_remove(&e->link);
 			list_push_back(&a->waiting, &e->link);
+			continue;
 		}
+		if (e->neighbour != NO_NEIGHBOUR)
+			trace_point(a->trace, now, bundle_rerouted, entry_id(e),
+				a->neighbour[e->neighbour].node, WHY_CONTACT_MISSED);
+		forward_entry(a, now, e, NODE_NONE);
 	}
 }
 
@@ -197,6 +191,10 @@ bool agent_next(struct agent *a, mono now, struct agent_offer *o)
 			struct bundle_entry *e = container_of(at, struct bundle_entry, link);
 
 			next = at->next;
+			if (e->expiry <= now) {
+				expire_entry(a, now, e);
+				continue;
+			}
 			if (!is_candidate(a, e, o))
 				continue;
 			if (!offer(a, now, e, o))

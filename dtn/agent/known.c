@@ -93,9 +93,10 @@ void known_forget(struct agent *a, struct known *k)
 void known_tick(struct agent *a, mono now)
 {
 	struct heap_node *h;
+	unsigned n = 0;
 
 	for (size_t i = 0; i < KNOWN_KINDS; i++)
-		while ((h = heap_min(&a->known_timers[i])) && h->key <= now)
+		for (; n < TURN_MAX && (h = heap_min(&a->known_timers[i])) && h->key <= now; n++)
 			known_forget(a, container_of(h, struct known, timer));
 }
 

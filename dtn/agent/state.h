@@ -34,6 +34,8 @@
 #define AHEAD_MAX 64u /* bundles at the front of a queue that are read ahead */
 #define SCAN_MAX 256u /* bundles looked at for one that fits */
 #define PROMISES_MAX 16384u
+#define TURN_MAX                                                                                   \
+	512u /* of each kind of thing whose time has come, in a turn; the rest in the next */
 #define HEAD_MADE_MAX 8192u /* head of a bundle made here */
 #define FRAME_BYTES 64u     /* what a bundle costs a contact beside its bytes, about */
 #define FRAGMENT_GROWTH 32u /* what a fragment's head may be longer */
@@ -229,7 +231,8 @@ struct agent {
 
 	struct neighbour *neighbour;
 	size_t n_neighbours;
-	struct link_node waiting;   /* ENTRY_WAITING */
+	struct link_node waiting; /* ENTRY_WAITING */
+	struct link_node again;   /* ... that are routed anew, so many a turn; neighbour: missed */
 	struct link_node unclaimed; /* ENTRY_FOR_APP without registration */
 	struct registration *registration;
 	uint32_t last_registration;
@@ -367,6 +370,8 @@ bool duplicate_handled(struct agent *a, mono now, const struct arrival *in);
 mono expiry_of(const struct agent *a, mono now, const struct arrival *in, bool *override);
 uint64_t flight_ms(const struct agent *a, node_id from);
 void expire_tick(struct agent *a, mono now);
+/* Deletes it, because its time is over: whoever meets it before expire_tick() comes to it. */
+void expire_entry(struct agent *a, mono now, struct bundle_entry *e);
 
 /* -- admit.c */
 enum why admit(struct agent *a, mono now, const struct arrival *in);
@@ -479,6 +484,7 @@ void forward_entry(struct agent *a, mono now, struct bundle_entry *e, node_id no
 /* A neighbour row for the far end of a tunnel: it has a queue, but nobody finds it by its node. -E_FULL. */
 int forward_tunnel(struct agent *a, node_id node) MUST_USE;
 void forward_wait(struct agent *a, mono now, struct bundle_entry *e, enum why why);
+void forward_tick(struct agent *a, mono now);
 void forward_requeue(struct agent *a, struct bundle_entry *e);
 void forward_dequeue(struct agent *a, struct bundle_entry *e);
 bool is_border(const struct agent *a, node_id node);

@@ -44,6 +44,25 @@ Test(containers, lists_keep_their_order)
 	cr_assert(list_empty(&head));
 }
 
+Test(containers, lists_move_as_a_whole)
+{
+	struct item a = {1, {0}}, b = {2, {0}}, c = {3, {0}};
+	struct link_node to, from;
+
+	list_init(&to);
+	list_init(&from);
+	list_move_all(&to, &from);
+	cr_assert(list_empty(&to));
+	list_push_back(&to, &a.link);
+	list_push_back(&from, &b.link);
+	list_push_back(&from, &c.link);
+	list_move_all(&to, &from);
+	cr_assert(list_empty(&from));
+	for (int k = 1; k <= 3; k++)
+		cr_assert_eq(container_of(list_pop_front(&to), struct item, link)->n, k);
+	cr_assert(list_empty(&to));
+}
+
 Test(containers, pools_give_what_they_have)
 {
 	struct pool p;
