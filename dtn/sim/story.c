@@ -105,9 +105,9 @@ static int select_events(struct story *st, struct view pattern, bool on)
 	int err = -E_UNKNOWN;
 
 	for (unsigned ev = 0; ev < EV_LAST; ev++) {
-		const char *name = event_row(ev)->name;
+		struct view name = view_text(event_row(ev)->name);
 
-		if (strncmp(name, (const char *)pattern.p, n) != 0 || (!glob && name[n] != '\0'))
+		if (name.n < n || (!glob && name.n > n) || memcmp(name.p, pattern.p, n) != 0)
 			continue;
 		st->shown[ev] = on;
 		err = 0;
