@@ -36,9 +36,9 @@ static inline bool same_primary(const struct bundle *a, const struct bundle *b)
 static inline bool same_values(const struct bundle *a, const struct bundle *b)
 {
 	return a->has_prev == b->has_prev && a->has_age == b->has_age && a->has_hop == b->has_hop &&
-	       a->has_cteb == b->has_cteb && same_eid(&a->prev, &b->prev) &&
-	       a->age_ms == b->age_ms && a->hop_limit == b->hop_limit &&
-	       a->hop_count == b->hop_count;
+	       a->has_cteb == b->has_cteb && a->foreign == b->foreign &&
+	       same_eid(&a->prev, &b->prev) && a->age_ms == b->age_ms &&
+	       a->hop_limit == b->hop_limit && a->hop_count == b->hop_count;
 }
 
 static inline bool same_bundle(const struct bundle *a, const struct bundle *b)

@@ -99,6 +99,7 @@ void agent_free(struct agent *a)
 	pool_fini(&a->entries);
 	pool_fini(&a->promises);
 	pool_fini(&a->knowns);
+	pairmap_fini(a);
 	outgoing_fini(a);
 	reassemble_fini(a);
 	fragment_fini(a);
@@ -127,6 +128,7 @@ void agent_stats(const struct agent *a, struct agent_stats *out)
 		.n_custody_held = a->n_custody - n[ENTRY_AWAIT],
 		.n_custody_sent = n[ENTRY_AWAIT],
 		.n_tombstones = a->tombs.n,
+		.n_pairs = a->pairs.n + a->pairmaps.n_pairs,
 		.n_evicted = a->n_evicted,
 		.n_registrations = a->n_registrations,
 		.n_damaged_custody = a->n_damaged_custody,
@@ -422,6 +424,7 @@ static int agent_tables(struct agent *a)
 	err = err ? err : hash_reserve(&a->tombs, 2 * k);
 	err = err ? err : hash_reserve(&a->pairs, k);
 	err = err ? err : heap_reserve(&a->timers, n);
+	err = err ? err : pairmap_init(a);
 	err = err ? err : party_init(a);
 	err = err ? err : reassemble_init(a);
 	err = err ? err : fragment_init(a);

@@ -160,8 +160,8 @@ bool agent_drain(struct agent *a, mono now);
 
 struct agent_stats {
 	uint64_t n_bundles, n_queued, n_waiting, n_for_apps, n_custody_held, n_custody_sent;
-	uint64_t n_tombstones,
-		n_evicted; /* duplicates that could be known, and those forgotten early */
+	uint64_t n_tombstones, n_pairs; /* bundles and custody pairs known as duplicates ... */
+	uint64_t n_evicted;             /* ... and those forgotten early */
 	uint64_t n_registrations;
 	uint64_t n_damaged_custody; /* of which the disk has broken our promise */
 };

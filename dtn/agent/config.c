@@ -97,9 +97,19 @@ const struct schema_row agent_rows[] = {
 		.offset = AT(max_tombstones),
 		.min = 16,
 		.max = 16777216,
-		.def = "32768",
+		.def = "65536",
 		.help = "Of each kind: bundles that left, bundles delivered here, custody pairs; "
-			"known as duplicates."},
+			"known as duplicates until they expire, or until there are more (about 130 "
+			"bytes of memory each)."},
+	{.path = "agent.max_old_pairs",
+		.type = SCHEMA_U64,
+		.offset = AT(max_old_pairs),
+		.min = 0,
+		.max = UINT64_C(1) << 32,
+		.def = "8388608",
+		.help = "Accepted custody pairs beyond agent.max_tombstones that are known as "
+			"duplicates, 32 "
+			"in a row to a map (about 7 bytes of memory each); 0 = none."},
 	{.path = "agent.max_registrations",
 		.type = SCHEMA_U64,
 		.offset = AT(max_registrations),

@@ -56,6 +56,7 @@ struct custodian_stats {
 struct agent_cfg {
 	uint64_t max_bundles; /* entries in memory */
 	uint64_t max_tombstones;
+	uint64_t max_old_pairs; /* accepted custody pairs beyond max_tombstones, pairmap.c */
 	uint64_t max_registrations;
 	int64_t max_lifetime_us; /* longer lifetimes are cut to it (local override, RFC 9171 4.4.2) */
 	uint64_t hop_limit;      /* of bundles made here; 0 = no hop count block */

@@ -29,6 +29,7 @@ static void redundant(struct agent *a, mono now, const struct arrival *in, uint6
 static void redundant_tomb(
 	struct agent *a, mono now, const struct arrival *in, const struct known *k);
 static void told(struct agent *a, mono now, const struct arrival *in, uint64_t id, enum why why);
+static bool pair_is_old(const struct agent *a, const struct pair *p);
 
 bool duplicate_handled(struct agent *a, mono now, const struct arrival *in)
 {
@@ -135,6 +136,8 @@ static bool by_pair(struct agent *a, mono now, const struct arrival *in)
 	struct bundle_entry *e = entry_by_uid(a, in->uid);
 	struct known *tomb = e ? NULL : known_tomb(a, in->uid), *pair = known_pair(a, &in->pair);
 
+	bool is_old = !pair && pair_is_old(a, &in->pair);
+
 	if (pair && pair->about != 0 && pair->about != in->pair.about)
 		pair = NULL; /* its custodian gave the number again: it stands for this one now */
 	if (BREAK_DUPLICATE_BY_ID && (e || tomb)) {
@@ -150,6 +153,13 @@ static bool by_pair(struct agent *a, mono now, const struct arrival *in)
 		} else {
 			redundant(a, now, in, pair->bundle_id);
 		}
+		return true;
+	}
+	if (is_old) {
+		uint64_t id = e ? entry_id(e) : tomb ? tomb->bundle_id : 0;
+
+		told(a, now, in, id, WHY_CUSTODY_PAIR);
+		signal_add(a, now, &in->pair, true, id);
 		return true;
 	}
 	if (tomb && tomb->kind == KNOWN_DELIVERED) {
@@ -206,4 +216,13 @@ static void other_pair(struct agent *a, mono now, const struct arrival *in, stru
 static void told(struct agent *a, mono now, const struct arrival *in, uint64_t id, enum why why)
 {
 	trace_point(a->trace, now, bundle_duplicate, id, in->link, why);
+}
+
+/* Accepted so many pairs ago that it has no row of its own any more. */
+static bool pair_is_old(const struct agent *a, const struct pair *p)
+{
+	uint64_t key[4];
+
+	pair_key(p, key);
+	return pairmap_has(a, key, p->about);
 }

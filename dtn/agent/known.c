@@ -5,7 +5,8 @@
  * restarts; tombstones of bundles that were never written stay in memory. Keyed hash tables: peers
  * choose the keys.
  *
- * The number of each kind is limited; the one that expires first makes room, which is counted.
+ * The number of each kind is limited; the one that expires first makes room, which is counted. Accepted
+ * pairs then go into maps of many (pairmap.c), so that the same pair is never taken for a new bundle.
  */
 #include "dtn/agent/state.h"
 
@@ -13,6 +14,9 @@
 #define NUMBERS_1 6u
 #define NUMBERS 7u
 
+#define FOLD_PENDING 64u /* pairs that are passed over because they are not durable yet */
+
+static bool fold(struct agent *a);
 static struct hash_table *table_of(struct agent *a, enum known_kind kind);
 static struct known *find(const struct agent *a, const struct hash_table *t, const uint64_t key[4]);
 static bool same_key(const struct hash_node *n, const void *key);
@@ -52,7 +56,7 @@ struct known *known_add(struct agent *a, enum known_kind kind, const uint64_t ke
 
 	if (k)
 		known_forget(a, k);
-	if (a->known_timers[kind].n >= a->cfg.max_tombstones) {
+	if (a->known_timers[kind].n >= a->cfg.max_tombstones && (kind != KNOWN_PAIR || !fold(a))) {
 		known_forget(
 			a, container_of(heap_min(&a->known_timers[kind]), struct known, timer));
 		a->n_evicted++;
@@ -90,6 +94,34 @@ void known_forget(struct agent *a, struct known *k)
 	pool_give(&a->knowns, k);
 }
 
+/* A sixteenth of the pairs at once, so that many share the row of a map: those that expire first, unless
+ * their batch is still open. */
+static bool fold(struct agent *a)
+{
+	struct heap *h = &a->known_timers[KNOWN_PAIR];
+	struct known *pending[FOLD_PENDING];
+	size_t most = a->cfg.max_tombstones / 16 + 1, n = 0, n_pending = 0;
+
+	while (h->n > 0 && n < most && n_pending < FOLD_PENDING) {
+		struct known *k = container_of(heap_min(h), struct known, timer);
+
+		if (k->seq > a->committed) {
+			heap_remove(h, &k->timer);
+			pending[n_pending++] = k;
+			continue;
+		}
+		if (!pairmap_add(a, k->key, k->about, k->timer.key))
+			break;
+		known_forget(a, k);
+		n++;
+	}
+	while (n_pending-- > 0)
+		(void)!heap_push(h, &pending[n_pending]->timer, pending[n_pending]->timer.key,
+			pending[n_pending]->timer.tie);
+	pairmap_write(a);
+	return n > 0;
+}
+
 void known_tick(struct agent *a, mono now)
 {
 	struct heap_node *h;
@@ -98,11 +130,12 @@ void known_tick(struct agent *a, mono now)
 	for (size_t i = 0; i < KNOWN_KINDS; i++)
 		for (; n < TURN_MAX && (h = heap_min(&a->known_timers[i])) && h->key <= now; n++)
 			known_forget(a, container_of(h, struct known, timer));
+	pairmap_tick(a, now);
 }
 
 mono known_deadline(const struct agent *a)
 {
-	mono at = MONO_NEVER;
+	mono at = pairmap_deadline(a);
 
 	for (size_t i = 0; i < KNOWN_KINDS; i++) {
 		const struct heap_node *h = heap_min(&a->known_timers[i]);
@@ -122,6 +155,7 @@ void known_restore(struct agent *a)
 	row = 0;
 	while (store_next(a->store, STORE_PAIR, &row, &v))
 		restore_row(a, KNOWN_PAIR, row, v);
+	pairmap_write(a);
 }
 
 static void restore_row(struct agent *a, enum known_kind kind, uint64_t row, struct view value)
@@ -133,13 +167,15 @@ static void restore_row(struct agent *a, enum known_kind kind, uint64_t row, str
 	uint64_t v[NUMBERS] = {0};
 	struct known *k;
 
+	if (row > a->next_row)
+		a->next_row = row;
+	if (kind == KNOWN_PAIR && version == PAIRMAP_VERSION && pairmap_restore(a, row, value))
+		return;
 	for (size_t i = 0; i < (version == 1 ? NUMBERS_1 : NUMBERS); i++) {
 		struct view p = cursor_take(&c, 8);
 
 		v[i] = p.p ? be64_get(p.p) : 0;
 	}
-	if (row > a->next_row)
-		a->next_row = row;
 	if (kind == KNOWN_GONE && is_delivered)
 		kind = KNOWN_DELIVERED;
 	if (!version_ok || cursor_finish(&c) != 0 ||

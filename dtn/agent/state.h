@@ -22,6 +22,7 @@
 #include "dtn/agent/crs.h"
 #include "dtn/agent/custodian.h"
 #include "dtn/agent/gather.h"
+#include "dtn/agent/pairmap.h"
 #include "dtn/agent/record.h"
 #include "dtn/agent/transmission.h"
 
@@ -249,6 +250,7 @@ struct agent {
 	struct hash_table tombs, pairs;
 	struct heap
 		known_timers[KNOWN_KINDS]; /* a limit each: a flood of one kind costs no other */
+	struct pairmaps pairmaps;
 	uint64_t known_serial, next_row, n_evicted;
 
 	struct gather signals;

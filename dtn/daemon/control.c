@@ -77,6 +77,9 @@ static void show_summary(struct daemon *d, struct json_writer *w)
 	jw_u64(w, "n_custody_held", s.n_custody_held);
 	jw_u64(w, "n_custody_sent", s.n_custody_sent);
 	jw_u64(w, "n_custody_damaged", s.n_custody_damaged);
+	jw_u64(w, "n_tombstones", s.n_tombstones);
+	jw_u64(w, "n_pairs", s.n_pairs);
+	jw_u64(w, "n_forgotten", s.n_forgotten);
 	jw_object(w, "store");
 	jw_u64(w, "n_bundles", s.store.n_bundles);
 	jw_u64(w, "stored_bytes", s.store.bytes);

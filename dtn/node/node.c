@@ -213,7 +213,10 @@ void node_stats(const struct node *n, struct node_stats *out)
 		.n_for_apps = a.n_for_apps,
 		.n_custody_held = a.n_custody_held,
 		.n_custody_sent = a.n_custody_sent,
-		.n_custody_damaged = a.n_damaged_custody};
+		.n_custody_damaged = a.n_damaged_custody,
+		.n_tombstones = a.n_tombstones,
+		.n_pairs = a.n_pairs,
+		.n_forgotten = a.n_evicted};
 	store_stats(n->store, &out->store);
 }
 

@@ -167,6 +167,7 @@ struct node_link_stats {
 struct node_stats {
 	uint64_t n_bundles, n_queued, n_waiting, n_for_apps, n_custody_held, n_custody_sent;
 	uint64_t n_custody_damaged;
+	uint64_t n_tombstones, n_pairs, n_forgotten; /* known as duplicates; and not any more */
 	struct store_stats store;
 };
 void node_stats(const struct node *n, struct node_stats *out);

@@ -117,7 +117,8 @@ static struct acked delivery(struct play *f, const struct agent_event *ev)
 	struct acked w = {0};
 	struct bundle b;
 
-	rules.allow_no_primary_crc = rules.allow_no_age = rules.allow_short_dtn = true;
+	rules.allow_no_primary_crc = rules.allow_no_age = rules.allow_short_dtn =
+		rules.allow_foreign = true;
 	assert(bundle_read_head(&b, ev->head, &rules, &fault) == 0);
 	w = (struct acked){b.source.node, b.source.service, b.created_ms, b.seq, f->now};
 	/* known until it expires, by its clock (an age could end it earlier) */
@@ -659,6 +660,7 @@ static void limits_small(struct agent_cfg *cfg)
 {
 	cfg->max_bundles = 12;
 	cfg->max_tombstones = 16;
+	cfg->max_old_pairs = 64;
 	cfg->max_registrations = 2;
 	cfg->max_parties = 4;
 	cfg->source_bytes = 100;

@@ -73,7 +73,7 @@ static void judge(struct view bytes, const struct bundle_rules *rules)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct bundle_rules strict = bundle_rules_default();
-	struct bundle_rules lenient = {true, true, true, true, false, custody_codes_bplib()};
+	struct bundle_rules lenient = {true, true, true, true, true, false, custody_codes_bplib()};
 
 	judge(view_of(data, size), &strict);
 	judge(view_of(data, size), &lenient);

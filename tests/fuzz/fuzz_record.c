@@ -133,6 +133,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		assert(node_cfg_defaults(&cfg, &e) == 0);
 	cfg.agent.max_bundles = 32;
 	cfg.agent.max_tombstones = 8;
+	cfg.agent.max_old_pairs = 64;
 	limits.max_rows = 64;
 	assert(store_mem_open(&limits, &st) == 0);
 	fill(st, data, size, head_make(room, sizeof room));

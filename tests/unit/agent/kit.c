@@ -9,6 +9,7 @@ struct agent_cfg kit_cfg(void)
 	return (struct agent_cfg){
 		.max_bundles = 64,
 		.max_tombstones = 64,
+		.max_old_pairs = 128,
 		.max_registrations = 4,
 		.max_lifetime_us = 400 * 86400 * US_PER_S,
 		.hop_limit = 8,
