@@ -8,7 +8,7 @@
 #include "tools/bundle.h"
 
 #include "bundle/rule.h"
-#include "dtn/io/keyfile.h"
+#include "tools/bundle_keys.h"
 #include "tools/bundle_show.h"
 #include "tools/opt.h"
 #include "tools/out.h"
@@ -118,7 +118,6 @@ static int judge(const struct opt_command *cmd, int argc, char **argv, each_fn e
 {
 	struct check_args a = {0};
 	struct opt_rest rest = opt_read(cmd, argc, argv, &a, 0, 1);
-	struct keyring_fault fault;
 	struct keyring *ring = NULL;
 	uint8_t *bytes = NULL;
 	size_t n = 0;
@@ -127,8 +126,8 @@ static int judge(const struct opt_command *cmd, int argc, char **argv, each_fn e
 
 	if (rest.done)
 		return rest.code;
-	if (a.keys && keyfile_load(a.keys, &ring, &fault))
-		return out_fail("%s:%u: %s", a.keys, fault.line, fault.text);
+	if (a.keys && keys_load(a.keys, &ring))
+		return EXIT_USAGE;
 	code = input_open(cmd->name, &a, &rest, &bytes, &n);
 	if (!code) {
 		out_begin(&o, a.json);
@@ -228,15 +227,31 @@ static int run_show(int argc, char **argv)
 /* The rules as the man page lists them. */
 static int run_rules(int argc, char **argv)
 {
+	static const struct opt opts[] = {
+		{"json", 0, OPT_FLAG, 0, NULL, "an array of {rule, text}", NULL}, {0}};
 	static const struct opt_command cmd = {
-		"bundle rules", "", "Lists the rules that bundles are judged by", NULL, NULL};
-	struct opt_rest rest = opt_read(&cmd, argc, argv, NULL, 0, 0);
+		"bundle rules", "", "Lists the rules that bundles are judged by", opts, NULL};
+	bool json = false;
+	struct opt_rest rest = opt_read(&cmd, argc, argv, &json, 0, 0);
+	struct out o;
 
 	if (rest.done)
 		return rest.code;
-	for (unsigned k = 1; k < RULES; k++)
-		printf("%-24s %s\n", rule_name(k), rule_text(k));
-	return EXIT_YES;
+	out_begin(&o, json);
+	if (json)
+		jw_array(&o.w, NULL);
+	for (unsigned k = 1; k < RULES; k++) {
+		out_text(&o, "%-24s %s\n", rule_name(k), rule_text(k));
+		if (!json)
+			continue;
+		jw_object(&o.w, NULL);
+		out_string(&o, "rule", rule_name(k));
+		out_string(&o, "text", rule_text(k));
+		jw_object_end(&o.w);
+	}
+	if (json)
+		jw_array_end(&o.w);
+	return out_end(&o);
 }
 
 int cmd_bundle(int argc, char **argv)

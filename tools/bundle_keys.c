@@ -7,6 +7,7 @@
  */
 #include "tools/bundle_keys.h"
 
+#include "dtn/io/keyfile.h"
 #include "tools/bundle.h"
 
 #include <inttypes.h>
@@ -38,6 +39,16 @@ static const struct bpsec_op *next(const struct unlocked *u, struct bpsec_op op[
 			return &op[i];
 	}
 	return NULL;
+}
+
+int keys_load(const char *path, struct keyring **ring)
+{
+	struct keyring_fault fault;
+
+	if (keyfile_load(path, ring, &fault) == 0)
+		return 0;
+	return fault.line ? out_fail("%s:%u: %s", path, fault.line, fault.text)
+			  : out_fail("%s: %s", path, fault.text);
 }
 
 int bundle_unlock(struct unlocked *u, struct view bytes, const struct bundle_rules *rules,

@@ -7,6 +7,9 @@
 #include "bundle/bpsec.h"
 #include "tools/out.h"
 
+/* The keys of a file; 0, or EXIT_USAGE after a message. */
+int keys_load(const char *path, struct keyring **ring);
+
 /* What became of one operation. */
 struct verdict {
 	uint64_t type, block, target;

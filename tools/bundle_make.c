@@ -5,6 +5,7 @@
  */
 #include "tools/bundle.h"
 
+#include "bundle/reader.h"
 #include "bundle/admin.h"
 #include "bundle/cbor.h"
 #include "bundle/rule.h"
@@ -221,6 +222,24 @@ static void bytes_put(const struct make_args *a, struct view v)
 	putchar('\n');
 }
 
+/* Why bundle_build() did not: it says no more than no. */
+static unsigned broken_rule(const struct bundle_spec *s, size_t n)
+{
+	unsigned rule = primary_flags_rule(s->flags, eid_is_null(&s->source));
+
+	if (rule)
+		return rule;
+	if (s->source.group)
+		return RULE_SOURCE_GROUP;
+	if (s->created_ms == 0 && !s->has_age)
+		return RULE_AGE_MISSING;
+	if (s->flags & BUNDLE_FRAGMENT && n == 0)
+		return RULE_FRAGMENT_EMPTY;
+	if (s->flags & BUNDLE_FRAGMENT && (n > s->total_len || s->frag_off > s->total_len - n))
+		return RULE_FRAGMENT_RANGE;
+	return RULE_HEAD_LIMIT;
+}
+
 static int bundle_put(const struct make_args *a, struct view payload)
 {
 	struct bundle_rules rules = bundle_rules_default();
@@ -235,9 +254,8 @@ static int bundle_put(const struct make_args *a, struct view payload)
 	rules.allow_no_primary_crc = a->spec.crc_type == CRC_NONE;
 	int err = bundle_build(&out, &a->spec, payload);
 	if (err == -E_RULE)
-		code = refused("rule",
-			"see owlt bundle rules: flags, source, creation time and age, hop limit, "
-			"fragment, size of the head");
+		code = refused(rule_name(broken_rule(&a->spec, payload.n)),
+			rule_text(broken_rule(&a->spec, payload.n)));
 	else if (err)
 		code = refused(err_name(err), err_text(err));
 	else if (bundle_read(&b, buf_view(&out), &rules, &fault))

@@ -6,7 +6,7 @@
 
 #include "bundle/bpsec.h"
 #include "bundle/rule.h"
-#include "dtn/io/keyfile.h"
+#include "tools/bundle_keys.h"
 #include "tools/opt.h"
 #include "tools/out.h"
 
@@ -220,7 +220,8 @@ static void next_hint(const char *command, struct view out, const struct bundle_
 		for (unsigned bib = bcb + 1; bib < n; bib++)
 			if (op[bib].type == BLOCK_BIB && op[bib].number == op[bcb].number)
 				fprintf(stderr,
-					"%s: block %llu still tells about block %llu, which is "
+					"owlt: %s: block %llu still tells about block %llu, which "
+					"is "
 					"encrypted: encrypt it, too (--target %llu)\n",
 					command, (unsigned long long)b.block[op[bib].block].number,
 					(unsigned long long)op[bib].number,
@@ -269,7 +270,6 @@ static int run(const struct opt_command *cmd, int argc, char **argv, uint64_t ty
 {
 	struct secure_args a = {.target = 1, .how = {.type = type, .scope = BPSEC_SCOPE_ALL}};
 	struct opt_rest rest = opt_read(cmd, argc, argv, &a, 0, 1);
-	struct keyring_fault fault;
 	struct keyring *ring;
 	uint8_t *bytes = NULL;
 	size_t n = 0;
@@ -282,8 +282,8 @@ static int run(const struct opt_command *cmd, int argc, char **argv, uint64_t ty
 		return out_fail(
 			"%s: a bundle is not written to a terminal; use --hex or redirect it",
 			cmd->name);
-	if (keyfile_load(a.keys, &ring, &fault))
-		return out_fail("%s:%u: %s", a.keys, fault.line, fault.text);
+	if (keys_load(a.keys, &ring))
+		return EXIT_USAGE;
 	int code = input_read(rest.argc ? rest.argv[0] : "-", &bytes, &n) ? EXIT_USAGE : 0;
 	if (!code)
 		code = secure(cmd->name, &a, view_of(bytes, n), ring);

@@ -56,18 +56,17 @@ static void eid_show(struct out *o, const char *key, const char *label, const st
 	out_text(o, "  %-12s %s\n", label, text);
 }
 
-/* "2025-12-25T17:46:40.000Z", or "no clock". */
-static void time_text(dtntime ms, char out[40])
+void time_text(dtntime ms, char out[TIME_TEXT])
 {
 	time_t s = (time_t)(ms / 1000 + (uint64_t)DTN_EPOCH_UNIX_S);
 	struct tm tm;
 
 	if (ms == 0 || !gmtime_r(&s, &tm) || tm.tm_year > 8099) {
-		snprintf(out, 40, "%s", ms ? "far away" : "no clock");
+		snprintf(out, TIME_TEXT, "%s", ms ? "far away" : "no clock");
 		return;
 	}
-	size_t n = strftime(out, 40, "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(out + n, 40 - n, ".%03uZ", (unsigned)(ms % 1000));
+	size_t n = strftime(out, TIME_TEXT, "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(out + n, TIME_TEXT - n, ".%03uZ", (unsigned)(ms % 1000));
 }
 
 static void flags_show(struct out *o, uint64_t flags)

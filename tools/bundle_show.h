@@ -12,4 +12,8 @@
 void bundle_show(struct out *o, const struct bundle *b, const struct custody_codes *codes,
 	const struct unlocked *unlocked);
 
+#define TIME_TEXT 40
+/* "2025-12-25T17:46:40.000Z", or "no clock". */
+void time_text(dtntime ms, char out[TIME_TEXT]);
+
 #endif

@@ -21,12 +21,12 @@ static int stream_read(FILE *f, uint8_t **bytes, size_t *n)
 			cap = cap ? 2 * cap : 65536;
 			uint8_t *more = cap <= INPUT_MAX ? realloc(*bytes, cap) : NULL;
 			if (!more)
-				return -ENOMEM;
+				return cap <= INPUT_MAX ? -ENOMEM : -E_TOO_BIG;
 			*bytes = more;
 		}
 		*n += fread(*bytes + *n, 1, cap - *n, f);
 	} while (!feof(f) && !ferror(f));
-	return ferror(f) ? -EIO : 0;
+	return ferror(f) ? -errno : 0;
 }
 
 int input_read(const char *path, uint8_t **bytes, size_t *n)
@@ -46,6 +46,7 @@ int input_read(const char *path, uint8_t **bytes, size_t *n)
 	if (err) {
 		out_fail("%s: %s", standard ? "standard input" : path, err_text(err));
 		free(*bytes);
+		*bytes = NULL;
 	}
 	return err;
 }

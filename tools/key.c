@@ -3,6 +3,7 @@
  * or to standard output where none is named; nothing else here prints one.
  */
 #include "dtn/io/keyfile.h"
+#include "tools/bundle_keys.h"
 #include "tools/commands.h"
 #include "tools/opt.h"
 #include "tools/out.h"
@@ -129,16 +130,6 @@ static int cmd_make(int argc, char **argv)
 
 /* -- list, public */
 
-static int ring_open(const char *path, struct keyring **ring)
-{
-	struct keyring_fault fault;
-
-	if (keyfile_load(path, ring, &fault) == 0)
-		return 0;
-	return fault.line ? out_fail("%s:%u: %s", path, fault.line, fault.text)
-			  : out_fail("%s: %s", path, fault.text);
-}
-
 static const char *algorithm(const struct key *key)
 {
 	static const char *const name[] = {[CRYPTO_HMAC_256] = "HMAC-SHA-256",
@@ -192,7 +183,7 @@ static int cmd_list(int argc, char **argv)
 
 	if (rest.done)
 		return rest.code;
-	int code = ring_open(rest.argv[0], &ring);
+	int code = keys_load(rest.argv[0], &ring);
 	if (code)
 		return code;
 	out_begin(&o, s.json);
@@ -215,7 +206,7 @@ static int cmd_public(int argc, char **argv)
 
 	if (rest.done)
 		return rest.code;
-	int code = ring_open(rest.argv[0], &ring);
+	int code = keys_load(rest.argv[0], &ring);
 	if (code)
 		return code;
 	code = ring_print(ring, false);

@@ -183,7 +183,7 @@ static const char *state_of(const struct record *r, int err)
 
 static bool ls_one(struct out *o, const struct args *a, const struct stored *s, int err)
 {
-	char source[EID_TEXT_MAX] = "-", dest[EID_TEXT_MAX] = "-";
+	char source[EID_TEXT_MAX] = "-", dest[EID_TEXT_MAX] = "-", expiry[TIME_TEXT];
 	bool custody = s->r.flags & RECORD_CUSTODY;
 	const char *state = state_of(&s->r, err);
 
@@ -193,9 +193,9 @@ static bool ls_one(struct out *o, const struct args *a, const struct stored *s, 
 	}
 	if (!wanted(a, s, source, dest))
 		return false;
-	out_text(o, "%-8" PRIu64 " %-20s %-20s %10" PRIu64 " bytes  expires %" PRIu64 "  %s%s\n",
-		s->id, source, dest, s->r.size_bytes, s->r.expiry_ms, state,
-		custody ? " custody" : "");
+	time_text(s->r.expiry_ms, expiry);
+	out_text(o, "%-8" PRIu64 " %-20s %-20s %10" PRIu64 " bytes  expires %s  %s%s\n", s->id,
+		source, dest, s->r.size_bytes, expiry, state, custody ? " custody" : "");
 	if (!o->json)
 		return true;
 	jw_object(&o->w, NULL);
@@ -298,8 +298,9 @@ static int store_show(int argc, char **argv)
 	if (code)
 		return code;
 	int err = stored_read(st, id, &s);
-	code = err ? out_no("store show: %" PRIu64 ": %s", id, err_text(err))
-		   : show_whole(st, &s, a.json);
+	code = err == -E_UNKNOWN ? out_no("store show: there is no bundle %" PRIu64, id)
+	       : err             ? out_no("store show: %" PRIu64 ": %s", id, err_text(err))
+				 : show_whole(st, &s, a.json);
 	store_close(st);
 	return code;
 }

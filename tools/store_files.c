@@ -312,8 +312,8 @@ static int import_sum(const struct import *m, bool json)
 	struct out o;
 
 	out_begin(&o, json);
-	out_text(&o, "%" PRIu64 " bundles put in, %" PRIu64 " known already%s\n", m->n,
-		m->n_duplicates, m->n_bad ? "; invalid ones left out" : "");
+	out_text(&o, "%" PRIu64 " put in, %" PRIu64 " known already%s\n", m->n, m->n_duplicates,
+		m->n_bad ? "; invalid ones left out" : "");
 	if (json) {
 		jw_object(&o.w, NULL);
 		jw_u64(&o.w, "n_imported", m->n);

@@ -36,7 +36,7 @@ int json_parse(struct view text, struct json **out, unsigned *line)
 		end++;
 	err = end == (const char *)text.p + text.n ? check_tree(doc, 0) : -E_SYNTAX;
 	if (err) {
-		*line = line_at(text, end);
+		*line = err == -E_SYNTAX ? line_at(text, end) : 0;
 		cJSON_Delete(doc);
 		return err;
 	}
@@ -195,7 +195,7 @@ static int check_tree(const cJSON *v, unsigned depth)
 		if (err)
 			return err;
 		if (cJSON_IsObject(v) && cJSON_GetObjectItemCaseSensitive(v, c->string) != c)
-			return -E_SYNTAX;
+			return -E_DUPLICATE;
 	}
 	return 0;
 }

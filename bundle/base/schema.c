@@ -70,7 +70,9 @@ int schema_json(
 
 	if (err) {
 		fail(&(struct source){.e = e}, "", "%s",
-			err == -E_SYNTAX ? "not valid JSON" : err_text(err));
+			err == -E_SYNTAX      ? "not valid JSON"
+			: err == -E_DUPLICATE ? "a name stands twice in one object"
+					      : err_text(err));
 		e->line = line;
 		return -E_CONFIG;
 	}

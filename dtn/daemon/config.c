@@ -5,6 +5,7 @@
 #include "dtn/daemon/config.h"
 
 #include "dtn/io/file.h"
+#include "dtn/io/udp.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,8 @@
 #define CONFIG_MAX (16u << 20)
 
 static int check_uid(const char *text);
+static void complain_at(const char *file, struct schema_error *e);
+static int check_links(const struct daemon_cfg *cfg, const char *file);
 static int check_services(const char *text);
 static bool next_range(const char **p, uint64_t *from, uint64_t *to);
 
@@ -242,7 +245,7 @@ int daemon_cfg_load(struct daemon_cfg *cfg, const char *file, char *const *envp)
 		err = schema_complete(daemon_parts, cfg, &e);
 	if (err)
 		complain(file, &e);
-	return err;
+	return err ? err : check_links(cfg, file);
 }
 
 int daemon_cfg_security(const struct daemon_cfg *cfg, const char *file, const struct keyring *keys)
@@ -250,19 +253,49 @@ int daemon_cfg_security(const struct daemon_cfg *cfg, const char *file, const st
 	const struct security_cfg *s = &cfg->node.agent.security;
 	struct schema_error e = {0};
 	struct keyring *lab = NULL;
-	struct view text;
 	int err = s->n_lab_keys > 0 ? security_lab_ring(s, &lab, &e) : 0;
 
 	err = err ? err : security_check(s, lab ? lab : keys, &e);
 	err = err ? err : custody_check(&cfg->node.agent, lab ? lab : keys, &e);
 	keyring_free(lab);
-	if (!err)
-		return 0;
+	if (err)
+		complain_at(file, &e);
+	return err;
+}
+
+/* What is wrong with a setting that was read before: its line is looked up. */
+static void complain_at(const char *file, struct schema_error *e)
+{
+	struct view text;
+
 	if (file && file_load(file, CONFIG_MAX, &text) == 0) {
-		e.line = json_line(text, e.path);
+		e->line = json_line(text, e->path);
 		free((void *)(uintptr_t)text.p);
 	}
-	complain(file, &e);
+	complain(file, e);
+}
+
+static int check_address(const char *file, unsigned link, const char *end, const char *address)
+{
+	struct schema_error e = {0};
+	union udp_address a;
+
+	if (udp_address_parse(address, &a) == 0)
+		return 0;
+	snprintf(e.path, sizeof e.path, "links[%u].%s", link, end);
+	snprintf(e.text, sizeof e.text, "\"%.60s\": ADDRESS:PORT in numbers is required", address);
+	complain_at(file, &e);
+	return -E_CONFIG;
+}
+
+static int check_links(const struct daemon_cfg *cfg, const char *file)
+{
+	int err = 0;
+
+	for (unsigned i = 0; !err && i < cfg->node.n_links; i++) {
+		err = check_address(file, i, "local", cfg->node.link[i].local);
+		err = err ? err : check_address(file, i, "remote", cfg->node.link[i].remote);
+	}
 	return err;
 }
 

@@ -28,6 +28,7 @@ struct args {
 static int read_args(int argc, char **argv, struct args *a);
 static int print_help(bool roff);
 static int open_keys(struct daemon *d, const struct args *args);
+static int open_plan(struct daemon *d);
 static int start(struct daemon *d);
 static void stop(struct daemon *d);
 static void tell_systemd(const char *state);
@@ -46,9 +47,12 @@ int main(int argc, char **argv)
 	err = daemon_cfg_load(&d->cfg, args.file, environ);
 	if (!err)
 		err = open_keys(d, &args);
+	if (!err && args.check)
+		err = open_plan(d);
 	if (err || args.check) {
 		if (!err)
 			puts("configuration ok");
+		plan_free(d->plan);
 		keyring_free(d->keys);
 		free(d);
 		return err ? EXIT_USAGE : 0;
@@ -115,6 +119,7 @@ static int read_args(int argc, char **argv, struct args *a)
 			     "them.");
 			return 0;
 		default:
+			fputs("owltd --help tells what there is\n", stderr);
 			return EXIT_USAGE;
 		}
 	}
@@ -234,6 +239,10 @@ static int open_store(struct daemon *d)
 	int err = *d->cfg.store_path ? store_disk_open(d->cfg.store_path, &d->cfg.limits, &d->store)
 				     : store_mem_open(&d->cfg.limits, &d->store);
 
+	if (err == -E_CORRUPT)
+		fputs("owltd: the index or the log is damaged so far that it would forget what was "
+		      "promised; see owlt-store(5)\n",
+			stderr);
 	return err ? fault("store.path", d->cfg.store_path, err) : 0;
 }
 

@@ -16,7 +16,7 @@ static int check_node(const char *text)
 	struct eid e;
 	int err = eid_parse_node(text, &e);
 
-	return err || e.node != NODE_LOCAL ? err : -E_RANGE; /* RFC 9758 5.4/6, 5.4/7 */
+	return err || e.node == NODE_LOCAL ? -E_NODE_ID : 0; /* RFC 9758 5.4/6, 5.4/7 */
 }
 
 static int check_cl(const char *text)

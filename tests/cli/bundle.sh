@@ -28,6 +28,10 @@ code() { # NAME WANT COMMAND...
 }
 
 T0=820000000000
+code folder_is_2 2 "$owlt" bundle check /tmp
+code rules_json 0 "$owlt" bundle rules --json
+code no_source_is_1 1 "$owlt" bundle make --source dtn:none --dest ipn:2.1 --payload hex:00
+case_is no_source_names_rule 1 "$(grep -c anonymous-fragmentable "$tmp/err")"
 pair="--dest ipn:2.1 --source ipn:1.1 --report-to ipn:1.0 --lifetime 3600000"
 made g1 $pair --creation $T0 --crc 16 --payload hex:68656c6c6f
 printf 'hello dtn' >"$tmp/payload"

@@ -172,6 +172,10 @@ wrong() { # NAME JSON PATTERN
 	check "config_$1_message" grep -Eq "$3" "$T/rc.err"
 }
 rc config_good 0 owltd -c "$T/a.json" --check-config
+sed 's/127.0.0.1:/localhost:/' "$T/a.json" >"$T/wrong.json"
+rc config_address_is_2 2 owltd -c "$T/wrong.json" --check-config
+check config_address_line grep -q 'wrong.json:4: links\[0\].local: "localhost:' "$T/rc.err"
+rc config_plan_is_2 2 env OWLT_PLAN=/nonexistent owltd -c "$T/a.json" --check-config
 wrong syntax '{\n"node": }' 'wrong.json:2: not valid JSON'
 wrong unknown '{"node":{"id":"ipn:1.0"},\n"stor":{}}' 'wrong.json:2: stor: no such setting'
 wrong range '{"node":{"id":"ipn:1.0"},\n"links":[{"name":"x",\n"mtu":5}]}' 'wrong.json:3: links\[0\]\.mtu: at least 576'

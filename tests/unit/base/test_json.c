@@ -24,7 +24,7 @@ Test(json, tells_the_line_of_a_syntax_error)
 
 	cr_assert_eq(json_parse(view_text("{\n\"a\": 1,\n\"b\": }\n"), &doc, &line), -E_SYNTAX);
 	cr_assert_eq(line, 3);
-	cr_assert_eq(json_parse(view_text("{\"a\":1,\"a\":2}"), &doc, &line), -E_SYNTAX);
+	cr_assert_eq(json_parse(view_text("{\"a\":1,\"a\":2}"), &doc, &line), -E_DUPLICATE);
 	cr_assert_eq(json_parse(view_text("{} x"), &doc, &line), -E_SYNTAX);
 	cr_assert_eq(json_parse(view_text("{\n\"a\": \"\xc3\"}"), &doc, &line), -E_SYNTAX);
 	cr_assert_eq(line, 2);
