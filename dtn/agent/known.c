@@ -21,7 +21,7 @@ static struct hash_table *table_of(struct agent *a, enum known_kind kind);
 static struct known *find(const struct agent *a, const struct hash_table *t, const uint64_t key[4]);
 static bool same_key(const struct hash_node *n, const void *key);
 static enum store_kind row_kind(const struct known *k);
-static void restore_row(struct agent *a, enum known_kind kind, uint64_t row, struct view value);
+static int restore_row(struct agent *a, enum known_kind kind, uint64_t row, struct view value);
 static struct known *insert(
 	struct agent *a, enum known_kind kind, const uint64_t key[4], mono expiry);
 
@@ -145,32 +145,37 @@ mono known_deadline(const struct agent *a)
 	return at;
 }
 
-void known_restore(struct agent *a)
+/* 0, or -E_VERSION: a younger release wrote one, and a duplicate that is not known is delivered again. */
+int known_restore(struct agent *a)
 {
 	uint64_t row = 0;
 	struct view v;
+	int err = 0;
 
-	while (store_next(a->store, STORE_TOMB, &row, &v))
-		restore_row(a, KNOWN_GONE, row, v);
+	while (!err && store_next(a->store, STORE_TOMB, &row, &v))
+		err = restore_row(a, KNOWN_GONE, row, v);
 	row = 0;
-	while (store_next(a->store, STORE_PAIR, &row, &v))
-		restore_row(a, KNOWN_PAIR, row, v);
-	pairmap_write(a);
+	while (!err && store_next(a->store, STORE_PAIR, &row, &v))
+		err = restore_row(a, KNOWN_PAIR, row, v);
+	if (!err)
+		pairmap_write(a);
+	return err;
 }
 
-static void restore_row(struct agent *a, enum known_kind kind, uint64_t row, struct view value)
+static int restore_row(struct agent *a, enum known_kind kind, uint64_t row, struct view value)
 {
 	struct cursor c = cursor_of(value);
 	unsigned version = cursor_u8(&c);
-	bool version_ok = version >= 1 && version <= KNOWN_VERSION;
 	bool is_delivered = cursor_u8(&c) != 0;
 	uint64_t v[NUMBERS] = {0};
 	struct known *k;
 
 	if (row > a->next_row)
 		a->next_row = row;
+	if (version > KNOWN_VERSION && (kind != KNOWN_PAIR || version != PAIRMAP_VERSION))
+		return -E_VERSION;
 	if (kind == KNOWN_PAIR && version == PAIRMAP_VERSION && pairmap_restore(a, row, value))
-		return;
+		return 0;
 	for (size_t i = 0; i < (version == 1 ? NUMBERS_1 : NUMBERS); i++) {
 		struct view p = cursor_take(&c, 8);
 
@@ -178,17 +183,18 @@ static void restore_row(struct agent *a, enum known_kind kind, uint64_t row, str
 	}
 	if (kind == KNOWN_GONE && is_delivered)
 		kind = KNOWN_DELIVERED;
-	if (!version_ok || cursor_finish(&c) != 0 ||
+	if (version == 0 || version > KNOWN_VERSION || cursor_finish(&c) != 0 ||
 		a->known_timers[kind].n >= a->cfg.max_tombstones || find(a, table_of(a, kind), v)) {
 		store_row_delete(a->store, kind == KNOWN_PAIR ? STORE_PAIR : STORE_TOMB, row);
 		a->n_evicted++;
-		return;
+		return 0;
 	}
 	k = insert(a, kind, v, agent_mono(a, v[5]));
 	k->row = row;
 	k->bundle_id = v[4];
 	k->about = v[6];
 	k->seq = 0;
+	return 0;
 }
 
 static struct known *insert(

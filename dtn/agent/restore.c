@@ -16,14 +16,19 @@ int restore_all(struct agent *a, mono now)
 	uint64_t id = 0;
 	struct record r;
 	struct view v;
+	int err = known_restore(a);
 
-	known_restore(a);
+	if (err != 0)
+		return err;
 	a->is_restoring = true;
 	a->committed = store_seq(a->store) - 1;
 	while (store_next(a->store, STORE_BUNDLE, &id, &v)) {
 		if (a->entries.n_free == 0)
 			return -E_LIMIT; /* more is kept than max_bundles: give up nothing */
-		if (record_decode(v, &r) != 0) {
+		err = record_decode(v, &r);
+		if (err == -E_VERSION)
+			return err; /* a younger release wrote it: it is not ours to give up */
+		if (err != 0) {
 			store_delete(a->store, id);
 			trace_point(a->trace, now, bundle_deleted, id, REASON_UNINTELLIGIBLE);
 			continue;

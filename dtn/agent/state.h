@@ -242,9 +242,10 @@ struct agent {
 
 	struct pool promises;
 	struct link_node promised, done; /* waiting for commits; answers for agent_event() */
-	uint64_t committed;              /* batches up to this have ended */
-	struct kept_eid told;            /* source of the last answer */
-	bool retry; /* something could not be staged: try again after the next commit */
+	uint64_t n_pair_promises;
+	uint64_t committed;   /* batches up to this have ended */
+	struct kept_eid told; /* source of the last answer */
+	bool retry;           /* something could not be staged: try again after the next commit */
 
 	struct pool knowns;
 	struct hash_table tombs, pairs;
@@ -476,6 +477,7 @@ void security_tell(struct agent *a, mono now, uint64_t id, const struct making *
 /* -- outgoing.c */
 int outgoing_init(struct agent *a) MUST_USE;
 void outgoing_fini(struct agent *a);
+void outgoing_again(struct agent *a, uint64_t seq);
 /* The commit of a piece: err is its result. For the last piece: what the application is answered. */
 int outgoing_settle(struct agent *a, mono now, const struct promise *p, int err);
 
@@ -594,7 +596,7 @@ struct known *known_add(struct agent *a, enum known_kind kind, const uint64_t ke
 void known_write(struct agent *a, struct known *k);
 void known_forget(struct agent *a, struct known *k);
 void known_tick(struct agent *a, mono now);
-void known_restore(struct agent *a);
+int known_restore(struct agent *a) MUST_USE;
 mono known_deadline(const struct agent *a);
 void pair_key(const struct pair *p, uint64_t key[4]);
 

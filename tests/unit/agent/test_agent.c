@@ -751,3 +751,35 @@ Test(agent, slow_disk_does_not_stop_cut_through)
 	side_fini(&a);
 	side_fini(&b);
 }
+
+/* What a younger release wrote is not given up: the node does not start. */
+Test(agent, a_store_of_a_younger_release)
+{
+	static const enum store_kind kind[] = {STORE_BUNDLE, STORE_TOMB, STORE_PAIR};
+
+	for (size_t i = 0; i < 3; i++) {
+		struct agent_deps deps = {.self = eid_ipn(1, 0), .dtn_at_zero = KIT_DTN};
+		struct store_bundle b = {.value = view_text("\x7f"), .head = view_text("h")};
+		struct agent_cfg cfg = kit_cfg();
+		struct agent *a;
+		struct side s;
+		struct view v;
+		uint64_t id = 1;
+
+		side_init(&s, 1, n2, 1, 2);
+		cr_assert_eq(store_mem_open(&s.limits, &s.store), 0);
+		if (kind[i] == STORE_BUNDLE)
+			cr_assert_eq(store_put(s.store, &b, &id), 0);
+		else
+			cr_assert_eq(store_row_set(s.store, kind[i], 1, view_text("\x7f")), 0);
+		deps.store = s.store;
+		deps.route = s.route;
+		deps.trace = &s.trace;
+		cr_assert_eq(agent_new(&cfg, &deps, 0, &a), -E_VERSION);
+		cr_assert_eq(store_value(s.store, kind[i], id, &v), 0, "it is still there");
+		cr_assert_eq(count(&s, EV_bundle_deleted), 0);
+		store_close(s.store);
+		s.route->ops->free(s.route);
+		trace_fini(&s.trace);
+	}
+}
