@@ -17,6 +17,7 @@ static void broken(struct agent *a, mono now, struct promise *p, int err);
 static void broken_new(struct agent *a, mono now, struct promise *p, int err);
 static void break_pair(struct agent *a, mono now, struct promise *p);
 static void answer_later(struct agent *a, struct promise *p, int err);
+static void promise_end(struct agent *a, struct promise *p);
 
 /* One in sixteen entries and promises is kept for signals: a full node goes on answering. */
 bool entry_room(const struct agent *a, bool urgent)
@@ -46,7 +47,14 @@ struct promise *promise_add(struct agent *a, enum promise_kind kind, uint64_t se
 	p->seq = seq;
 	p->id = id;
 	list_push_back(&a->promised, &p->link);
+	a->n_pair_promises += kind == PROMISE_PAIR;
 	return p;
+}
+
+static void promise_end(struct agent *a, struct promise *p)
+{
+	a->n_pair_promises -= p->kind == PROMISE_PAIR;
+	pool_give(&a->promises, p);
 }
 
 void agent_stored(struct agent *a, mono now)
@@ -56,6 +64,8 @@ void agent_stored(struct agent *a, mono now)
 	while (store_event(a->store, &ev)) {
 		struct link_node *n = a->promised.next, *next;
 
+		if (ev.type == STORE_COMMIT_FAILED)
+			outgoing_again(a, ev.seq);
 		a->committed = ev.seq;
 		a->import_waits = false;
 		security_stored(a);
@@ -74,7 +84,7 @@ void agent_stored(struct agent *a, mono now)
 			else
 				broken(a, now, p, ev.err);
 			if (!p->is_done && !p->is_again)
-				pool_give(&a->promises, p);
+				promise_end(a, p);
 		}
 		if (a->retry) {
 			a->retry = false;
@@ -105,7 +115,7 @@ void promise_settle(struct agent *a, mono now)
 		list_remove(n);
 		keep(a, now, p);
 		if (!p->is_done)
-			pool_give(&a->promises, p);
+			promise_end(a, p);
 	}
 }
 
@@ -235,8 +245,9 @@ static void broken_new(struct agent *a, mono now, struct promise *p, int err)
 	if (!e)
 		return;
 	/* It may have come under other pairs meanwhile: they go with it. */
-	for (struct link_node *n = a->promised.next; n != &a->promised && !BREAK_ONE_PAIR;
-		n = n->next) {
+	bool may_have = a->n_pair_promises > 0 && !BREAK_ONE_PAIR;
+
+	for (struct link_node *n = a->promised.next; may_have && n != &a->promised; n = n->next) {
 		struct promise *other = container_of(n, struct promise, link);
 
 		if (other->kind == PROMISE_PAIR && other->id == p->id && other->has_pair)

@@ -116,6 +116,14 @@ void agent_send_cancel(struct agent *a, mono now, uint64_t request)
 	end(a, g);
 }
 
+/* The batch of a number failed: it is durable with the one that is being staged. */
+void outgoing_again(struct agent *a, uint64_t seq)
+{
+	for (uint64_t i = 0; i < a->cfg.max_open_sends; i++)
+		if (a->outgoing[i].m.seq == seq)
+			a->outgoing[i].m.seq = store_seq(a->store);
+}
+
 int outgoing_settle(struct agent *a, mono now, const struct promise *p, int err)
 {
 	struct outgoing *g = find(a, p->piece_of);

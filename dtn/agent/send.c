@@ -163,8 +163,11 @@ int send_made(struct agent *a, mono now, const struct own_bundle *o, struct maki
 		m->needs_commit = true; /* a long name: known only while the bundle is here */
 	entry_set_state(a, e, ENTRY_STAGED);
 	if (m->is_local && m->r.flags & RECORD_FRAGMENT) {
-		err = reassemble_join(a, now, e, &m->r);
-		assert(err == 0); /* new bytes of an ADU that allow_part() let in */
+		/* allow_part() let it in; somebody else may have sent these bytes in our name */
+		if (reassemble_join(a, now, e, &m->r) != 0) {
+			release_entry(a, now, e, WHY_COVERED);
+			return 0;
+		}
 	}
 	if (!m->needs_commit && !o->after_commit)
 		forward_entry(a, now, e, NODE_NONE);

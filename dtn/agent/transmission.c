@@ -323,7 +323,8 @@ void transmission_tick(struct agent *a, mono now)
 {
 	struct heap_node *h;
 
-	while ((h = heap_min(&a->bibe.sent.timers)) && h->key <= now) {
+	for (unsigned n = 0; n < TURN_MAX && (h = heap_min(&a->bibe.sent.timers)) && h->key <= now;
+		n++) {
 		struct transmission *x = container_of(h, struct transmission, timer), last = *x;
 		struct bibe_tunnel *w = &a->bibe.tunnel[x->tunnel];
 

@@ -276,3 +276,62 @@ Test(outgoing, limits)
 	part(&s, number[1], 0, 10, -E_CLOSED);
 	side_fini(&s);
 }
+
+/* Somebody sends the rest of it in our name: nothing new is left to be stored, and nothing falls over. */
+Test(outgoing, bytes_that_another_sent_in_our_name)
+{
+	struct bundle_spec spec = {.flags = BUNDLE_FRAGMENT,
+		.crc_type = CRC_32C,
+		.block_crc_type = CRC_32C,
+		.dest = eid_ipn(1, 5),
+		.source = eid_ipn(1, 9),
+		.report_to = eid_null(),
+		.lifetime_ms = HOUR_MS,
+		.frag_off = 100,
+		.total_len = 350};
+	struct agent_send a = request(false);
+	struct buf out;
+	struct agent_bundle b;
+	struct flight f;
+	struct side s;
+	uint64_t number, id = 1;
+
+	open_side(&s);
+	a.dest = eid_ipn(1, 5);
+	cr_assert_eq(agent_send_open(s.agent, s.now, &a, 350, &number), 0);
+	cr_assert_eq(part(&s, number, 0, 100, 0), 100);
+	cr_assert(agent_next_bundle(s.agent, &id, &b));
+	spec.created_ms = b.created_ms;
+	spec.seq = b.seq;
+	out = buf_of(f.bytes, sizeof f.bytes);
+	cr_assert_eq(bundle_build(&out, &spec, view_of(data, 250)), 0);
+	f.n = out.len;
+	side_in(&s, 2, &f);
+	side_commit(&s, 0);
+	cr_assert_eq(part(&s, number, 100, 250, 0), 250);
+	side_commit(&s, 0);
+	side_listen(&s);
+	cr_assert_eq(heard(&s, AGENT_ACCEPTED), 1);
+	side_fini(&s);
+}
+
+/* A number may be used when its block is durable, which a batch that failed did not make it. */
+Test(outgoing, the_batch_of_its_number_fails)
+{
+	struct side s;
+	struct flight f;
+	uint64_t number;
+
+	side_init(&s, 1, n2, 1, 2);
+	s.no_clock = true; /* identity is by number alone */
+	side_start(&s, n2, 1);
+	cr_assert_eq(start(&s, 350, false, &number), 0);
+	side_commit(&s, -ENOSPC);
+	cr_assert_eq(part(&s, number, 0, 100, 0), 100);
+	cr_assert_not(side_out(&s, 2, &f), "a crash now, and the number comes again");
+	side_commit(&s, 0);
+	cr_assert(side_out(&s, 2, &f));
+	cr_assert_eq(part(&s, number, 100, 100, 0), 100);
+	cr_assert(side_out(&s, 2, &f), "from now on it may leave from the stage");
+	side_fini(&s);
+}
