@@ -102,7 +102,8 @@ void pairmap_tick(struct agent *a, mono now)
 {
 	struct heap_node *h;
 
-	while ((h = heap_min(&a->pairmaps.timers)) && h->key <= now)
+	for (unsigned n = 0; n < TURN_MAX && (h = heap_min(&a->pairmaps.timers)) && h->key <= now;
+		n++)
 		forget(a, container_of(h, struct pairmap, timer));
 }
 
