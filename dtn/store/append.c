@@ -25,11 +25,11 @@ static int write_op(struct log *log, struct op *op, uint64_t batch);
 static int put_record(struct log *log, const struct record *r);
 static void wipe(struct log *log, const struct segment *before, uint64_t generation);
 
-int log_append(struct log *log, struct link_node *ops)
+int log_append(struct log *log, struct link_node *ops, bool has_lane)
 {
 	struct segment *before = log->active, *lane = log->lane, *last;
 	uint64_t lane_end = lane ? lane->end : 0, first_new = log->next_generation, end;
-	int err = lane_write(log, ops, log->next_batch);
+	int err = has_lane ? lane_write(log, ops, log->next_batch) : 0;
 
 	if (!err)
 		err = place_all(log, ops, &last, &end);
@@ -118,14 +118,13 @@ static int place_all(struct log *log, struct link_node *ops, struct segment **la
 {
 	struct segment *s = log->active;
 	uint64_t at = s ? s->end : 0;
-	enum log_use use = use_of(ops);
 
 	for (struct link_node *l = ops->next; l != ops; l = l->next) {
 		struct op *op = container_of(l, struct op, link);
 		uint64_t size = op_size(op);
 
 		if (!s || size + END_SIZE > s->size - at) {
-			s = log_take(log, SEGMENT_HEAD + size + END_SIZE, use);
+			s = log_take(log, SEGMENT_HEAD + size + END_SIZE, use_of(ops));
 			if (!s)
 				return -ENOSPC;
 			at = SEGMENT_HEAD;
@@ -250,21 +249,27 @@ int log_put_start(struct log *log, const struct segment *s, uint64_t batch)
 	return put_record(log, &head);
 }
 
-/* A record without payload: small, so all of it is copied. */
+/* A record without payload: small, so it is put together where it is written from. */
 static int put_record(struct log *log, const struct record *r)
 {
-	uint8_t header[RECORD_HEADER];
-	int err;
+	size_t n = RECORD_HEADER + r->value.n + r->head.n;
+	size_t size = (size_t)record_size(r->value.n, r->head.n, 0);
+	struct record here = *r;
+	uint8_t *p;
+	int err = out_room(&log->out, size, &p);
 
-	record_write(r, header, NULL);
-	err = out_put(&log->out, header, sizeof header);
-	if (!err)
-		err = out_put(&log->out, r->value.p, r->value.n);
-	if (!err)
-		err = out_put(&log->out, r->head.p, r->head.n);
-	return err ? err
-		   : out_zeros(&log->out, record_size(r->value.n, r->head.n, 0) - RECORD_HEADER -
-						  r->value.n - r->head.n);
+	if (err)
+		return err;
+	here.value.p = p + RECORD_HEADER;
+	here.head.p = here.value.p + r->value.n;
+	here.payload.p = p + n;
+	if (r->value.n)
+		memcpy(p + RECORD_HEADER, r->value.p, r->value.n);
+	if (r->head.n)
+		memcpy(p + RECORD_HEADER + r->value.n, r->head.p, r->head.n);
+	memset(p + n, 0, size - n);
+	record_write(&here, p, NULL);
+	return 0;
 }
 
 /* A failed batch must not come back at recovery: its first header goes. Best effort; the store is closed

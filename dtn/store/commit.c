@@ -26,11 +26,13 @@ struct store_batch *store_commit_begin(struct store *st)
 		st->n_events == STORE_EVENTS)
 		return NULL;
 	b->seq = st->seq++;
+	b->has_lane = false;
 	while (!list_empty(&st->stage)) {
 		struct op *op = container_of(list_pop_front(&st->stage), struct op, link);
 
 		op->entry->op = NULL;
 		op->entry->is_running = true;
+		b->has_lane |= op->flags & STORE_LONG;
 		list_push_back(&b->ops, &op->link);
 	}
 	st->is_running = true;
@@ -119,6 +121,7 @@ static void restage_op(struct store *st, struct op *op)
 	struct entry *e = op->entry;
 
 	e->is_running = false;
+	op->to = (struct place){0};
 	if (op->type == OP_MOVE) {
 		stage_op_free(st, op);
 	} else if (e->op) {

@@ -113,6 +113,7 @@ static bool add_move(struct store *st, struct store_batch *b, struct entry *e)
 	op->head.n = bundle_of(e)->head_len;
 	op->payload.n = bundle_of(e)->payload_len;
 	list_push_back(&b->ops, &op->link);
+	b->has_lane = true;
 	e->is_running = true;
 	return true;
 }

@@ -239,7 +239,7 @@ static int disk_run(struct store *st, struct store_batch *b)
 		checkpoint_run(d);
 		log_free_dead(&d->log);
 	}
-	int err = list_empty(&b->ops) ? 0 : log_append(&d->log, &b->ops);
+	int err = list_empty(&b->ops) ? 0 : log_append(&d->log, &b->ops, b->has_lane);
 	if (!d->point.is_forced)
 		checkpoint_run(d);
 	if (BREAK_INDEX_FIRST && !err && !d->point.is_begun)

@@ -121,6 +121,7 @@ struct store_batch {
 	struct store *st;
 	uint64_t seq;
 	struct link_node ops; /* in order of staging */
+	bool has_lane;        /* there may be some that are not for the log alone: lane.c */
 };
 
 struct store_ops {

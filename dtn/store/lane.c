@@ -38,7 +38,6 @@ int lane_write(struct log *log, struct link_node *ops, uint64_t batch)
 	for (struct link_node *l = ops->next; l != ops && !err; l = l->next) {
 		struct op *op = container_of(l, struct op, link);
 
-		op->to = (struct place){0};
 		if (op->type == OP_MOVE) {
 			err = lane_room(log, op, batch, LOG_USE_MOVE);
 			if (err == -ENOSPC) { /* it stays where it is, and the batch goes on */

@@ -74,25 +74,31 @@ int out_write_at(int fd, const void *p, size_t n, uint64_t at)
 	return write_parts(&o, &part, n > 0);
 }
 
-/* Behind the last copy, if nothing came between. */
 int out_copy(struct out_file *o, const void *p, size_t n)
 {
-	struct iovec *last = o->n_parts ? &o->part[o->n_parts - 1] : NULL;
+	uint8_t *room;
+	int err = n > 0 ? out_room(o, n, &room) : 0;
 
-	if (n == 0)
-		return 0;
+	if (!err && n > 0)
+		memcpy(room, p, n);
+	return err;
+}
+
+/* Behind the last one, if nothing came between. */
+int out_room(struct out_file *o, size_t n, uint8_t **room)
+{
 	if (o->n_room + n > OUT_ROOM || o->n_parts == OUT_PARTS) {
 		int err = out_write(o);
 
 		if (err)
 			return err;
-		last = NULL;
 	}
-	memcpy(o->room + o->n_room, p, n);
-	if (last && (uint8_t *)last->iov_base + last->iov_len == o->room + o->n_room)
+	struct iovec *last = o->n_parts ? &o->part[o->n_parts - 1] : NULL;
+	*room = o->room + o->n_room;
+	if (last && (uint8_t *)last->iov_base + last->iov_len == *room)
 		last->iov_len += n;
 	else
-		o->part[o->n_parts++] = (struct iovec){o->room + o->n_room, n};
+		o->part[o->n_parts++] = (struct iovec){*room, n};
 	o->n_room += n;
 	o->n += n;
 	return 0;

@@ -12,8 +12,8 @@
 #include <sys/uio.h>
 
 #define OUT_PARTS 512
-#define OUT_ROOM (256u << 10)
-#define OUT_COPY 512u /* up to so many bytes are copied */
+#define OUT_ROOM (2u << 20) /* what is not used stays no memory */
+#define OUT_COPY 4096u /* up to so many bytes are copied: one part is written faster than many */
 
 struct out_file {
 	int fd;
@@ -31,7 +31,9 @@ void out_close(struct out_file *o);
 void out_seek(struct out_file *o, int fd, uint64_t at);
 int out_put(struct out_file *o, const void *p, size_t n) MUST_USE;
 int out_copy(struct out_file *o, const void *p, size_t n) MUST_USE; /* up to OUT_ROOM */
-int out_zeros(struct out_file *o, size_t n) MUST_USE;               /* up to eight */
+/* Room for the next n bytes, up to OUT_ROOM, that the caller fills before anything else is put. */
+int out_room(struct out_file *o, size_t n, uint8_t **room) MUST_USE;
+int out_zeros(struct out_file *o, size_t n) MUST_USE; /* up to eight */
 int out_write(struct out_file *o) MUST_USE;
 /* All of it, at one place. */
 int out_write_at(int fd, const void *p, size_t n, uint64_t at) MUST_USE;

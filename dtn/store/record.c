@@ -19,28 +19,16 @@
 
 #define MAGIC 0x4f574c52u
 
+static void header_write(const struct record *r, uint8_t type, uint8_t out[RECORD_HEADER]);
+static bool is_together(const struct record *r);
+static struct view sums_of(const struct record *r, const uint8_t *sums);
 static uint32_t record_data(uint32_t crc, const struct record *r, const uint8_t *sums);
 static struct view chunk_at(struct view payload, size_t at);
-
-uint64_t record_sums(uint64_t payload)
-{
-	return payload > RECORD_CHUNK ? (payload + RECORD_CHUNK - 1) / RECORD_CHUNK * 4 : 0;
-}
-
-static uint64_t padded(uint64_t n)
-{
-	return (RECORD_HEADER + n + RECORD_ALIGN - 1) & ~(uint64_t)(RECORD_ALIGN - 1);
-}
-
-uint64_t record_size(uint64_t value, uint64_t head, uint64_t payload)
-{
-	return padded(value + head + payload + record_sums(payload));
-}
 
 uint64_t record_length(const struct record *r)
 {
 	return r->type == RECORD_LONG ? record_size(r->value.n, r->head.n, r->payload.n)
-				      : padded(r->value.n + r->head.n + r->payload.n);
+				      : record_padded(r->value.n + r->head.n + r->payload.n);
 }
 
 void record_sum(const uint8_t *payload, uint64_t size, uint64_t from, uint64_t to, uint8_t *sums)
@@ -54,25 +42,40 @@ void record_sum(const uint8_t *payload, uint64_t size, uint64_t from, uint64_t t
 
 void record_write(const struct record *r, uint8_t out[RECORD_HEADER], const uint8_t *sums)
 {
-	struct record w = *r;
+	bool is_long = r->type == RECORD_PUT && r->payload.n > RECORD_CHUNK;
+	uint8_t type = is_long ? RECORD_LONG : r->type;
+	size_t n = RECORD_HEADER - 8;
 
-	if (w.type == RECORD_PUT && w.payload.n > RECORD_CHUNK)
-		w.type = RECORD_LONG;
-	record_seal(out, record_data(record_begin(&w, out), &w, sums));
+	header_write(r, type, out);
+	if (r->value.p == out + RECORD_HEADER && is_together(r)) {
+		n += r->value.n + r->head.n + (type == RECORD_LONG ? 0 : r->payload.n);
+		uint32_t crc = crc32c(0, view_of(out + 8, n));
+
+		record_seal(out, type == RECORD_LONG ? crc32c(crc, sums_of(r, sums)) : crc);
+		return;
+	}
+	struct record w = *r;
+	w.type = type;
+	record_seal(out, record_data(crc32c(0, view_of(out + 8, n)), &w, sums));
 }
 
 uint32_t record_begin(const struct record *r, uint8_t out[RECORD_HEADER])
 {
+	header_write(r, r->type, out);
+	return crc32c(0, view_of(out + 8, RECORD_HEADER - 8));
+}
+
+static void header_write(const struct record *r, uint8_t type, uint8_t out[RECORD_HEADER])
+{
 	be32_put(out, MAGIC);
 	be64_put(out + 8, r->generation);
 	be64_put(out + 16, r->batch);
-	out[24] = r->type;
+	out[24] = type;
 	out[25] = r->kind;
 	be16_put(out + 26, (uint16_t)r->value.n);
 	be32_put(out + 28, (uint32_t)r->head.n);
 	be64_put(out + 32, r->payload.n);
 	be64_put(out + 40, r->id);
-	return crc32c(0, view_of(out + 8, RECORD_HEADER - 8));
 }
 
 void record_seal(uint8_t header[RECORD_HEADER], uint32_t crc)
@@ -170,19 +173,30 @@ static struct view chunk_at(struct view payload, size_t at)
 	return view_of(payload.p + at, left < RECORD_CHUNK ? left : RECORD_CHUNK);
 }
 
+/* Do head and payload lie behind the value? */
+static bool is_together(const struct record *r)
+{
+	return r->value.p && r->head.p == r->value.p + r->value.n &&
+	       r->payload.p == r->head.p + r->head.n;
+}
+
+static struct view sums_of(const struct record *r, const uint8_t *sums)
+{
+	return view_of(sums, record_sums(r->payload.n));
+}
+
 /* What the checksum covers behind the header. */
 static uint32_t record_data(uint32_t crc, const struct record *r, const uint8_t *sums)
 {
 	size_t together = r->value.n + r->head.n, all = together + r->payload.n;
 	bool is_long = r->type == RECORD_LONG;
 
-	if (r->head.p == r->value.p + r->value.n && r->payload.p == r->head.p + r->head.n &&
-		r->value.p) {
+	if (is_together(r)) {
 		crc = crc32c(crc, view_of(r->value.p, is_long ? together : all));
 	} else {
 		crc = crc32c(crc, r->value);
 		crc = crc32c(crc, r->head);
 		crc = is_long ? crc : crc32c(crc, r->payload);
 	}
-	return is_long ? crc32c(crc, view_of(sums, record_sums(r->payload.n))) : crc;
+	return is_long ? crc32c(crc, sums_of(r, sums)) : crc;
 }

@@ -34,13 +34,23 @@ struct record {
 };
 
 /* Bytes of the payload's own checksums: four a chunk, none for a short one. */
-uint64_t record_sums(uint64_t payload);
+static inline uint64_t record_sums(uint64_t payload)
+{
+	return payload > RECORD_CHUNK ? (payload + RECORD_CHUNK - 1) / RECORD_CHUNK * 4 : 0;
+}
+static inline uint64_t record_padded(uint64_t n)
+{
+	return (RECORD_HEADER + n + RECORD_ALIGN - 1) & ~(uint64_t)(RECORD_ALIGN - 1);
+}
 /* Bytes of a record of today with its padding. */
-uint64_t record_size(uint64_t value, uint64_t head, uint64_t payload);
+static inline uint64_t record_size(uint64_t value, uint64_t head, uint64_t payload)
+{
+	return record_padded(value + head + payload + record_sums(payload));
+}
 /* The checksums of the chunks that end in bytes [from, to) of a payload that will be `size` bytes long. */
 void record_sum(const uint8_t *payload, uint64_t size, uint64_t from, uint64_t to, uint8_t *sums);
-/* The header with its checksum over header and data. A PUT of a payload above RECORD_CHUNK becomes a LONG,
- * whose checksums are in `sums` (record_sums() bytes). */
+/* The header with its checksum over header and data, faster when these lie behind `out` one after the other. A
+ * PUT of a payload above RECORD_CHUNK becomes a LONG, whose checksums are in `sums` (record_sums() bytes). */
 void record_write(const struct record *r, uint8_t out[RECORD_HEADER], const uint8_t *sums);
 /* A record in pieces. Reading: what its header says (views without pointers), the checksum over the
  * header, and *sum, which it must be after value, head and payload (LONG: instead of it its checksums)

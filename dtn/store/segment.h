@@ -77,8 +77,9 @@ int segment_write(const struct segment *s, uint64_t off, struct view bytes) MUST
 
 /* append.c: batches */
 
-/* Makes the operations durable as one batch and fills op->to. -ENOSPC: nothing was changed. */
-int log_append(struct log *log, struct link_node *ops) MUST_USE;
+/* Makes the operations durable as one batch and fills op->to; has_lane: some may belong there. -ENOSPC: nothing
+ * was changed. */
+int log_append(struct log *log, struct link_node *ops, bool has_lane) MUST_USE;
 /* Where op->to says that its record is. */
 struct record_place log_place(const struct op *op);
 /* What waits goes to the file and is flushed. */

@@ -20,9 +20,6 @@
 #define ASAN_UNPOISON_MEMORY_REGION(p, n) ((void)(p), (void)(n))
 #endif
 
-#define SLAB_HEADER 64u
-#define CELL_MIN 32u
-#define CELL_MAX (SLAB_SIZE - SLAB_HEADER)
 #define REGION_SLABS 16u
 #define REGION_HUGE 32u /* of all regions but the first: one page of 2 MiB, where there are such */
 
@@ -39,18 +36,16 @@ struct slab_region {
 	unsigned n_slabs;
 };
 
-static unsigned class_of(size_t n);
 static size_t class_size(unsigned class);
 static uint32_t cell_size(unsigned class);
-static void *big_take(struct slabs *s, size_t n);
 static void big_give(struct slabs *s, void *p, size_t n);
 static struct slab *slab_start(struct slabs *s, unsigned class);
 static int region_add(struct slabs *s);
 
-void slabs_init(struct slabs *s)
+void slabs_init(struct slabs *s, uint64_t big_most)
 {
 	_Static_assert(sizeof(struct slab) <= SLAB_HEADER, "slab header");
-	*s = (struct slabs){0};
+	*s = (struct slabs){.big_most = big_most};
 	for (unsigned i = 0; i < SLAB_CLASSES; i++)
 		list_init(&s->partial[i]);
 	list_init(&s->empty);
@@ -72,14 +67,18 @@ void slabs_fini(struct slabs *s)
 		free(r->mem);
 		free(r);
 	}
-	slabs_init(s);
+	slabs_init(s, s->big_most);
 }
 
-void *slabs_take(struct slabs *s, size_t n)
+/* The next cell to be taken: it was given back long ago, and its first lines are written at once. */
+static void prefetch(const void *cell)
 {
-	if (n > CELL_MAX)
-		return big_take(s, n);
-	unsigned class = class_of(n);
+	for (unsigned line = 0; line < 3; line++)
+		__builtin_prefetch((const void *)((uintptr_t)cell + line * 64), 1);
+}
+
+void *slabs_take_class(struct slabs *s, unsigned class)
+{
 	struct link_node *first = s->partial[class].next;
 	struct slab *slab = first != &s->partial[class] ? container_of(first, struct slab, link)
 							: slab_start(s, class);
@@ -90,6 +89,7 @@ void *slabs_take(struct slabs *s, size_t n)
 	if (cell) {
 		ASAN_UNPOISON_MEMORY_REGION(cell, slab->cell);
 		slab->free = *cell;
+		prefetch(*cell);
 	} else {
 		cell = (void *)((char *)slab + SLAB_HEADER + slab->n_carved++ * slab->cell);
 		ASAN_UNPOISON_MEMORY_REGION(cell, slab->cell);
@@ -101,13 +101,13 @@ void *slabs_take(struct slabs *s, size_t n)
 
 void slabs_give(struct slabs *s, void *p, size_t n)
 {
-	if (n > CELL_MAX) {
+	if (n > SLAB_CELL_MAX) {
 		big_give(s, p, n);
 		return;
 	}
 	struct slab *slab = (struct slab *)((uintptr_t)p & ~(uintptr_t)(SLAB_SIZE - 1));
 
-	assert(slab->class == class_of(n) && slab->n_used > 0);
+	assert(slab->class == slabs_class(n) && slab->n_used > 0);
 	*(void **)p = slab->free;
 	slab->free = p;
 	ASAN_POISON_MEMORY_REGION(p, slab->cell);
@@ -121,7 +121,7 @@ void slabs_give(struct slabs *s, void *p, size_t n)
 
 size_t slabs_size(size_t n)
 {
-	return n > CELL_MAX ? class_size(class_of(n)) : cell_size(class_of(n));
+	return n > SLAB_CELL_MAX ? class_size(slabs_class(n)) : cell_size(slabs_class(n));
 }
 
 size_t slabs_room(const void *p)
@@ -144,10 +144,10 @@ size_t slabs_bytes(const struct slabs *s)
 
 static unsigned big_class(size_t n)
 {
-	return class_of(n) - class_of(CELL_MAX);
+	return slabs_class(n) - slabs_class(SLAB_CELL_MAX);
 }
 
-static void *big_take(struct slabs *s, size_t n)
+void *slabs_take_big(struct slabs *s, size_t n)
 {
 	unsigned class = big_class(n);
 	void *p = class < SLAB_BIG_CLASSES ? s->big[class] : NULL;
@@ -164,7 +164,7 @@ static void big_give(struct slabs *s, void *p, size_t n)
 {
 	unsigned class = big_class(n);
 
-	if (class >= SLAB_BIG_CLASSES || s->big_kept + slabs_size(n) > SLAB_BIG_KEPT) {
+	if (class >= SLAB_BIG_CLASSES || s->big_kept + slabs_size(n) > s->big_most) {
 		free(p);
 		return;
 	}
@@ -176,20 +176,11 @@ static void big_give(struct slabs *s, void *p, size_t n)
 
 /* -- sizes */
 
-/* Four classes a doubling: class 0 is 32 bytes, 1 is 40, 2 is 48 ...; the last one fills a slab. */
-static unsigned class_of(size_t n)
-{
-	if (n <= CELL_MIN)
-		return 0;
-	unsigned b = 63 - (unsigned)__builtin_clzll(n - 1);
-
-	return 1 + (b - 5) * 4 + (unsigned)((n - 1) >> (b - 2) & 3);
-}
-
+/* The last one fills a slab. */
 static size_t class_size(unsigned class)
 {
 	if (class == 0)
-		return CELL_MIN;
+		return SLAB_CELL_MIN;
 	unsigned b = 5 + (class - 1) / 4, quarter = (class - 1) % 4;
 
 	return ((size_t)1 << b) + ((size_t)(quarter + 1) << (b - 2));
@@ -199,7 +190,7 @@ static uint32_t cell_size(unsigned class)
 {
 	size_t size = class_size(class);
 
-	return size > CELL_MAX ? CELL_MAX : (uint32_t)size;
+	return size > SLAB_CELL_MAX ? SLAB_CELL_MAX : (uint32_t)size;
 }
 
 static struct slab *slab_start(struct slabs *s, unsigned class)
@@ -212,8 +203,8 @@ static struct slab *slab_start(struct slabs *s, unsigned class)
 	slab->n_used = slab->n_carved = 0;
 	slab->class = class;
 	slab->cell = cell_size(class);
-	slab->n_cells = CELL_MAX / slab->cell;
-	ASAN_POISON_MEMORY_REGION((char *)slab + SLAB_HEADER, CELL_MAX);
+	slab->n_cells = SLAB_CELL_MAX / slab->cell;
+	ASAN_POISON_MEMORY_REGION((char *)slab + SLAB_HEADER, SLAB_CELL_MAX);
 	list_push_front(&s->partial[class], &slab->link);
 	return slab;
 }

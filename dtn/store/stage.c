@@ -186,7 +186,16 @@ struct op *stage_op(struct store *st, struct entry *e, enum op_type type)
 
 	if (!op)
 		return NULL;
-	*op = (struct op){.entry = e, .kind = e->kind, .id = e->id, .flags = e->flags};
+	/* Field by field: what the compiler makes of a literal of this size is slower than all the rest. */
+	op->entry = e;
+	op->kind = e->kind;
+	op->flags = e->flags;
+	op->is_whole = op->is_indexing = false;
+	op->id = e->id;
+	op->value = op->head_cell = op->payload_cell = NULL;
+	op->head = op->payload = view_of(NULL, 0);
+	op->from = op->to = (struct place){0};
+	op->in_log = NULL;
 	list_init(&op->link);
 	op_fill(st, op, type);
 	return op;

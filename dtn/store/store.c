@@ -36,7 +36,8 @@ int store_init(struct store *st, const struct store_ops *ops, const struct store
 		.seq = 1,
 		.cache_max = DEFAULT_CACHE,
 		.log_room = UINT64_MAX};
-	slabs_init(&st->slabs);
+	/* A batch that runs, and the next. */
+	slabs_init(&st->slabs, u64_add_sat(limits->stage_bytes, limits->stage_bytes));
 	list_init(&st->stage);
 	list_init(&st->cached);
 	st->batch.st = st;

@@ -24,10 +24,25 @@ static void chain_free(struct slabs *s, struct trie_node *n, unsigned levels);
 static int node_add(struct slabs *s, struct trie_node **at, unsigned digit, void *child);
 static bool node_remove(struct slabs *s, struct trie_node **at, unsigned digit);
 static int node_move(struct slabs *s, struct trie_node **at, size_t bytes);
+static bool has_room(const struct trie_node *n);
+static bool is_roomy(const struct trie_node *n);
+static void slot_add(struct trie_node *n, unsigned digit, void *child);
+static void slot_remove(struct trie_node *n, unsigned digit);
 
 static unsigned digit_of(uint64_t key, unsigned level)
 {
 	return key >> (BITS * level) & 63;
+}
+
+/* Bits that are set. The compiler's own is a call where a processor might lack the instruction. */
+static inline unsigned count_of(uint64_t map)
+{
+	const uint64_t pairs = UINT64_C(0x3333333333333333);
+
+	map -= map >> 1 & UINT64_C(0x5555555555555555);
+	map = (map & pairs) + (map >> 2 & pairs);
+	map = (map + (map >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+	return (unsigned)(map * UINT64_C(0x0101010101010101) >> 56);
 }
 
 /* Does the key lie below a root of so many levels? */
@@ -38,7 +53,7 @@ static bool is_below(uint64_t key, unsigned height)
 
 static size_t node_bytes(const struct trie_node *n)
 {
-	return sizeof *n + (size_t)__builtin_popcountll(n->map) * sizeof n->slot[0];
+	return sizeof *n + (size_t)count_of(n->map) * sizeof n->slot[0];
 }
 
 /* Where among the children one with this digit is, or would be. Often all before it are there. */
@@ -46,7 +61,7 @@ static unsigned index_of(const struct trie_node *n, unsigned digit)
 {
 	uint64_t all = (UINT64_C(1) << digit) - 1, before = n->map & all;
 
-	return before == all ? digit : (unsigned)__builtin_popcountll(before);
+	return before == all ? digit : count_of(before);
 }
 
 static bool has(const struct trie_node *n, unsigned digit)
@@ -54,18 +69,34 @@ static bool has(const struct trie_node *n, unsigned digit)
 	return n->map >> digit & 1;
 }
 
+static void *child_of(const struct trie_node *n, unsigned digit)
+{
+	return has(n, digit) ? n->slot[index_of(n, digit)] : NULL;
+}
+
+/* The node with the key's place, if it is the one that changed last: neighbours come and go together. */
+static struct trie_node *near(const struct trie *t, uint64_t key)
+{
+	return t->leaf && key >> BITS == t->leaf_key ? t->leaf : NULL;
+}
+
+static void keep_near(struct trie *t, uint64_t key, struct trie_node *leaf)
+{
+	t->leaf = leaf;
+	t->leaf_key = key >> BITS;
+}
+
 void *trie_find(const struct trie *t, uint64_t key)
 {
+	const struct trie_node *leaf = near(t, key);
 	void *at = t->root;
 
+	if (leaf)
+		return child_of(leaf, digit_of(key, 0));
 	if (!is_below(key, t->height))
 		return NULL;
-	for (unsigned level = t->height; at && level-- > 0;) {
-		struct trie_node *n = at;
-		unsigned digit = digit_of(key, level);
-
-		at = has(n, digit) ? n->slot[index_of(n, digit)] : NULL;
-	}
+	for (unsigned level = t->height; at && level-- > 0;)
+		at = child_of(at, digit_of(key, level));
 	return at;
 }
 
@@ -100,8 +131,13 @@ void *trie_from(const struct trie *t, uint64_t key)
 
 int trie_insert(struct trie *t, struct slabs *s, uint64_t key, void *thing)
 {
-	struct trie_node **at = &t->root;
+	struct trie_node **at = &t->root, *leaf = near(t, key);
 
+	if (leaf && has_room(leaf)) {
+		slot_add(leaf, digit_of(key, 0), thing);
+		t->n++;
+		return 0;
+	}
 	while (t->root && !is_below(key, t->height)) {
 		struct trie_node *up = slabs_take(s, sizeof *up + sizeof up->slot[0]);
 
@@ -119,6 +155,7 @@ int trie_insert(struct trie *t, struct slabs *s, uint64_t key, void *thing)
 			height++;
 		t->root = chain_new(s, height, key, thing);
 		t->height = t->root ? height : 0;
+		keep_near(t, key, NULL);
 		t->n += t->root != NULL;
 		return t->root ? 0 : -ENOMEM;
 	}
@@ -132,14 +169,20 @@ int trie_insert(struct trie *t, struct slabs *s, uint64_t key, void *thing)
 	if (err && child && level > 0)
 		chain_free(s, child, level);
 	t->n += !err;
+	keep_near(t, key, level > 0 ? NULL : *at);
 	return err;
 }
 
 void trie_remove(struct trie *t, struct slabs *s, uint64_t key)
 {
-	struct trie_node **path[LEVELS];
+	struct trie_node **path[LEVELS], *leaf = near(t, key);
 	unsigned level = t->height - 1;
 
+	if (leaf && (leaf->map & (leaf->map - 1)) && !is_roomy(leaf)) {
+		slot_remove(leaf, digit_of(key, 0));
+		t->n--;
+		return;
+	}
 	path[level] = &t->root;
 	for (; level > 0; level--) {
 		struct trie_node *n = *path[level];
@@ -147,11 +190,14 @@ void trie_remove(struct trie *t, struct slabs *s, uint64_t key)
 		path[level - 1] = (void *)&n->slot[index_of(n, digit_of(key, level))];
 	}
 	t->n--;
+	keep_near(t, key, NULL);
 	while (node_remove(s, path[level], digit_of(key, level)))
 		if (++level == t->height) {
 			*t = (struct trie){0};
 			return;
 		}
+	if (level == 0)
+		keep_near(t, key, *path[0]);
 }
 
 /* Nodes with one child each: `levels` of them above the thing. */
@@ -185,30 +231,49 @@ static void chain_free(struct slabs *s, struct trie_node *n, unsigned levels)
 
 static int node_add(struct slabs *s, struct trie_node **at, unsigned digit, void *child)
 {
-	struct trie_node *n = *at;
-	unsigned k = index_of(n, digit), count = (unsigned)__builtin_popcountll(n->map);
-	size_t bytes = node_bytes(n);
+	if (!has_room(*at) && node_move(s, at, node_bytes(*at) + sizeof child))
+		return -ENOMEM;
+	slot_add(*at, digit, child);
+	return 0;
+}
+
+/* For one child more. */
+static bool has_room(const struct trie_node *n)
+{
+	return node_bytes(n) + sizeof n->slot[0] <= slabs_room(n);
+}
+
+/* It may fit a smaller cell when one is gone. */
+static bool is_roomy(const struct trie_node *n)
+{
+	return node_bytes(n) - sizeof n->slot[0] <= slabs_room(n) / 2;
+}
+
+static void slot_add(struct trie_node *n, unsigned digit, void *child)
+{
+	unsigned k = index_of(n, digit), count = count_of(n->map);
 
 	assert(!has(n, digit));
-	if (bytes + sizeof child > slabs_room(n)) {
-		if (node_move(s, at, bytes + sizeof child))
-			return -ENOMEM;
-		n = *at;
-	}
 	memmove(n->slot + k + 1, n->slot + k, (count - k) * sizeof child);
 	n->slot[k] = child;
 	n->map |= UINT64_C(1) << digit;
-	return 0;
+}
+
+static void slot_remove(struct trie_node *n, unsigned digit)
+{
+	unsigned k = index_of(n, digit), count = count_of(n->map);
+
+	assert(has(n, digit));
+	memmove(n->slot + k, n->slot + k + 1, (count - k - 1) * sizeof n->slot[0]);
+	n->map &= ~(UINT64_C(1) << digit);
 }
 
 /* True: it had no other child and is gone. */
 static bool node_remove(struct slabs *s, struct trie_node **at, unsigned digit)
 {
 	struct trie_node *n = *at;
-	unsigned k = index_of(n, digit), count = (unsigned)__builtin_popcountll(n->map);
 
-	memmove(n->slot + k, n->slot + k + 1, (count - k - 1) * sizeof n->slot[0]);
-	n->map &= ~(UINT64_C(1) << digit);
+	slot_remove(n, digit);
 	if (n->map == 0) {
 		slabs_give(s, n, slabs_room(n));
 		return true;

@@ -17,6 +17,9 @@ struct trie {
 	struct trie_node *root; /* NULL: empty */
 	unsigned height;        /* levels below and with the root */
 	uint64_t n;
+	struct trie_node
+		*leaf; /* that changed last, of the keys of which this is all but the last digit */
+	uint64_t leaf_key;
 };
 
 void *trie_find(const struct trie *t, uint64_t key);

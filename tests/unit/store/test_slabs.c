@@ -37,7 +37,7 @@ Test(slabs, cells_do_not_overlap)
 	struct slabs s;
 	struct rng r;
 
-	slabs_init(&s);
+	slabs_init(&s, 1 << 20);
 	rng_init(&r, 3, 4);
 	for (unsigned step = 0; step < 20000; step++) {
 		struct held *h = &held[rng_below(&r, CELLS)];
@@ -65,7 +65,7 @@ Test(slabs, empty_slabs_serve_other_sizes)
 	struct slabs s;
 	size_t empty = 0;
 
-	slabs_init(&s);
+	slabs_init(&s, 1 << 20);
 	for (size_t size = 32; size <= 49152; size += size / 2) {
 		size_t n = 1000000 / size < 1000 ? 1000000 / size : 1000;
 

@@ -72,7 +72,7 @@ Test(trie, as_an_array)
 	rng_init(&r, 1, 2);
 	for (unsigned kind = 0; kind < 5; kind++) {
 		m = (struct model){0};
-		slabs_init(&m.s);
+		slabs_init(&m.s, 1 << 20);
 		make_keys(&m, &r, kind);
 		check(&m);
 		for (unsigned step = 0; step < 20; step++) {
@@ -98,7 +98,7 @@ Test(trie, memory_of_dense_keys)
 	size_t n = 0;
 	int thing;
 
-	slabs_init(&s);
+	slabs_init(&s, 1 << 20);
 	for (uint64_t key = 1; key <= N; key++)
 		cr_assert_eq(trie_insert(&t, &s, key, &thing), 0);
 	n = slabs_bytes(&s);
