@@ -8,6 +8,7 @@
 #include "bundle/base/units.h"
 #include "tools/out.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -133,7 +134,7 @@ static int real_read(const char *arg, double *out)
 	char *end;
 
 	*out = strtod(arg, &end);
-	return end == arg || *end ? -E_SYNTAX : 0;
+	return end == arg || *end || !isfinite(*out) ? -E_SYNTAX : 0;
 }
 
 static int value_store(const struct opt *o, const char *arg, void *into)

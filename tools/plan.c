@@ -498,9 +498,17 @@ static void put_node(struct out *o, const char *key, node_id node)
 
 static const char *time_text(mono t, char *s, size_t n)
 {
-	if (t == MONO_NEVER)
+	size_t len;
+
+	if (t == MONO_NEVER) {
 		snprintf(s, n, "never");
-	else
-		snprintf(s, n, "%.16g", (double)t / 1e6);
+		return s;
+	}
+	snprintf(s, n, "%.6f", (double)t / 1e6);
+	len = strlen(s);
+	while (s[len - 1] == '0')
+		s[--len] = 0;
+	if (s[len - 1] == '.')
+		s[len - 1] = 0;
 	return s;
 }

@@ -270,6 +270,7 @@ static int open_node(struct daemon *d)
 static int open_rest(struct daemon *d)
 {
 	int err = writer_open(&d->writer);
+	bool is_usual;
 
 	if (!err)
 		err = loop_add(&d->loop, writer_fd(d->writer), (struct loop_tag){SOURCE_WRITER, 0});
@@ -277,7 +278,12 @@ static int open_rest(struct daemon *d)
 		err = loop_add(&d->loop, d->signal_fd, (struct loop_tag){SOURCE_SIGNAL, 0});
 	if (err)
 		return fault("start", "", err);
+	is_usual = *d->cfg.socket == 0;
 	err = app_open(d);
+	if (err && is_usual)
+		fputs("owltd: the usual place of the socket can't be used; name another in "
+		      "control.socket or set XDG_RUNTIME_DIR\n",
+			stderr);
 	return err ? fault("control.socket", d->cfg.socket, err) : 0;
 }
 

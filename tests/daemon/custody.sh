@@ -27,6 +27,8 @@ for line in lines.split("\n"):
     if m:
         n = m.group(1)
         print(f"mkfifo {n}.ready; owltd -c {n}.json >{n}.ready & echo $! >{n}.pid; read -r line <{n}.ready; [ \"$line\" = ready ]")
+    elif line == "sleep 1":
+        pass  # ready was waited for
     elif line == "wait $!":
         print("wait \"$receiver\"")
     else:
