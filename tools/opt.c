@@ -72,7 +72,7 @@ static const char *kind_of(const struct opt *o)
 {
 	switch (o->type) {
 	case OPT_U64:
-		return "number from 0 on";
+		return "number from 0 to 2^64 - 1";
 	case OPT_BYTES:
 		return "size, such as 1500, 60k or 64Ki";
 	case OPT_DURATION:

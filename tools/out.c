@@ -92,12 +92,18 @@ void out_hex(struct out *o, const char *key, struct view v)
 	free(hex);
 }
 
+/* What somebody else wrote (a name, an operand) reaches no terminal as a control character, nor
+ * without end. */
 static void complain(const char *fmt, va_list ap)
 {
+	char text[1024];
+	int n = vsnprintf(text, sizeof text, fmt, ap);
+
+	for (char *p = text; *p; p++)
+		if (((unsigned char)*p < 0x20 && *p != '\n') || *p == 0x7f)
+			*p = '?';
 	fflush(stdout);
-	fputs("owlt: ", stderr);
-	vfprintf(stderr, fmt, ap);
-	fputc('\n', stderr);
+	fprintf(stderr, "owlt: %s%s\n", text, n < (int)sizeof text ? "" : "...");
 }
 
 int out_fail(const char *fmt, ...)

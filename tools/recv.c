@@ -110,7 +110,9 @@ static int receive(struct job *j, const char *eid)
 
 	until = j->a->timeout_us > INT64_MAX - start ? INT64_MAX : start + j->a->timeout_us;
 	if (err)
-		return out_no("recv: %s: %s", eid, owlt_error_text(err));
+		return out_no("recv: %s: %s", eid,
+			err == -E_DUPLICATE ? "another program receives for it already"
+					    : owlt_error_text(err));
 	while (j->n < j->a->n) {
 		int got = owlt_event(
 			j->node, &ev, until == INT64_MAX ? -1 : owlt_wait_ms(j->node, until));
