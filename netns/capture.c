@@ -4,15 +4,18 @@
  * epb_flags (direction) and opt_comment. Numbers are in the machine's order, as the format allows.
  *
  * Blocks are put together in one buffer and leave it whole, so the file on disk ends in the middle
- * of a block only while one write() is under way; a reader takes whole blocks. The size limit
- * keeps room for its own note: the last frame of a cut file is an empty one that tells.
+ * of a block only while one write() is under way; a reader takes whole blocks. The limits
+ * keep room for their own note: the last frame of a cut file is an empty one that tells. How much the
+ * file system has left is looked at with each write.
  *
  * Start reading at capture_write().
  */
 #include "netns/capture.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define BUFFER_BYTES (1u << 20)
@@ -25,12 +28,14 @@
 #define OPT_EPB_FLAGS 2u
 #define OPT_IF_TSRESOL 9u
 #define LINKTYPE_ETHERNET 1u
-#define NOTE_BYTES 256u /* room kept for the note that the limit was reached */
+#define NOTE_BYTES 256u /* room kept for the note that a limit was reached */
 
 struct capture {
 	int fd, err;
-	bool is_cut;
-	uint64_t limit, size, missed;
+	bool is_short;   /* of room in the file system */
+	const char *end; /* why nothing more is written */
+	struct capture_limits limits;
+	uint64_t size, missed;
 	size_t used;
 	uint8_t buffer[BUFFER_BYTES];
 };
@@ -43,16 +48,18 @@ static size_t block_begin(struct capture *c, uint32_t type);
 static void block_end(struct capture *c, size_t at);
 static bool make_room(struct capture *c, size_t n);
 static void put_frame(struct capture *c, const struct capture_frame *f);
-static void put_cut_note(struct capture *c, const struct capture_frame *f);
+static void cut(struct capture *c, const struct capture_frame *f, const char *why);
+static bool is_disk_short(const struct capture *c);
 
-int capture_create(struct capture **out, const char *path, const char *note, uint64_t limit_bytes)
+int capture_create(struct capture **out, const char *path, const char *note,
+	const struct capture_limits *limits)
 {
 	struct capture *c = calloc(1, sizeof *c);
 	size_t at;
 
 	if (!c)
 		return -ENOMEM;
-	c->limit = limit_bytes;
+	c->limits = *limits;
 	c->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	if (c->fd < 0) {
 		int err = -errno;
@@ -60,6 +67,7 @@ int capture_create(struct capture **out, const char *path, const char *note, uin
 		free(c);
 		return err;
 	}
+	c->is_short = is_disk_short(c);
 	at = block_begin(c, BLOCK_SHB);
 	put32(c, 0x1a2b3c4du);
 	put16(c, 1);
@@ -96,17 +104,14 @@ void capture_write(struct capture *c, const struct capture_frame *f)
 {
 	size_t n = f->bytes.n + CAPTURE_COMMENT_MAX + 64;
 
-	if (c->is_cut || c->err || !make_room(c, n)) {
+	if (c->end || c->err || !make_room(c, n))
 		c->missed++;
-		return;
-	}
-	if (c->size + c->used + n + NOTE_BYTES > c->limit) {
-		c->missed++;
-		c->is_cut = true;
-		put_cut_note(c, f);
-		return;
-	}
-	put_frame(c, f);
+	else if (c->size + c->used + n + NOTE_BYTES > c->limits.bytes)
+		cut(c, f, "size limit reached");
+	else if (c->is_short)
+		cut(c, f, "the disk is nearly full");
+	else
+		put_frame(c, f);
 }
 
 int capture_flush(struct capture *c)
@@ -121,6 +126,8 @@ int capture_flush(struct capture *c)
 		else if (n > 0)
 			done += (size_t)n;
 	}
+	if (done > 0)
+		c->is_short = is_disk_short(c);
 	c->size += done;
 	c->used = 0;
 	return c->err;
@@ -129,6 +136,11 @@ int capture_flush(struct capture *c)
 uint64_t capture_missed(const struct capture *c)
 {
 	return c->missed;
+}
+
+const char *capture_end(const struct capture *c)
+{
+	return c->end;
 }
 
 int capture_close(struct capture *c)
@@ -164,13 +176,22 @@ static void put_frame(struct capture *c, const struct capture_frame *f)
 	block_end(c, at);
 }
 
-static void put_cut_note(struct capture *c, const struct capture_frame *f)
+static void cut(struct capture *c, const struct capture_frame *f, const char *why)
 {
 	struct capture_frame note = {.interface = f->interface, .unix_ns = f->unix_ns};
 
-	memcpy(note.comment, "capture ends here: size limit reached",
-		sizeof "capture ends here: size limit reached");
+	c->missed++;
+	c->end = why;
+	snprintf(note.comment, sizeof note.comment, "capture ends here: %s", why);
 	put_frame(c, &note);
+}
+
+static bool is_disk_short(const struct capture *c)
+{
+	struct statvfs v;
+
+	return fstatvfs(c->fd, &v) == 0 &&
+	       v.f_bavail < c->limits.min_free_bytes / (v.f_frsize ? v.f_frsize : 1);
 }
 
 static bool make_room(struct capture *c, size_t n)

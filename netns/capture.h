@@ -11,6 +11,8 @@
 #include "bundle/base/view.h"
 
 #define CAPTURE_LIMIT_DEFAULT (UINT64_C(4) << 30)
+#define CAPTURE_MIN_FREE_DEFAULT                                                                   \
+	(UINT64_C(256) << 20) /* a store refuses at 64 MiB: it comes later */
 #define CAPTURE_NAME_MAX 80
 #define CAPTURE_COMMENT_MAX 120
 #define CAPTURE_INTERFACES_MAX 65536u
@@ -21,10 +23,15 @@ enum capture_way { CAPTURE_UNKNOWN, CAPTURE_IN = 1, CAPTURE_OUT = 2 };
 
 struct capture;
 
-/* A new file. note: what is said about the whole run, a line. limit_bytes: the file ends there,
- * with a comment that says so; frames after that are counted. 0 or -errno. */
-int capture_create(
-	struct capture **out, const char *path, const char *note, uint64_t limit_bytes) MUST_USE;
+/* Where the file ends, with a comment that says so; frames after that are counted. */
+struct capture_limits {
+	uint64_t bytes;
+	uint64_t min_free_bytes; /* with less than this left in its file system */
+};
+
+/* A new file. note: what is said about the whole run, a line. 0 or -errno. */
+int capture_create(struct capture **out, const char *path, const char *note,
+	const struct capture_limits *limits) MUST_USE;
 /* The next interface, numbered from 0; before the first frame. */
 int capture_interface(struct capture *c, const char *name) MUST_USE;
 
@@ -39,8 +46,10 @@ struct capture_frame {
 /* Into the buffer; written when that is full. Errors are latched for capture_flush(). */
 void capture_write(struct capture *c, const struct capture_frame *f);
 int capture_flush(struct capture *c) MUST_USE;
-/* Frames that the limit, or an error, kept out. */
+/* Frames that a limit, or an error, kept out. */
 uint64_t capture_missed(const struct capture *c);
+/* Which limit has ended it, as in its last comment; NULL: none. */
+const char *capture_end(const struct capture *c);
 /* Flushes and ends; c may be NULL. 0 or the first error. */
 int capture_close(struct capture *c);
 

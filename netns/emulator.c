@@ -74,7 +74,7 @@ int emulator_run(const struct emulator_cfg *cfg)
 	while (!err && !l.is_stopping)
 		err = turn(&e, &l);
 	if (!err) {
-		if (e.capture)
+		if (e.capture && !e.has_capture_failed)
 			err = capture_flush(e.capture);
 		if (!err)
 			err = emulator_report(&e);
@@ -182,7 +182,7 @@ static int set_up_capture(struct emulator *e)
 	if (!e->cfg->capture_path)
 		return 0;
 	err = capture_create(
-		&e->capture, e->cfg->capture_path, e->cfg->note, e->cfg->capture_limit);
+		&e->capture, e->cfg->capture_path, e->cfg->note, &e->cfg->capture_limits);
 	for (unsigned k = 0; !err && k < e->n_dirs; k++) {
 		const struct topo_link *l = &t->link[k / 2];
 		char name[CAPTURE_NAME_MAX];
@@ -392,9 +392,8 @@ static void keep_house(struct emulator *e, struct loop *l)
 
 	if (now >= l->flush_at) {
 		l->flush_at = now + FLUSH_NS;
-		if (e->capture && capture_flush(e->capture) != 0) {
-			capture_close(e->capture); /* a full disk ends the capture, not the lab */
-			e->capture = NULL;
+		if (e->capture && !e->has_capture_failed && capture_flush(e->capture) != 0) {
+			e->has_capture_failed = true; /* it ends, not the lab; frames are counted */
 			fprintf(stderr,
 				"owlt lab: the capture could not be written and ends here\n");
 		}

@@ -37,7 +37,8 @@ struct emulator_cfg {
 	const char *capture_path; /* NULL: no capture */
 	const char *links_path;
 	const char *note; /* line at the head of the capture */
-	uint64_t capture_limit, memory_limit, seed;
+	struct capture_limits capture_limits;
+	uint64_t memory_limit, seed;
 	int ready_fd; /* one byte is written when it is set up and measured */
 	int start_fd; /* then struct lab_clock is read from here */
 	pid_t parent; /* dies with it */
@@ -71,6 +72,7 @@ struct emulator {
 	struct lab_clock clock;
 	struct wire *wire;
 	struct capture *capture;
+	bool has_capture_failed;
 	struct flights flights;
 	struct lateness lateness;
 	struct emulator_dir *dir;

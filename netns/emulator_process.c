@@ -95,7 +95,7 @@ static void become_emulator(
 		.capture_path = opt->no_capture ? NULL : capture,
 		.links_path = links,
 		.note = note,
-		.capture_limit = opt->capture_limit,
+		.capture_limits = opt->capture_limits,
 		.memory_limit = opt->memory_limit,
 		.seed = opt->seed,
 		.ready_fd = fd[0],

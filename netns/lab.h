@@ -6,6 +6,7 @@
 #define OWLT_NETNS_LAB_H
 
 #include "dtn/plan/topo.h"
+#include "netns/capture.h"
 #include "netns/lab_clock.h"
 #include "netns/space.h"
 
@@ -21,7 +22,8 @@ struct lab_options {
 	const char *program; /* path of owltd */
 	int64_t for_us;      /* lab time to run for; < 0: to the topology's or the plan's end */
 	double speed;        /* 0: the topology's */
-	uint64_t seed, capture_limit, memory_limit;
+	struct capture_limits capture_limits;
+	uint64_t seed, memory_limit;
 	bool no_capture, is_background;
 };
 

@@ -543,7 +543,7 @@ static void conclude(struct runner *r)
 		printf("note: %llu frames came from a kernel, not from a node\n",
 			(unsigned long long)s->kernel_frames);
 	if (s->capture_missed)
-		printf("note: the capture reached its size limit; %llu frames are not in it\n",
+		printf("note: the capture ended before the lab; %llu frames are not in it\n",
 			(unsigned long long)s->capture_missed);
 	if (s->overrun) {
 		r->has_failed = true;

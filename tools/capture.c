@@ -26,11 +26,16 @@ struct options {
 	const char *write;
 	bool live, both, json;
 	uint64_t count;
+	struct capture_limits limits;
 };
 
 #define AT(member) offsetof(struct options, member)
 static const struct opt opts[] = {
 	{"write", 'w', OPT_TEXT, AT(write), "FILE", "keep the frames in FILE (pcapng)", NULL},
+	{"limit", 0, OPT_BYTES, AT(limits.bytes), "SIZE", "size at which FILE ends (default 4Gi)",
+		NULL},
+	{"min-free", 0, OPT_BYTES, AT(limits.min_free_bytes), "SIZE",
+		"free room on the disk at which FILE ends (default 256Mi)", NULL},
 	{"live", 0, OPT_FLAG, AT(live), NULL, "print one line per bundle (the default without -w)",
 		NULL},
 	{"both", 'b', OPT_FLAG, AT(both), NULL, "also a line when a bundle arrives", NULL},
@@ -79,7 +84,7 @@ static int finish(struct tap *t, int err);
 
 int cmd_capture(int argc, char **argv)
 {
-	struct options o = {0};
+	struct options o = {.limits = {CAPTURE_LIMIT_DEFAULT, CAPTURE_MIN_FREE_DEFAULT}};
 	struct opt_rest rest = opt_read(&command, argc, argv, &o, 1, 1);
 	struct tap t = {.o = &o, .rules = bundle_rules_default(), .src = {.runner_fd = -1}};
 	int err = 0;
@@ -93,7 +98,7 @@ int cmd_capture(int argc, char **argv)
 	out_begin(&t.out, o.json);
 	t.signal_fd = catch_signals();
 	if (o.write)
-		err = capture_create(&t.keep, o.write, "owlt capture", CAPTURE_LIMIT_DEFAULT);
+		err = capture_create(&t.keep, o.write, "owlt capture", &o.limits);
 	if (err)
 		out_fail("capture: %s: %s", o.write, err_text(err));
 	else
@@ -149,6 +154,8 @@ static int pump(struct tap *t)
 			if (err)
 				return err;
 			if (t->o->count && t->n_done >= t->o->count)
+				return 0;
+			if (!t->o->live && capture_end(t->keep))
 				return 0;
 		}
 		if (got < 0) {
@@ -296,6 +303,8 @@ static int catch_signals(void)
 
 static int finish(struct tap *t, int err)
 {
+	const char *end = t->keep ? capture_end(t->keep) : NULL;
+	uint64_t n_missed = end ? capture_missed(t->keep) : 0;
 	int code = out_end(&t->out), kept = capture_close(t->keep);
 
 	capture_reader_close(t->src.file);
@@ -306,5 +315,8 @@ static int finish(struct tap *t, int err)
 		close(t->signal_fd);
 	if (kept && !err)
 		return out_fail("capture: %s: %s", t->o->write, err_text(kept));
+	if (end && !err)
+		return out_no("capture: %s ends early: %s; at least %llu frames are not in it",
+			t->o->write, end, (unsigned long long)n_missed);
 	return err ? EXIT_USAGE : code;
 }

@@ -34,8 +34,10 @@ static const struct opt run_options[] = {
 	{"seed", 0, OPT_U64, AT(lab.seed), "N",
 		"of what the links lose, repeat and reorder (default 1)", NULL},
 	{"no-capture", 0, OPT_FLAG, AT(lab.no_capture), NULL, "write no frames.pcapng", NULL},
-	{"capture-limit", 0, OPT_BYTES, AT(lab.capture_limit), "SIZE",
+	{"capture-limit", 0, OPT_BYTES, AT(lab.capture_limits.bytes), "SIZE",
 		"size at which the capture ends (default 4Gi)", NULL},
+	{"capture-min-free", 0, OPT_BYTES, AT(lab.capture_limits.min_free_bytes), "SIZE",
+		"free room on the disk at which the capture ends (default 256Mi)", NULL},
 	{"memory", 0, OPT_BYTES, AT(lab.memory_limit), "SIZE",
 		"for frames on the way (default 1Gi)", NULL},
 	{"daemon", 0, OPT_TEXT, AT(lab.program), "PATH", "owltd to run (default: beside owlt)",
@@ -253,10 +255,11 @@ static int read_run(
 	struct opt_rest rest;
 	static char program[LAB_PATH_MAX];
 
-	*o = (struct run_opts){.lab = {.for_us = -1,
-				       .seed = 1,
-				       .capture_limit = CAPTURE_LIMIT_DEFAULT,
-				       .memory_limit = EMULATOR_MEMORY_DEFAULT}};
+	*o = (struct run_opts){
+		.lab = {.for_us = -1,
+			.seed = 1,
+			.capture_limits = {CAPTURE_LIMIT_DEFAULT, CAPTURE_MIN_FREE_DEFAULT},
+			.memory_limit = EMULATOR_MEMORY_DEFAULT}};
 	rest = opt_read(cmd, argc, argv, o, 1, 1);
 	if (rest.done)
 		return rest.code;

@@ -64,7 +64,8 @@ Test(alloc, captures)
 		struct capture_frame f = {.bytes = view_text("frame")}, got;
 		struct capture_reader *r = NULL;
 		struct capture *c = NULL;
-		int err = capture_create(&c, path, "note", 1 << 20);
+		int err = capture_create(
+			&c, path, "note", &(struct capture_limits){.bytes = 1 << 20});
 
 		if (!err) {
 			err = capture_interface(c, "eth0");

@@ -25,7 +25,9 @@ static struct capture *begin(const char *path, uint64_t limit)
 {
 	struct capture *c;
 
-	cr_assert_eq(capture_create(&c, path, "lab x, speed 10", limit), 0);
+	cr_assert_eq(capture_create(
+			     &c, path, "lab x, speed 10", &(struct capture_limits){.bytes = limit}),
+		0);
 	cr_assert_eq(capture_interface(c, "wire:left"), 0);
 	cr_assert_eq(capture_interface(c, "wire:right"), 0);
 	return c;
@@ -136,6 +138,34 @@ Test(capture, ends_at_its_limit_and_says_so)
 	fseek(file, 0, SEEK_END);
 	cr_assert_leq(ftell(file), 200000);
 	fclose(file);
+	unlink(path);
+}
+
+/* No disk has so much free room. */
+Test(capture, leaves_the_disk_its_room)
+{
+	struct capture_limits limits = {
+		.bytes = CAPTURE_LIMIT_DEFAULT, .min_free_bytes = UINT64_MAX};
+	struct capture_reader *r;
+	struct capture_frame f;
+	struct capture *c;
+	char path[64];
+
+	path_of(path, "short");
+	cr_assert_eq(capture_create(&c, path, "x", &limits), 0);
+	cr_assert_eq(capture_interface(c, "wire:left"), 0);
+	cr_assert_eq(capture_interface(c, "wire:right"), 0);
+	cr_assert_null(capture_end(c));
+	for (int k = 0; k < 5; k++)
+		put(c, k);
+	cr_assert_eq(capture_missed(c), 5);
+	cr_assert_not_null(strstr(capture_end(c), "nearly full"));
+	cr_assert_eq(capture_close(c), 0);
+	cr_assert_eq(capture_open(&r, path), 0);
+	cr_assert_eq(capture_read(r, &f), 1);
+	cr_assert_str_eq(f.comment, "capture ends here: the disk is nearly full");
+	cr_assert_eq(capture_read(r, &f), 0);
+	capture_reader_close(r);
 	unlink(path);
 }
 
