@@ -115,6 +115,8 @@ void app_turn(struct daemon *d)
 				free(held);
 		}
 		if (c)
+			serve_idle(d, c);
+		if (c)
 			update(d, i);
 	}
 }

@@ -126,6 +126,15 @@ static const struct schema_row daemon_rows[] = {
 		.def = "8",
 		.help = "Payloads above 64 KiB that a connection may have on their way in at a "
 			"time."},
+	{.path = "control.send_idle",
+		.type = SCHEMA_DURATION,
+		.offset = AT(send_idle_us),
+		.min = 0,
+		.max = 365 * 86400 * US_PER_S,
+		.def = "5m",
+		.unit = "s",
+		.help = "A payload on its way in of which nothing came for so long is refused, and "
+			"what it held is free again; real time, also in a lab. 0 = never."},
 	{.path = "control.access",
 		.type = SCHEMA_LIST,
 		.offset = AT(access),

@@ -25,6 +25,7 @@ struct daemon_cfg {
 	struct access_rule access[ACCESS_MAX];
 	size_t n_access;
 	uint64_t max_clients, max_open_sends;
+	int64_t send_idle_us; /* real time; 0: for ever */
 	char plan[PATH_LEN + 1];
 	char lab_run[PATH_LEN + 1];
 	char events[PATH_LEN + 1];

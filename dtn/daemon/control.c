@@ -80,6 +80,7 @@ static void show_summary(struct daemon *d, struct json_writer *w)
 	jw_u64(w, "n_tombstones", s.n_tombstones);
 	jw_u64(w, "n_pairs", s.n_pairs);
 	jw_u64(w, "n_forgotten", s.n_forgotten);
+	jw_u64(w, "n_sends_idle", d->n_sends_idle);
 	jw_object(w, "store");
 	jw_u64(w, "n_bundles", s.store.n_bundles);
 	jw_u64(w, "stored_bytes", s.store.bytes);

@@ -40,6 +40,7 @@ struct client {
 	unsigned n_pending;
 	struct stream {
 		uint64_t request, tag, left; /* bytes that have not come */
+		int64_t moved_ns;            /* when the last ones came, CLOCK_MONOTONIC */
 	} stream[CLIENT_PENDING];            /* ... of them those whose payload is on its way in */
 	unsigned n_streams;
 	uint64_t last_send; /* tag */
@@ -92,6 +93,7 @@ struct daemon {
 	bool is_behind;      /* there was more to send than a turn may */
 	unsigned first_link; /* that sends first in the next turn */
 	int64_t stop_at_ns;
+	uint64_t n_sends_idle; /* ended because their data stopped coming */
 };
 
 /* turn.c */
@@ -108,6 +110,10 @@ struct proto_msg;
 /* 0, or -E_AGAIN: the same message again after the next commit. */
 int serve_message(struct daemon *d, struct client *c, const struct proto_msg *m) MUST_USE;
 void serve_event(struct daemon *d, const struct node_event *ev);
+/* Ends the sends of a client whose data has stopped coming for control.send_idle. */
+void serve_idle(struct daemon *d, struct client *c);
+/* When that has to be looked at next, CLOCK_MONOTONIC; INT64_MAX: nothing is on its way in. */
+int64_t serve_deadline(const struct daemon *d);
 /* app.c: queues a message for a client; takes memfd (-1: none). */
 void app_send(struct daemon *d, struct client *c, const struct proto_msg *m, int memfd);
 /* control.c: the JSON document of a status request; -E_UNKNOWN for one there is not. */

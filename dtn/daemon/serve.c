@@ -48,6 +48,7 @@ static const struct row {
 };
 
 static bool has_right(const struct client *c, enum right right);
+static void pending_drop(struct client *c, uint64_t request);
 static void refuse(struct daemon *d, struct client *c, uint64_t tag, int err);
 static int take_eid(struct view text, char *room, struct eid *e);
 static struct client *client_of(struct daemon *d, uint64_t registration);
@@ -94,6 +95,45 @@ void serve_event(struct daemon *d, const struct node_event *ev)
 				-1);
 		break;
 	}
+}
+
+void serve_idle(struct daemon *d, struct client *c)
+{
+	int64_t now = c->n_streams && d->cfg.send_idle_us ? clock_mono_ns() : 0;
+
+	for (unsigned i = 0; now && i < c->n_streams;) {
+		struct stream s = c->stream[i];
+
+		if (c->held) /* it waits for us */
+			c->stream[i].moved_ns = now;
+		if (c->held || now - s.moved_ns < d->cfg.send_idle_us * 1000) {
+			i++;
+			continue;
+		}
+		c->stream[i] = c->stream[--c->n_streams];
+		node_send_cancel(d->node, d->now, s.request);
+		pending_drop(c, s.request);
+		d->n_sends_idle++;
+		log_line(d, LOG_WARN, "app", "send refused why=idle missing_bytes=%llu",
+			(unsigned long long)s.left);
+		refuse(d, c, s.tag, -E_IDLE);
+	}
+}
+
+int64_t serve_deadline(const struct daemon *d)
+{
+	int64_t at = INT64_MAX;
+
+	for (unsigned k = 0; d->cfg.send_idle_us && k < d->cfg.max_clients; k++) {
+		const struct client *c = d->client[k];
+
+		for (unsigned i = 0; c && !c->held && i < c->n_streams; i++) {
+			int64_t end = c->stream[i].moved_ns + d->cfg.send_idle_us * 1000;
+
+			at = end < at ? end : at;
+		}
+	}
+	return at;
 }
 
 static bool has_right(const struct client *c, enum right right)
@@ -206,6 +246,7 @@ static int feed(struct daemon *d, struct client *c, struct stream *s, struct vie
 	int err = node_send_part(d->node, d->now, request, &rest);
 
 	s->left -= err && err != -E_AGAIN ? 0 : had - rest.n;
+	s->moved_ns = clock_mono_ns();
 	c->n_taken = err == -E_AGAIN ? payload.n - rest.n : 0;
 	if (err == -E_AGAIN || (!err && s->left > 0))
 		return err;
@@ -226,7 +267,7 @@ static int open_stream(
 	if (err)
 		return err;
 	pending_add(c, request, m->tag);
-	c->stream[c->n_streams++] = (struct stream){request, m->tag, size};
+	c->stream[c->n_streams++] = (struct stream){request, m->tag, size, clock_mono_ns()};
 	return 0;
 }
 

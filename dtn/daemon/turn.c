@@ -57,8 +57,11 @@ static int64_t wake_at(struct daemon *d)
 {
 	int64_t at = clock_ns_at(&d->clock, node_deadline(d->node));
 
+	int64_t idle_at = serve_deadline(d);
+
 	if (d->is_behind)
 		return 0;
+	at = idle_at < at ? idle_at : at;
 	return d->is_ending && d->stop_at_ns < at ? d->stop_at_ns : at;
 }
 

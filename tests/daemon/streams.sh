@@ -43,4 +43,17 @@ check sends_again sh -c "owlt send --socket $T/a.sock ipn:9.1 $T/file >/dev/null
 check stored_again test "$(stored)" -eq $((n + 163))
 kill -TERM $pid; wait $pid
 check end_again test $? -eq 0
+
+# data that stops coming holds nothing for ever, also not what is secured as it comes
+rm -rf "$T/store"
+owlt key make --kind hmac --sha 256 --id k -o "$T/keys.json" || bad=1
+cat >"$T/a.json" <<END
+{"node":{"id":"ipn:1.0"},"store":{"path":"$T/store","stage_bytes":"1Mi"},
+ "control":{"socket":"$T/a.sock","send_idle":"500ms"},"log":{"level":"error"},
+ "security":{"keys":"$T/keys.json","rules":[{"role":"source","operation":"integrity","destination":"ipn:8.*","key":"k"}]}}
+END
+start
+PYTHONDONTWRITEBYTECODE=1 timeout 120 /usr/bin/python3 tests/daemon/streams_idle.py "$T/a.sock" || bad=1
+kill -TERM $pid; wait $pid
+check end_idle test $? -eq 0
 exit $bad
