@@ -18,6 +18,7 @@ static void outbound_profile(
 static int outbound_custody(struct agent *a, mono now, struct bundle_entry *e, struct outbound *x);
 static int compose(
 	struct agent *a, struct bundle_entry *e, const struct outbound *x, struct agent_offer *o);
+static struct link_node *place_of(const struct neighbour *n, unsigned priority, uint64_t id);
 static uint64_t id_at(const struct link_node *at, const struct link_node *q, bool is_before);
 static bool is_candidate(
 	const struct agent *a, const struct bundle_entry *e, const struct agent_offer *o);
@@ -281,29 +282,40 @@ void forward_requeue(struct agent *a, struct bundle_entry *e)
 	enqueue(a, e, e->neighbour);
 }
 
-/* Priority first; within it by local id, so what is sent again comes before what is younger. Many
- * come in order: the search begins at the end, or where the one before went. */
+/* Priority first; within it by local id, so what is sent again comes before what is younger. */
 static void enqueue(struct agent *a, struct bundle_entry *e, unsigned neighbour)
 {
 	struct neighbour *n = &a->neighbour[neighbour];
-	struct link_node *q = &n->queue[e->priority], *at = n->last[e->priority];
+	struct link_node *at;
 
 	entry_set_state(a, e, ENTRY_QUEUED);
-	if (id_at(q->prev, q, true) < entry_id(e))
-		at = q->prev;
-	else if (id_at(q->next, q, false) > entry_id(e))
-		at = q;
-	else if (!at)
-		at = q->prev;
-	while (id_at(at, q, true) > entry_id(e))
-		at = at->prev;
-	while (id_at(at->next, q, false) < entry_id(e))
-		at = at->next;
+	at = place_of(n, e->priority, entry_id(e));
 	list_insert_before(at->next, &e->link);
 	n->last[e->priority] = &e->link;
 	e->neighbour = (uint16_t)neighbour;
 	n->n_queued++;
 	n->queued_bytes[e->priority] += e->size + FRAME_BYTES;
+}
+
+/* Behind which link it belongs. Many come in order; what is sent again comes near the front while others
+ * arrive at the end: three searches go in step, from both ends and from where the one before went. */
+static struct link_node *place_of(const struct neighbour *n, unsigned priority, uint64_t id)
+{
+	struct link_node *q = (struct link_node *)(uintptr_t)&n->queue[priority];
+	struct link_node *front = q, *back = q->prev, *near = n->last[priority];
+
+	near = near ? near : back;
+	for (;;) {
+		if (id_at(back, q, true) < id)
+			return back;
+		if (id_at(front->next, q, false) > id)
+			return front;
+		if (id_at(near, q, true) < id && id_at(near->next, q, false) > id)
+			return near;
+		back = back->prev;
+		front = front->next;
+		near = id_at(near, q, true) > id ? near->prev : near->next;
+	}
 }
 
 /* The id at a place of a queue; before its first it is 0, behind its last the largest. */

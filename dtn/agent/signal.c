@@ -7,22 +7,25 @@
  * In, of either profile: only pairs that we gave and sent count. From a node with a key only a signed
  * signal is believed, and what was sent towards a custodian with a key is released by signed signals
  * only, whoever they come from; else that we sent the pair is all we know. A signal may claim
- * [1, 2^60): we walk the smaller of its range and our own pairs, and do so much work for one signal
- * as bundles are here, and a little. Start reading at signal_receive().
+ * [1, 2^60): we walk the smaller of its range and our own pairs. What a walk does not find counts against a
+ * budget that grows with time, beyond a little that each signal has: whoever sends one datagram after the
+ * other costs us no more than that. Start reading at signal_receive().
  */
 #include "dtn/agent/break.h"
 #include "dtn/agent/state.h"
 
 #define KIND_ACCEPTED 0u
 #define KIND_REFUSED 1u
-#define LOOK_UPS_MIN 65536u
+#define LOOK_UPS_MIN                                                                               \
+	1024u /* of a signal, in vain: more than gathers in one (custody.signal_count) */
+#define LOOK_UPS_PER_S 262144
 
 /* A signal being read. */
 struct hearing {
 	struct agent *a;
 	mono now;
 	const struct arrival *in;
-	uint64_t left;            /* look-ups that it may still cost */
+	uint64_t left;            /* look-ups that are its own */
 	uint64_t n[2], n_unknown; /* refused, accepted; numbers that are none of ours */
 	uint64_t n_doubted;       /* ours, but this signal is not believed about them */
 	dtntime made;             /* the signal itself, by its source's clock */
@@ -32,6 +35,7 @@ static gather_send send_signal;
 static bool signal_read(
 	struct agent *a, mono now, uint64_t id, const struct arrival *in, unsigned profile);
 static void sequence_apply(struct hearing *h, const struct ccs_sequence *s);
+static bool budget_take(struct hearing *h, uint64_t n);
 static bool sequence_has(const struct ccs_sequence *s, const struct own_pair *p);
 static bool entry_answered(struct hearing *h, struct bundle_entry *e, bool accepted);
 static dtntime made_ms(const struct agent *a, mono now, const struct arrival *in);
@@ -39,6 +43,7 @@ static bool is_older(const struct hearing *h, const struct bundle_entry *e);
 
 int signal_init(struct agent *a)
 {
+	a->look_ups = a->cfg.max_bundles + LOOK_UPS_PER_S;
 	return gather_init(&a->signals, send_signal, a->cfg.signal_count);
 }
 
@@ -114,11 +119,8 @@ static bool signal_read(
 {
 	const struct bundle *b = in->b;
 	struct custodian *from = custodian_find(a, b->source.node);
-	struct hearing h = {.a = a,
-		.now = now,
-		.in = in,
-		.made = made_ms(a, now, in),
-		.left = u64_add_sat(a->by_pair.n, LOOK_UPS_MIN)};
+	struct hearing h = {
+		.a = a, .now = now, .in = in, .made = made_ms(a, now, in), .left = LOOK_UPS_MIN};
 	enum why why = signal_doubt(in, from);
 	struct range runs[CCS_RUNS_MAX];
 	struct ccs_sequence s = {.numbers = ranges_of(runs, CCS_RUNS_MAX)};
@@ -164,13 +166,12 @@ static void sequence_apply(struct hearing *h, const struct ccs_sequence *s)
 {
 	struct agent *a = h->a;
 	uint64_t all = ranges_count(&s->numbers), known = 0, doubted = h->n_doubted;
-	bool by_number = all <= a->by_pair.n, is_much = (by_number ? all : a->by_pair.n) > h->left;
+	bool by_number = all <= a->by_pair.n;
 
-	if (is_much) { /* no honest signal speaks of so many */
+	if (!budget_take(h, by_number ? all : a->by_pair.n)) { /* its custodian is asked again */
 		h->n_unknown = u64_add_sat(h->n_unknown, all);
 		return;
 	}
-	h->left -= by_number ? all : a->by_pair.n;
 	if (by_number) {
 		for (size_t i = 0; i < s->numbers.n; i++)
 			for (uint64_t v = s->numbers.run[i].from; v < s->numbers.run[i].to; v++) {
@@ -195,6 +196,27 @@ static void sequence_apply(struct hearing *h, const struct ccs_sequence *s)
 	}
 	h->n[s->accepted] += known - (h->n_doubted - doubted);
 	h->n_unknown = u64_add_sat(h->n_unknown, all - known);
+	if (s->accepted) /* these are gone: nobody can name them twice */
+		a->look_ups += known - (h->n_doubted - doubted);
+}
+
+/* Look-ups: first those that the signal has by itself, then of those that all share. */
+static bool budget_take(struct hearing *h, uint64_t n)
+{
+	struct agent *a = h->a;
+	uint64_t most = a->cfg.max_bundles + LOOK_UPS_PER_S, own = n < h->left ? n : h->left;
+	uint64_t more = (uint64_t)muldiv_i64(h->now - a->looked_at, LOOK_UPS_PER_S, US_PER_S);
+
+	if (more > 0) {
+		a->look_ups = u64_add_sat(a->look_ups, more);
+		a->looked_at = h->now;
+	}
+	a->look_ups = a->look_ups < most ? a->look_ups : most;
+	if (n - own > a->look_ups)
+		return false;
+	h->left -= own;
+	a->look_ups -= n - own;
+	return true;
 }
 
 static bool sequence_has(const struct ccs_sequence *s, const struct own_pair *p)

@@ -255,6 +255,8 @@ struct agent {
 	uint64_t known_serial, next_row, n_evicted;
 
 	struct gather signals;
+	uint64_t look_ups; /* for numbers in signals, signal.c */
+	mono looked_at;
 	struct crs crs;
 	struct bibe bibe;
 	struct custodian *custodian; /* 0: all that have no row */

@@ -93,3 +93,68 @@ Test(turns, expired_before_it_was_handed_over)
 	cr_assert_eq(count(&s, EV_bundle_deleted), 1);
 	side_fini(&s);
 }
+
+/* Sent again comes before what is younger, whatever arrives between. */
+Test(turns, order_of_a_long_queue)
+{
+	struct flight f;
+	struct side s;
+	uint64_t last = 0;
+
+	side_init(&s, 1, chain_n2, 1, NODE_NONE);
+	s.cfg.max_bundles = 4096;
+	s.cfg.custody_max_sends = 2;
+	side_start(&s, chain_n2, 1);
+	for (unsigned i = 0; i < 300; i++)
+		cr_assert_eq(side_send(&s, 2, 5, HOUR_MS, true), 0);
+	side_commit(&s, 0);
+	for (unsigned i = 0; i < 250; i++) {
+		s.now += SEC / 10;
+		cr_assert(side_out(&s, 2, &f));
+	}
+	while (s.now < 100 * SEC) { /* retransmissions and arrivals by turns */
+		side_at(&s, s.now + SEC / 10);
+		if (s.now % SEC == 0)
+			cr_assert_eq(side_send(&s, 2, 5, HOUR_MS, true), 0);
+		side_commit(&s, 0);
+	}
+	cr_assert_eq(count(&s, EV_custody_retx), 250);
+	for (; side_out(&s, 2, &f); last = f.id)
+		cr_assert_gt(f.id, last);
+	cr_assert_eq(count(&s, EV_bundle_forwarded), 250 + stats(&s).n_bundles);
+	side_fini(&s);
+}
+
+/* Custody signals that name much and say nothing: a budget bounds what they cost, and who names what is there
+ * is heard all the same. */
+Test(turns, signals_that_cost_much)
+{
+	enum { SENT = 3000 };
+	struct flight f, sig;
+	struct side s;
+	uint64_t first;
+
+	side_init(&s, 1, chain_n2, 1, NODE_NONE);
+	s.cfg.max_bundles = 4096;
+	side_start(&s, chain_n2, 1);
+	for (unsigned i = 0; i < SENT; i++)
+		cr_assert_eq(side_send(&s, 2, 5, HOUR_MS, true), 0);
+	side_commit(&s, 0);
+	first = chain_held(&s).custody_seq_no;
+	while (side_out(&s, 2, &f))
+		;
+	signal_make(&sig, 2, 1, true, 9, (const uint64_t[2]){0, UINT64_C(1) << 60});
+	for (unsigned i = 0; i < 1000; i++)
+		side_in(&s, 2, &sig);
+	cr_assert_eq(count(&s, EV_custody_released), 0);
+	signal_make(&sig, 2, 1, true, 1, (const uint64_t[2]){first, 100});
+	side_in(&s, 2, &sig);
+	cr_assert_eq(count(&s, EV_custody_released), 100);
+	signal_make(&sig, 2, 1, true, 1, (const uint64_t[2]){first, SENT});
+	side_in(&s, 2, &sig);
+	cr_assert_eq(count(&s, EV_custody_released), 100, "the budget is used up");
+	side_at(&s, SEC);
+	side_in(&s, 2, &sig);
+	cr_assert_eq(count(&s, EV_custody_released), SENT);
+	side_fini(&s);
+}
