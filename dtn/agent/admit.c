@@ -20,6 +20,8 @@
 #define HOP_STEPS 7u
 #define HOP_STEP_BYTES (128u << 10) /* at least, for one large bundle */
 
+static bool urgent_room(const struct agent *a, uint64_t bytes);
+
 /* RFC 9171 4.2.5.1.1/d2, 5.4-2, 5.4.1-1, 5.4.1-2 */
 enum why admit(struct agent *a, mono now, const struct arrival *in)
 {
@@ -72,12 +74,20 @@ bool admit_arrival(const struct agent *a, const struct arrival *in)
 {
 	uint64_t hops = in->b->has_hop && in->b->hop_count > 0 ? in->b->hop_count : 1;
 
-	if (in->b->flags & BUNDLE_ADMIN) /* has the reserve */
+	if (in->b->flags & BUNDLE_ADMIN && urgent_room(a, in->size))
 		return true;
 	if (admit_room(a, in->size, hops < HOP_STEPS ? (unsigned)hops : HOP_STEPS))
 		return true;
 	return in->is_local && deliver_is_registered(a, &in->b->dest) &&
 	       admit_room(a, in->size, HOP_STEPS);
+}
+
+/* Administrative records of others may use the reserve, but not all of it: whoever calls his bundles so shall
+ * not keep our own signals from being made. */
+static bool urgent_room(const struct agent *a, uint64_t bytes)
+{
+	return a->entries.n_free > a->entries.n / 32 &&
+	       store_has_room(a->store, u64_add_sat(bytes, a->hop_bytes / 2), STORE_URGENT);
 }
 
 /* RFC 9171 5.4.2-2/2b */

@@ -469,3 +469,31 @@ Test(limits, full_but_for_what_ends_here)
 	}
 	side_fini(&s);
 }
+
+/* Whoever calls his bundles administrative records may not take all that is kept for signals. */
+Test(limits, records_of_others_leave_room_for_our_signals)
+{
+	struct bundle_spec record = spec_of(1), data = spec_of(1);
+	enum why why = WHY_NONE;
+	struct side s;
+
+	prepare(&s);
+	s.cfg.max_bundles = 1024;
+	s.cfg.signal_count = 1;
+	side_start(&s, NULL, 0);
+	while (side_send(&s, 3, 5, HOUR_MS, true) == 0)
+		side_commit(&s, 0);
+	record.source = eid_ipn(1, 0);
+	record.flags = BUNDLE_ADMIN;
+	for (; why == WHY_NONE && record.seq < 2000; record.seq++) {
+		arrive(&s, &record);
+		side_commit(&s, 0);
+		why = refused(&s);
+	}
+	cr_assert_eq(why, WHY_STORE_FULL);
+	cr_assert_gt(stats(&s).n_bundles, 1024 - 1024 / 16, "more than others may have");
+	ask_custody(&data, 1);
+	arrive(&s, &data);
+	cr_assert_eq(count(&s, EV_custody_signal_tx), 1, "it is told that there is no room");
+	side_fini(&s);
+}
