@@ -16,6 +16,7 @@ static void take_rules(struct agent *a);
 static uint64_t share(const struct agent_cfg *cfg, uint64_t of);
 static int agent_tables(struct agent *a);
 static int agent_lists(struct agent *a);
+static bool next_of(const struct agent *a, uint64_t *id, bool held_only, struct agent_bundle *out);
 static bool same_uid(const struct hash_node *n, const void *key);
 static bool any(const struct hash_node *n, const void *key);
 static uint64_t pair_hash(const struct agent *a, const struct own_pair *p);
@@ -137,6 +138,17 @@ void agent_stats(const struct agent *a, struct agent_stats *out)
 
 bool agent_next_bundle(const struct agent *a, uint64_t *id, struct agent_bundle *out)
 {
+	return next_of(a, id, false, out);
+}
+
+bool agent_next_held(const struct agent *a, uint64_t *id, struct agent_bundle *out)
+{
+	return next_of(a, id, true, out);
+}
+
+/* Heads of others are not read: they may be on disk. */
+static bool next_of(const struct agent *a, uint64_t *id, bool held_only, struct agent_bundle *out)
+{
 	static const char *const name[ENTRY_STATES] = {"new", "staged", "queued", "sending", "sent",
 		"waiting", "app", "app", "app", "handed", "acked", "fragment"};
 	const struct bundle_entry *e;
@@ -148,7 +160,7 @@ bool agent_next_bundle(const struct agent *a, uint64_t *id, struct agent_bundle 
 		if (!store_next(a->store, STORE_BUNDLE, id, &v))
 			return false;
 		e = entry_by_id(a, *id);
-	} while (!e || !entry_bundle(a, e, &b));
+	} while (!e || (held_only && !(e->flags & E_CUSTODY)) || !entry_bundle(a, e, &b));
 	r = entry_record(a, e);
 	*out = (struct agent_bundle){.source = b.source,
 		.dest = b.dest,

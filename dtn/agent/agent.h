@@ -181,7 +181,8 @@ struct agent_bundle {
 	bool custody;
 	uint64_t custody_seq_id, custody_seq_no;
 };
-/* The stored bundle after *id, in order of id. */
+/* The stored bundle after *id, in order of id; _next_held: that is in our custody. */
 bool agent_next_bundle(const struct agent *a, uint64_t *id, struct agent_bundle *out);
+bool agent_next_held(const struct agent *a, uint64_t *id, struct agent_bundle *out);
 
 #endif

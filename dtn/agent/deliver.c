@@ -464,7 +464,13 @@ static int endpoint_choose(struct agent *a, struct eid *e)
 static bool is_for(
 	const struct agent *a, const struct bundle_entry *e, const struct registration *r)
 {
+	struct record rec = entry_record(a, e);
+	const struct eid *to = &r->endpoint;
 	struct bundle b;
 
-	return entry_bundle(a, e, &b) && eid_equal(&b.dest, &r->endpoint);
+	/* Its head may be on disk: it is read only where it matters. */
+	if (rec.dest_scheme != to->scheme || rec.dest_node != to->node ||
+		rec.dest_service != to->service)
+		return false;
+	return to->scheme == EID_SCHEME_IPN || (entry_bundle(a, e, &b) && eid_equal(&b.dest, to));
 }

@@ -13,6 +13,7 @@
 static int take_id(struct node *n, const struct node_cfg *cfg);
 static int make_route(struct node *n, const struct node_cfg *cfg);
 static int parse_row(const struct node_route_cfg *cfg, struct static_row *row);
+static bool tell_bundle(uint64_t id, const struct agent_bundle *b, struct node_bundle *out);
 static int make_agent(struct node *n, const struct node_cfg *cfg, mono now);
 
 int node_new(const struct node_cfg *cfg, const struct node_deps *deps, mono now, struct node **out)
@@ -239,20 +240,30 @@ bool node_next_bundle(const struct node *n, uint64_t *id, struct node_bundle *ou
 {
 	struct agent_bundle b;
 
-	if (!agent_next_bundle(n->agent, id, &b))
-		return false;
-	*out = (struct node_bundle){.id = *id,
-		.source = b.source,
-		.dest = b.dest,
-		.created_ms = b.created_ms,
-		.seq = b.seq,
-		.size_bytes = b.size_bytes,
-		.lifetime_ms = b.lifetime_ms,
-		.next = b.next,
-		.state = b.state,
-		.custody = b.custody,
-		.custody_seq_id = b.custody_seq_id,
-		.custody_seq_no = b.custody_seq_no};
+	return agent_next_bundle(n->agent, id, &b) && tell_bundle(*id, &b, out);
+}
+
+bool node_next_held(const struct node *n, uint64_t *id, struct node_bundle *out)
+{
+	struct agent_bundle b;
+
+	return agent_next_held(n->agent, id, &b) && tell_bundle(*id, &b, out);
+}
+
+static bool tell_bundle(uint64_t id, const struct agent_bundle *b, struct node_bundle *out)
+{
+	*out = (struct node_bundle){.id = id,
+		.source = b->source,
+		.dest = b->dest,
+		.created_ms = b->created_ms,
+		.seq = b->seq,
+		.size_bytes = b->size_bytes,
+		.lifetime_ms = b->lifetime_ms,
+		.next = b->next,
+		.state = b->state,
+		.custody = b->custody,
+		.custody_seq_id = b->custody_seq_id,
+		.custody_seq_no = b->custody_seq_no};
 	return true;
 }
 

@@ -188,5 +188,7 @@ struct node_bundle {
 	uint64_t custody_seq_id, custody_seq_no;
 };
 bool node_next_bundle(const struct node *n, uint64_t *id, struct node_bundle *out);
+/* ... that is in our custody. */
+bool node_next_held(const struct node *n, uint64_t *id, struct node_bundle *out);
 
 #endif
