@@ -19,9 +19,8 @@
 #include <unistd.h>
 
 #define MESSAGES_PER_TURN 32
-#define QUEUE_MAX 2048u                /* messages; beyond it the client is cut off */
-#define QUEUE_PAUSE 64u                /* messages; beyond it nothing more is read from it */
-#define QUEUE_PAUSE_BYTES (256u << 10) /* ... or bytes */
+#define QUEUE_MAX 2048u /* messages; beyond it the client is cut off */
+#define QUEUE_PAUSE 64u /* messages; beyond it nothing more is read from it */
 
 static int listen_at(struct daemon *d, const char *path);
 static bool is_paused(const struct client *c);

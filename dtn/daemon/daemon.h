@@ -16,6 +16,8 @@
 
 #define CLIENT_REGISTRATIONS 16
 #define CLIENT_PENDING 64
+#define QUEUE_PAUSE_BYTES                                                                          \
+	(256u << 10) /* in a client's queue; beyond it nothing more is read from it */
 #define LOG_BUFFER (256u << 10)
 
 enum source { SOURCE_SIGNAL, SOURCE_WRITER, SOURCE_LISTEN, SOURCE_CLIENT, SOURCE_LINK };

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -287,9 +288,23 @@ static int open_rest(struct daemon *d)
 	return err ? fault("control.socket", d->cfg.socket, err) : 0;
 }
 
+/* A large store has up to 1034 segments open at a time, links and applications beside. */
+static void allow_files(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) != 0)
+		return;
+	files.rlim_cur = files.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &files) != 0)
+		fprintf(stderr, "owltd: open files: %s\n", err_text(-errno));
+}
+
 static int start(struct daemon *d)
 {
 	int err = signal_open();
+
+	allow_files();
 
 	if (err >= 0) {
 		d->signal_fd = err;

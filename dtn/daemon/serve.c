@@ -522,7 +522,8 @@ static void deliver(struct daemon *d, const struct node_event *ev)
 		.lifetime_ms = b.lifetime_ms,
 		.flags = b.flags & ~(uint64_t)BUNDLE_FRAGMENT, /* it is whole */
 		.redelivered = ev->redelivered};
-	if (ev->size_bytes <= PROTO_INLINE_MAX)
+	/* Who does not read what is there already fetches its bytes later: they are in the store. */
+	if (ev->size_bytes <= PROTO_INLINE_MAX && c->queued_bytes < QUEUE_PAUSE_BYTES)
 		err = gather(d, ev, &m.payload);
 	else
 		m.size = ev->size_bytes;
