@@ -163,7 +163,7 @@ size_t daemons_running(const struct lab *l)
 {
 	size_t n = 0;
 
-	for (size_t k = 0; k < l->topo->n_nodes; k++)
+	for (size_t k = 0; l->node && k < l->topo->n_nodes; k++)
 		n += l->node[k].pid != 0;
 	return n;
 }

@@ -81,7 +81,7 @@ int emulator_run(const struct emulator_cfg *cfg)
 		if (!err)
 			status = cfg->shared->is_balanced ? EMULATOR_OK : EMULATOR_UNBALANCED;
 	}
-	if (err)
+	if (err && err != -EPIPE) /* EPIPE: the runner has given up, and says why */
 		fprintf(stderr, "owlt lab: link emulator: %s\n", err_text(err));
 	tear_down(&e, &l);
 	return status;

@@ -68,8 +68,10 @@ int lab_load(const char *path, struct topo **out, struct view *text)
 	struct json *doc = NULL;
 	struct view plan = {0};
 	unsigned line = 0;
-	int err = lab_read_file(path, text);
+	int err;
 
+	*text = (struct view){0};
+	err = lab_read_file(path, text);
 	if (!err)
 		err = json_parse(*text, &doc, &line);
 	if (!err)
@@ -77,13 +79,17 @@ int lab_load(const char *path, struct topo **out, struct view *text)
 	if (err)
 		fprintf(stderr, "owlt lab: %s:%u: %s\n", path, line, err_text(err));
 	json_free(doc);
-	if (err)
+	if (err) {
+		free((void *)(uintptr_t)text->p);
 		return err;
+	}
 	err = topo_read(*text, plan, out, &notes);
 	print_notes(path, &notes);
 	if (err && notes.n == 0)
 		fprintf(stderr, "owlt lab: %s: %s\n", path, err_text(err));
 	free((void *)(uintptr_t)plan.p);
+	if (err)
+		free((void *)(uintptr_t)text->p);
 	return err;
 }
 

@@ -154,8 +154,10 @@ static int set_up_dir(struct runner *r, const struct lab_options *opt)
 		return err;
 	}
 	err = lab_load(path, &l->topo, &text);
-	if (err)
+	if (err) {
+		rmdir(opt->run_dir); /* made for nothing */
 		return err;
+	}
 	l->speed = opt->speed > 0 ? opt->speed : l->topo->speed;
 	l->node = calloc(l->topo->n_nodes + 1, sizeof *l->node);
 	l->ifindex = calloc(l->topo->n_links + 1, sizeof *l->ifindex);
@@ -333,8 +335,8 @@ static void announce(const struct runner *r)
 	char text[48];
 
 	units_print_duration(r->until == MONO_NEVER ? 0 : r->until, text, sizeof text);
-	printf("%s: %zu nodes ready, %zu links, speed %g, runs %s%s\n", l->topo->name,
-		l->topo->n_nodes, l->topo->n_links, l->speed,
+	printf("%s: %zu nodes ready, %zu link%s, speed %g, runs %s%s\n", l->topo->name,
+		l->topo->n_nodes, l->topo->n_links, l->topo->n_links == 1 ? "" : "s", l->speed,
 		r->until == MONO_NEVER ? "until it is stopped" : "for ",
 		r->until == MONO_NEVER ? "" : text);
 	if ((double)now > 0.1 * l->speed * (double)US_PER_S)

@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,6 +92,7 @@ static int read_run(
 	const struct opt_command *cmd, int argc, char **argv, struct run_opts *o, char *dir);
 static int make_run_dir(struct run_opts *o, char *dir);
 static void background(const struct run_opts *o, int ready_fd);
+static void print_log(const char *dir);
 static bool owltd_path(char *path, size_t n);
 static int ask(const struct opt_command *cmd, const char *verb, int argc, char **argv);
 static void list_one(void *ctx, const char *path);
@@ -153,8 +155,23 @@ static int lab_up(int argc, char **argv)
 		n = read(fd[0], &byte, 1);
 	while (n < 0 && errno == EINTR);
 	close(fd[0]);
-	return n == 1 ? EXIT_YES
-		      : out_fail("lab up: the lab did not start; see %s/lab.log", o.lab.run_dir);
+	if (n == 1)
+		return EXIT_YES;
+	print_log(o.lab.run_dir);
+	return out_fail("lab up: the lab did not start");
+}
+
+/* What a lab in the background said: why it did not start. */
+static void print_log(const char *dir)
+{
+	char path[LAB_PATH_MAX + 16];
+	struct view text;
+
+	snprintf(path, sizeof path, "%s/lab.log", dir);
+	if (lab_read_file(path, &text) != 0)
+		return;
+	fprintf(stderr, "%.*s", (int)text.n, (const char *)text.p);
+	free((void *)(uintptr_t)text.p);
 }
 
 static int lab_down(int argc, char **argv)
@@ -257,6 +274,7 @@ static int read_run(
 
 	*o = (struct run_opts){
 		.lab = {.for_us = -1,
+			.speed = INFINITY,
 			.seed = 1,
 			.capture_limits = {CAPTURE_LIMIT_DEFAULT, CAPTURE_MIN_FREE_DEFAULT},
 			.memory_limit = EMULATOR_MEMORY_DEFAULT}};
@@ -264,8 +282,10 @@ static int read_run(
 	if (rest.done)
 		return rest.code;
 	o->lab.lab = rest.argv[0];
-	if (o->lab.speed < 0)
+	if (o->lab.speed <= 0)
 		return out_fail("%s: --speed %g: must be above 0", cmd->name, o->lab.speed);
+	if (isinf(o->lab.speed))
+		o->lab.speed = 0; /* the topology's */
 	if (!o->lab.program) {
 		if (!owltd_path(program, sizeof program))
 			return out_fail(

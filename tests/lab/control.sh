@@ -43,5 +43,9 @@ body() {
 	$owlt lab run "$here"/lossy.json -o "$dir"/dead --daemon /bin/false >/dev/null 2>"$dir"/err
 	check $t-dead-daemon-code test $? -eq 2
 	$owlt lab run no-such-lab 2>/dev/null; check $t-no-such-lab test $? -eq 2
+	echo '{"name":"x","nodes":[{"name":"a","id":"ipn:1.0"},{"name":"b","id":"ipn:1.0"}]}' >"$dir"/bad.json
+	$owlt lab run "$dir"/bad.json -o "$dir"/bad >/dev/null 2>"$dir"/err; check $t-bad-topology test $? -eq 2
+	check $t-bad-topology-line grep -q 'bad.json:1: nodes: two nodes have the same id' "$dir"/err
+	$owlt lab run "$here"/lossy.json -o "$dir"/still --speed 0 2>/dev/null; check $t-no-speed test $? -eq 2
 }
 each_rights body
