@@ -212,16 +212,17 @@ bool agent_next(struct agent *a, mono now, struct agent_offer *o)
 void agent_ahead(struct agent *a, unsigned neighbour)
 {
 	struct neighbour *n = &a->neighbour[neighbour];
-	unsigned looked = 0;
+	uint64_t id[AHEAD_MAX];
+	size_t k = 0;
 
 	n->n_ahead = AHEAD_MAX / 2;
 	if (!store_reads_ahead(a->store))
 		return;
 	for (unsigned p = PRIORITIES; p-- > 0;)
-		for (struct link_node *at = n->queue[p].next;
-			at != &n->queue[p] && looked++ < AHEAD_MAX; at = at->next)
-			store_ahead(
-				a->store, entry_id(container_of(at, struct bundle_entry, link)));
+		for (struct link_node *at = n->queue[p].next; at != &n->queue[p] && k < AHEAD_MAX;
+			at = at->next)
+			id[k++] = entry_id(container_of(at, struct bundle_entry, link));
+	store_ahead(a->store, id, k);
 }
 
 /* Is it worth making its head? The new one may be a little shorter than the stored one, but not by

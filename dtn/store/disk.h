@@ -96,7 +96,7 @@ int disk_recover(struct disk *d) MUST_USE;
 int disk_check(struct store *st, struct entry *e) MUST_USE;
 int disk_load_head(struct store *st, struct entry *e) MUST_USE;
 int disk_load_payload(struct store *st, struct entry *e, uint64_t off, uint64_t n) MUST_USE;
-void disk_ahead(struct store *st, struct entry *e);
+void disk_ahead(struct store *st, struct entry *const *e, size_t n);
 
 /* compact.c */
 /* If free segments run short: adds operations that move live records out of the emptiest one. */

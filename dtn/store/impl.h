@@ -76,7 +76,7 @@ struct entry {
 	bool is_checked : 1; /* the record's checksum was right since the store was opened */
 	bool is_whole : 1;   /* head_cell is the record as it will be written: record.h */
 	bool is_indexed : 1; /* the index may have a row of it */
-	bool is_ahead : 1;   /* its bytes were asked for ahead of their use */
+	bool is_ahead : 1;   /* its bytes were asked for ahead of their use, and not read since */
 };
 
 /* A row of kind STORE_BUNDLE. */
@@ -147,8 +147,8 @@ struct store_ops {
 	int (*check)(struct store *st, struct entry *e);
 	void (*stats)(
 		const struct store *st, struct store_stats *out); /* may be NULL: what it adds */
-	/* Loop, may be NULL: a bundle's bytes will be read soon. */
-	void (*ahead)(struct store *st, struct entry *e);
+	/* Loop, may be NULL: these bundles' bytes will be read soon. */
+	void (*ahead)(struct store *st, struct entry *const *e, size_t n);
 	/* Loop, once a turn, may be NULL: bounded housekeeping. */
 	void (*turn)(struct store *st);
 	void (*close)(struct store *st);
@@ -198,6 +198,11 @@ void table_drop(struct store *st, struct entry *e);
 struct entry *table_after(const struct store *st, enum store_kind kind, uint64_t id);
 /* The bundle's bytes in memory; makes an empty one where there is none (NULL: no memory). */
 struct body *table_body(struct store *st, struct entry *e);
+/* Is any of a bundle's payload in memory? */
+static inline bool table_has_payload(const struct entry *e)
+{
+	return e->body && (e->body->payload || e->body->payload_cell);
+}
 /* They leave memory: views of them die at the turn. */
 void table_unload(struct store *st, struct entry *e);
 

@@ -1,9 +1,11 @@
 /*
  * load: bytes of durable bundles back from the log. Nothing is given out unchecked. A short record is read
- * as a whole into one cell, with its head and payload, and its checksum verified. Of a longer one (type
- * LONG) the first reader has its header, head and checksums verified, which is little, and each window of
- * the payload is checked against its checksums as it is read: no reader waits for all of a long record.
- * Long records of version 1 have no checksums for their parts: their first reader streams all of them.
+ * as a whole into one cell, with its head and payload, and its checksum verified; with it come those that were
+ * asked for ahead and lie behind it, each into its own cell: a queue that leaves in order costs a call for
+ * thirty-two. Of a longer one (type LONG) the first reader has its header, head and checksums verified, which
+ * is little, and each window of the payload is checked against its checksums as it is read: no reader waits
+ * for all of a long record. Long records of version 1 have no checksums for their parts: their first reader
+ * streams all of them.
  *
  * When a turn has read more than the cache holds (a walk over all heads), only heads are kept of short
  * records too, so a turn's memory does not grow with what is stored. No cell is larger than two slabs,
@@ -13,11 +15,26 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/uio.h>
 
 #define WHOLE_MAX (LOAD_BYTES - 256)  /* a cell of so much fits a slab */
-#define AHEAD_MAX (UINT64_C(1) << 20) /* of one bundle */
+#define AHEAD_MAX (UINT64_C(1) << 20) /* asked for with one call */
+#define RUN_MAX 32u                   /* bundles read with one call */
 
+/* Bundles whose records lie one behind the other, and the cells they are read into. */
+struct run {
+	struct entry *entry[RUN_MAX];
+	struct cell *cell[RUN_MAX];
+	uint64_t bytes;
+	unsigned n;
+};
+
+static void advise(const struct place *at);
 static int load_whole(struct disk *d, struct entry *e);
+static void run_extend(struct disk *d, struct run *run);
+static int run_read(const struct run *run);
+static void take_ahead(struct disk *d, struct entry *e, struct cell *c);
+static int take_record(struct disk *d, struct entry *e, struct cell *c);
 static int load_window(struct disk *d, struct entry *e, uint64_t off, uint64_t n);
 static int read_window(
 	const struct entry *e, const struct record *r, uint64_t off, struct view room);
@@ -72,17 +89,34 @@ int disk_load_payload(struct store *st, struct entry *e, uint64_t off, uint64_t 
 	return compact_place_of(e).len <= WHOLE_MAX ? load_whole(d, e) : load_window(d, e, off, n);
 }
 
-/* The kernel begins to read and this does not wait for it. */
-void disk_ahead(struct store *st, struct entry *e)
+/* The kernel begins to read and this does not wait for it: one call for what lies together. */
+void disk_ahead(struct store *st, struct entry *const *e, size_t n)
 {
-	struct place at = compact_place_of(e);
+	struct place all = {0};
 
 	(void)st;
-	if (!at.segment)
-		return;
-	(void)posix_fadvise(at.segment->fd, (off_t)at.off,
-		(off_t)(at.len < AHEAD_MAX ? at.len : AHEAD_MAX), POSIX_FADV_WILLNEED);
-	e->is_ahead = true;
+	for (size_t i = 0; i < n; i++) {
+		struct place at = compact_place_of(e[i]);
+
+		if (!at.segment)
+			continue;
+		e[i]->is_ahead = true;
+		if (at.segment == all.segment && at.off == all.off + all.len &&
+			all.len + at.len <= AHEAD_MAX) {
+			all.len += at.len;
+			continue;
+		}
+		advise(&all);
+		all = at;
+	}
+	advise(&all);
+}
+
+static void advise(const struct place *at)
+{
+	if (at->segment)
+		(void)posix_fadvise(at->segment->fd, (off_t)at->off,
+			(off_t)(at->len < AHEAD_MAX ? at->len : AHEAD_MAX), POSIX_FADV_WILLNEED);
 }
 
 int disk_check(struct store *st, struct entry *e)
@@ -98,29 +132,101 @@ int disk_check(struct store *st, struct entry *e)
 	return err;
 }
 
+/* With it comes what was asked for ahead and lies behind it. What is wrong with one of those is told to its own
+ * reader. */
 static int load_whole(struct disk *d, struct entry *e)
 {
-	struct store *st = &d->base;
 	struct place at = compact_place_of(e);
-	struct cell *c = cell_for(d, at.len);
-	struct record r;
-	uint64_t size;
+	struct run run = {.entry = {e}, .bytes = at.len, .n = 1};
 	int err;
 
-	if (!c)
+	if (!at.segment)
+		return -E_CORRUPT;
+	run.cell[0] = cell_for(d, at.len);
+	if (!run.cell[0])
 		return -ENOMEM;
-	err = at.segment ? segment_read(at.segment, at.off, c->bytes, c->n) : -E_CORRUPT;
-	if (!err && (record_read(view_of(c->bytes, c->n), &r, &size) || !is_of(&r, e)))
-		err = -E_CORRUPT;
+	run_extend(d, &run);
+	err = run_read(&run);
+	if (err && run.n > 1) {
+		while (run.n > 1)
+			store_cell_unref(&d->base, run.cell[--run.n]);
+		err = run_read(&run);
+	}
 	if (err) {
-		store_cell_unref(st, c);
+		store_cell_unref(&d->base, run.cell[0]);
 		return err;
+	}
+	for (unsigned i = 1; i < run.n; i++)
+		take_ahead(d, run.entry[i], run.cell[i]);
+	return take_record(d, e, run.cell[0]);
+}
+
+static void run_extend(struct disk *d, struct run *run)
+{
+	struct store *st = &d->base;
+	struct place last = compact_place_of(run->entry[0]);
+	struct link_node *l = bundle_of(run->entry[0])->in_segment.next;
+
+	for (; run->n < RUN_MAX && l != &last.segment->entries; l = l->next) {
+		struct entry *e = &container_of(l, struct bundle, in_segment)->row;
+		struct place at = compact_place_of(e);
+
+		if (at.off != last.off + last.len || run->bytes + at.len > LOAD_BYTES ||
+			st->loaded_bytes + at.len > st->cache_max)
+			return;
+		if (!e->is_ahead || !e->is_here || table_has_payload(e))
+			return;
+		run->cell[run->n] = cell_for(d, at.len);
+		if (!run->cell[run->n])
+			return;
+		run->entry[run->n++] = e;
+		run->bytes += at.len;
+		last = at;
+	}
+}
+
+static int run_read(const struct run *run)
+{
+	struct place at = compact_place_of(run->entry[0]);
+	struct iovec to[RUN_MAX];
+	ssize_t got;
+
+	for (unsigned i = 0; i < run->n; i++)
+		to[i] = (struct iovec){run->cell[i]->bytes, run->cell[i]->n};
+	if (run->n == 1)
+		return segment_read(at.segment, at.off, run->cell[0]->bytes, at.len);
+	got = preadv(at.segment->fd, to, (int)run->n, (off_t)at.off);
+	return got < 0 ? -errno : (uint64_t)got == run->bytes ? 0 : -E_CORRUPT;
+}
+
+static void take_ahead(struct disk *d, struct entry *e, struct cell *c)
+{
+	if (!table_body(&d->base, e)) {
+		store_cell_unref(&d->base, c);
+		return;
+	}
+	stage_uncache(&d->base, e);
+	(void)take_record(d, e, c);
+	stage_cache(&d->base, e);
+}
+
+/* Takes the cell, which may hold the bundle's record. */
+static int take_record(struct disk *d, struct entry *e, struct cell *c)
+{
+	struct store *st = &d->base;
+	struct record r;
+	uint64_t size;
+
+	if (record_read(view_of(c->bytes, c->n), &r, &size) || !is_of(&r, e)) {
+		store_cell_unref(st, c);
+		return -E_CORRUPT;
 	}
 	set_cell(st, &e->body->head_cell, c);
 	set_cell(st, &e->body->payload_cell, store_cell_ref(c));
 	e->body->head = r.head.p;
 	e->body->payload = r.payload.p;
 	e->is_checked = true;
+	e->is_ahead = false;
 	return 0;
 }
 

@@ -80,13 +80,24 @@ bool store_reads_ahead(const struct store *st)
 	return st->ops->ahead != NULL;
 }
 
-void store_ahead(struct store *st, uint64_t id)
+void store_ahead(struct store *st, const uint64_t *id, size_t n)
 {
-	struct entry *e = st->ops->ahead ? table_find(st, STORE_BUNDLE, id) : NULL;
+	struct entry *asked[32];
+	size_t n_asked = 0;
 
-	if (e && e->is_here && !e->is_open && !e->is_ahead &&
-		!(e->body && (e->body->payload || e->body->payload_cell)))
-		st->ops->ahead(st, e);
+	for (size_t i = 0; st->ops->ahead && i < n; i++) {
+		struct entry *e = table_find(st, STORE_BUNDLE, id[i]);
+
+		if (!e || !e->is_here || e->is_open || e->is_ahead || table_has_payload(e))
+			continue;
+		asked[n_asked++] = e;
+		if (n_asked == sizeof asked / sizeof asked[0]) {
+			st->ops->ahead(st, asked, n_asked);
+			n_asked = 0;
+		}
+	}
+	if (n_asked > 0)
+		st->ops->ahead(st, asked, n_asked);
 }
 
 bool store_is_committed(const struct store *st, uint64_t id)

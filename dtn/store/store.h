@@ -111,9 +111,9 @@ int store_value(struct store *st, enum store_kind kind, uint64_t id, struct view
 int store_head(struct store *st, uint64_t id, struct view *head) MUST_USE;
 /* Bytes of a payload; s.handle is the bundle's id. Only they, and some around them, come to memory. */
 int store_payload(struct store *st, struct slice s, struct view *bytes) MUST_USE;
-/* This bundle's bytes will be read soon: they are brought near, without waiting for the disk. Cheap, and
- * nothing is promised. */
-void store_ahead(struct store *st, uint64_t id);
+/* The bytes of these bundles will be read soon, and in this order: they are brought near, without waiting for
+ * the disk. Cheap, and nothing is promised. */
+void store_ahead(struct store *st, const uint64_t *id, size_t n);
 bool store_reads_ahead(const struct store *st);
 bool store_is_committed(const struct store *st, uint64_t id);
 /* Would the bundle be here after a crash now? So also while its deletion waits for its commit. */

@@ -371,6 +371,21 @@ ssize_t pread(int fd, void *p, size_t n, off_t off)
 	return real_pread(fd, p, act == SHORTEN && n > 1 ? n / 2 : n, off);
 }
 
+ssize_t preadv(int fd, const struct iovec *v, int n, off_t off)
+{
+	REAL(ssize_t, "preadv", int, const struct iovec *, int, off_t);
+	int err = 0;
+	enum act act = is_file(fd) ? decide(CALL_READ, &err) : DO;
+
+	if (act == FAIL) {
+		errno = err;
+		return -1;
+	}
+	if (act == LOSE || act == DIE)
+		end_process(act);
+	return real(fd, v, act == SHORTEN && n > 1 ? n / 2 : n, off);
+}
+
 void *mmap(void *p, size_t n, int prot, int flags, int fd, off_t off)
 {
 	REAL(void *, "mmap", void *, size_t, int, int, int, off_t);
