@@ -51,11 +51,12 @@ bool security_is_secured(const struct bundle *b)
 enum reason security_arrived(struct agent *a, mono now, struct bundle *b, struct arrival *in)
 {
 	struct security *s = a->security;
-	struct check c = {.a = a, .worker = s->worker, .now = now, .in = in, .b = b};
 	bool secured = security_is_secured(b);
 
 	if ((!secured && s->n_in == 0) || b->flags & BUNDLE_FRAGMENT)
-		return REASON_NONE; /* RFC 9172 5.2 */
+		return REASON_NONE; /* RFC 9172 5.2; before a check is made, which is large */
+	struct check c = {.a = a, .worker = s->worker, .now = now, .in = in, .b = b};
+
 	if (!security_rules(&c) && (!secured || !in->is_local))
 		return REASON_NONE; /* not ours to look at */
 	if (b->payload.n > s->at_once && c.n_rules > 0) {
