@@ -29,7 +29,7 @@ void cteb_read(struct cursor *c, struct cteb *t);
 void cteb_write(struct buf *b, const struct cteb *t);
 
 /* Compressed reporting block: which reports are wanted, under which number. What was left out on
- * the wire keeps its has_ flag off; seq_id is then 0, as custody.md D.4 says. */
+ * the wire keeps its has_ flag off; seq_id is then 0, as CCSDS 734.6, reporting block says. */
 struct creb {
 	uint64_t seq_no, seq_id, flags;
 	struct eid reporter, report_to; /* block source, report-to */

@@ -1,6 +1,6 @@
 /*
  * Forwarding: the head of a bundle with what a forwarder changes (RFC 9171 5.4 step 4: previous
- * node, age; 4.4.3 hop count; custody.md D: custody block). Primary block, unknown blocks and the
+ * node, age; 4.4.3 hop count; CCSDS 734.6: custody block). Primary block, unknown blocks and the
  * payload block's own fields keep their bytes; a changed block keeps its number, flags and CRC type
  * and comes out definite. Start reading at bundle_forward_head().
  */

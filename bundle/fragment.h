@@ -8,7 +8,7 @@
 
 #include "bundle/bundle.h"
 
-/* May it be cut at all? Not with "must not be fragmented", not with a custody block (custody.md D.2),
+/* May it be cut at all? Not with "must not be fragmented", not with a custody block (CCSDS 734.6, sequences),
  * not with a payload of one byte. */
 bool fragment_allowed(const struct bundle *b);
 /* Bit k: block[k] does not go into the piece that begins `off` bytes into this bundle's payload. */

@@ -568,7 +568,7 @@ static void reported_compressed(struct job *j, struct view record)
 		}
 }
 
-/* A report about one of ours? RFC 9171 6.1.1; custody.md D.5 */
+/* A report about one of ours? RFC 9171 6.1.1; CCSDS 734.6, signals and reports */
 static void reported(struct job *j, const struct owlt_event *ev)
 {
 	struct view record = view_of(ev->payload, ev->payload ? ev->size : 0);

@@ -1,5 +1,5 @@
 /*
- * answer: the receiving side of custodial tunnels (draft-ietf-dtn-bibect; custody.md C, owlt-bibe(7)): what became of
+ * answer: the receiving side of custodial tunnels (draft-ietf-dtn-bibect; owlt-bibe(7)): what became of
  * transmissions that came in is told to who sent them. Who hears "accepted" deletes his copy, so it is said
  * only when the bundle is durable here, as custody is:
  *
@@ -45,7 +45,7 @@ struct received answer_to(
 	return x;
 }
 
-/* The unit of `when` is not to be relied on (custody.md C.1): it is the one by which it is soon. */
+/* The unit of `when` is not to be relied on (bibect, encoding): it is the one by which it is soon. */
 static mono latest(const struct agent *a, mono now, node_id to, const struct bpdu *p)
 {
 	dtntime clock = agent_clock(a, now);

@@ -168,7 +168,7 @@ static void keep_new(struct agent *a, mono now, struct promise *p)
 	dispatch(a, now, e);
 }
 
-/* Another pair of a bundle that is here (custody.md D.7): accepted now; what was on its way under
+/* Another pair of a bundle that is here (CCSDS 734.6, procedures): accepted now; what was on its way under
  * our old number is sent again under the new one. */
 static void keep_pair(struct agent *a, mono now, struct promise *p)
 {

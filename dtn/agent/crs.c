@@ -1,5 +1,5 @@
 /*
- * crs: compressed reporting (CCSDS 734.6; custody.md D.4, D.5). A bundle with a reporting block is
+ * crs: compressed reporting (CCSDS 734.6). A bundle with a reporting block is
  * reported on by its number: what happens to many goes to one addressee as runs of numbers.
  *
  * Out: reports are gathered per addressee and block source like custody signals (gather.c), and as
@@ -73,7 +73,7 @@ bool crs_add(struct agent *a, mono now, uint64_t id, const struct bundle *b, enu
 	return true;
 }
 
-/* What it asks for; by default what the primary block asks for (custody.md D.4). */
+/* What it asks for; by default what the primary block asks for (CCSDS 734.6, reporting block). */
 static uint64_t flags_of(const struct bundle *b)
 {
 	const struct creb *r = &b->creb;

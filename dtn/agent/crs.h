@@ -1,5 +1,5 @@
 /*
- * crs: compressed status reports (custody.md D.4, D.5): what crs.c does for the other files of the agent.
+ * crs: compressed status reports (CCSDS 734.6): what crs.c does for the other files of the agent.
  */
 #ifndef OWLT_AGENT_CRS_H
 #define OWLT_AGENT_CRS_H

@@ -1,5 +1,5 @@
 /*
- * custody: what a custodian does (custody.md D.7). A bundle in our custody gets a pair of our own
+ * custody: what a custodian does (CCSDS 734.6, procedures). A bundle in our custody gets a pair of our own
  * (sequence identifier, number), which is never used for another one, also not after a crash: a
  * reused one would let an old signal release a new bundle. HELD is ENTRY_QUEUED or ENTRY_WAITING
  * with E_CUSTODY, and:
@@ -218,7 +218,7 @@ void custody_elsewhere(struct agent *a, mono now, struct bundle_entry *e, node_i
 
 /* -- numbers */
 
-/* RFC 9171 knows none of this: custody.md D.2. *seq: the batch that must be durable before the number
+/* RFC 9171 knows none of this: CCSDS 734.6, sequences. *seq: the batch that must be durable before the number
  * is used. */
 static int number(struct agent *a, unsigned sequence, struct record *r, uint64_t *seq)
 {

@@ -2,7 +2,7 @@
  * duplicate: is this bundle known, and what is answered. Without custody it is decided by identity;
  * with custody by the custody pair (custodian, sequence, number) and never by identity alone,
  * because two nodes that hand a bundle back and forth would otherwise both be told "I have it" and
- * both release it (custody.md D.7):
+ * both release it (CCSDS 734.6, procedures):
  *
  *   same pair, accepted and durable      CCS{1} again, drop       (same pair, commit pending: drop)
  *   other pair, delivered here           CCS{1}, drop

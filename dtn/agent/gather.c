@@ -1,7 +1,7 @@
 /*
  * gather: items are kept in the order in which they came, sorted when they are sent, and made into
  * sequences: one per kind and counter, its numbers as runs. A record holds as many sequences as its
- * form allows (profile bplib: one, custody.md D.8); the rest goes into the next record.
+ * form allows (profile bplib: one, owlt-custody(7)); the rest goes into the next record.
  *
  * Everything is bounded: lists, items of a list, sequences of a record. When an addressee finds no
  * list, the one that is due first is sent early. Start reading at gather_add().

@@ -38,7 +38,7 @@ struct known *known_pair(const struct agent *a, const struct pair *p)
 	return find(a, &a->pairs, key);
 }
 
-/* Custodian, sequence, number; for sequence 0 the counter is the destination's (custody.md D.2). */
+/* Custodian, sequence, number; for sequence 0 the counter is the destination's (CCSDS 734.6, sequences). */
 void pair_key(const struct pair *p, uint64_t key[4])
 {
 	uint64_t dest[3] = {p->dest.scheme, p->dest.node, p->dest.service};

@@ -56,10 +56,10 @@ int send_allow(const struct agent *a, const struct agent_send *s, struct own_bun
 	o->s.flags &=
 		BUNDLE_NO_FRAGMENT | BUNDLE_ACK_REQUESTED | BUNDLE_STATUS_TIME | BUNDLE_REPORTS;
 	if (anonymous || o->s.custody)
-		o->s.flags |= BUNDLE_NO_FRAGMENT; /* RFC 9171 4.2.3; custody.md D.2 */
+		o->s.flags |= BUNDLE_NO_FRAGMENT; /* RFC 9171 4.2.3; CCSDS 734.6, sequences */
 	o->is_compressed = crs_asked(a, &o->s);
 	if (o->is_compressed)
-		o->s.flags |= BUNDLE_NO_FRAGMENT; /* custody.md D.2 */
+		o->s.flags |= BUNDLE_NO_FRAGMENT; /* CCSDS 734.6, sequences */
 	return 0;
 }
 
@@ -255,7 +255,7 @@ int send_prepare(struct agent *a, mono now, const struct own_bundle *o, struct m
 	return err;
 }
 
-/* custody.md D.7 SOURCE */
+/* CCSDS 734.6, procedures of a source */
 static int own_pair(struct agent *a, struct making *m)
 {
 	uint64_t seq = 0;

@@ -2,7 +2,7 @@
  * signal: compressed custody signals, out and in. Out: what is accepted or refused is gathered per
  * custodian (gather.c) and sent in the profile in which the pair came, signed where that custodian
  * has a key. A signal is an ordinary bundle without custody; a lost one is repaired by the
- * retransmission of the data (custody.md D.6).
+ * retransmission of the data (CCSDS 734.6, addressing).
  *
  * In, of either profile: only pairs that we gave and sent count. From a node with a key only a signed
  * signal is believed, and what was sent towards a custodian with a key is released by signed signals

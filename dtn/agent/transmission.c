@@ -1,5 +1,5 @@
 /*
- * transmission: the sending side of custodial tunnels (draft-ietf-dtn-bibect; custody.md C, owlt-bibe(7)). To
+ * transmission: the sending side of custodial tunnels (draft-ietf-dtn-bibect; owlt-bibe(7)). To
  * the rest of the agent such a tunnel is a convergence layer that takes its time: what was put in is
  * SENDING until the far end has answered for its number, then it was sent, or it was not:
  *
@@ -89,7 +89,7 @@ int transmission_number(struct agent *a, mono now, unsigned tunnel, struct bpdu 
 	return err;
 }
 
-/* ION counts Unix seconds, the draft DTN time (custody.md C.1). Without a clock: 0. */
+/* ION counts Unix seconds, the draft DTN time (bibect, encoding). Without a clock: 0. */
 static uint64_t give_up_time(const struct agent *a, mono now, mono due, uint64_t record)
 {
 	dtntime t = agent_clock(a, now) + (uint64_t)((due - now + US_PER_MS - 1) / US_PER_MS);

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Two owltd on 127.0.0.1 with the smallest configuration of cli.md, and every program that talks to them.
+# Two owltd on 127.0.0.1 with the smallest configuration, and every program that talks to them.
 # Waits are for events (a line "ready", an exit), never for a time.
 set -u
 cd "$(dirname "$0")/../.." || exit 2

@@ -1,4 +1,4 @@
-"""Bundles with custody blocks and custody signals as bytes, made and read by hand (custody.md D): what a stranger on
+"""Bundles with custody blocks and custody signals as bytes, made and read by hand (CCSDS 734.6): what a stranger on
 a link sends, for tests/lab/full.py and tests/lab/forged.py. Nothing of Owlt's own code is in it."""
 import socket
 import time

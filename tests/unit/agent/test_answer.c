@@ -1,4 +1,4 @@
-/* Custodial tunnels, the far end: custody.md C, owlt-bibe(7). Node 2 takes bundles out that node 1, or node 3, sends
+/* Custodial tunnels, the far end: bibect, owlt-bibe(7). Node 2 takes bundles out that node 1, or node 3, sends
  * inside others under a number, and answers when it has them. */
 #include "bundle/bibe.h"
 #include "tests/unit/agent/hand.h"
@@ -128,7 +128,7 @@ Test(answer, unasked)
 	side_fini(&s);
 }
 
-/* custody.md C.1: 1 to 5, and 9 and 10, in one signal; another answer in another. */
+/* bibect, encoding: 1 to 5, and 9 and 10, in one signal; another answer in another. */
 Test(answer, runs)
 {
 	static const uint64_t ids[] = {3, 10, 1, 2, 9, 5, 4};

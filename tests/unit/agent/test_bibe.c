@@ -1,4 +1,4 @@
-/* Bundles in bundles: custody.md C, owlt-bibe(7). Node 2 with a tunnel to node 3 for node 5; its peer is node 1. */
+/* Bundles in bundles: bibect, owlt-bibe(7). Node 2 with a tunnel to node 3 for node 5; its peer is node 1. */
 #include "tests/unit/agent/hand.h"
 
 #include "bundle/bibe.h"

@@ -1,4 +1,4 @@
-/* Compressed reports: custody.md D.4, D.5. Out: node 2 between 1 and 3, reports go to node 4. In: node 1. */
+/* Compressed reports: CCSDS 734.6. Out: node 2 between 1 and 3, reports go to node 4. In: node 1. */
 #include "tests/unit/agent/hand.h"
 
 #include "bundle/ccs.h"

@@ -1,4 +1,4 @@
-/* Custody, custody.md D.7: acceptance after commit, signals, retransmission, duplicates by pair,
+/* Custody, CCSDS 734.6, procedures: acceptance after commit, signals, retransmission, duplicates by pair,
  * restarts. */
 #include "dtn/agent/break.h"
 #include "tests/unit/agent/chain.h"

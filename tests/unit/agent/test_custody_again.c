@@ -16,7 +16,7 @@ static void under_the_pair(struct flight *f, uint64_t seq)
 	hand_make(f, &spec, view_text("four"));
 }
 
-/* RFC 9171 knows no custody; custody.md D.2: numbers wrap to 0 after a configured maximum. */
+/* RFC 9171 knows no custody; CCSDS 734.6, sequences: numbers wrap to 0 after a configured maximum. */
 Test(custody_again, another_bundle_under_a_known_pair)
 {
 	static const node_id n[] = {1, 3, 4};

@@ -1,5 +1,5 @@
 /* What the custodian before does: a refusal (another way, later, to and fro), the timer over the plan,
- * giving up. custody.md D.7. */
+ * giving up. CCSDS 734.6, procedures. */
 #include "tests/unit/agent/chain.h"
 #include "tests/unit/agent/hand.h"
 

@@ -1,4 +1,4 @@
-/* The examples of custody.md D, byte for byte, as an agent writes them and as it takes them, in both
+/* The examples of CCSDS 734.6, byte for byte, as an agent writes them and as it takes them, in both
  * profiles. */
 #include "tests/unit/agent/chain.h"
 #include "tests/unit/agent/hand.h"

@@ -1,4 +1,4 @@
-/* Custodial tunnels, the near end: custody.md C, owlt-bibe(7). Node 2 with such tunnels to 3, and in some tests to 4,
+/* Custodial tunnels, the near end: bibect, owlt-bibe(7). Node 2 with such tunnels to 3, and in some tests to 4,
  * for bundles to node 5; the far ends' answers are made by hand. */
 #include "bundle/bibe.h"
 #include "tests/unit/agent/hand.h"

@@ -1,4 +1,4 @@
-/* Encapsulation records of custody.md C.1: read and written byte for byte, cut, malformed. */
+/* Encapsulation records of bibect, encoding: read and written byte for byte, cut, malformed. */
 #include "tests/unit/bundle/vectors.h"
 
 #include "bundle/bibe.h"

@@ -1,4 +1,4 @@
-/* Compressed signals of custody.md D.5: custody and reporting, both profiles, every example both ways. */
+/* Compressed signals of CCSDS 734.6, signals and reports: custody and reporting, both profiles, every example both ways. */
 #include "tests/unit/bundle/vectors.h"
 
 #include "bundle/ccs.h"

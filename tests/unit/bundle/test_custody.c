@@ -1,4 +1,4 @@
-/* Blocks of custody.md D.3 and D.4, both profiles; administrative records of RFC 9171 6.1. */
+/* Blocks of CCSDS 734.6, custody and reporting block, both profiles; administrative records of RFC 9171 6.1. */
 #include "tests/unit/bundle/vectors.h"
 
 #include "bundle/admin.h"
