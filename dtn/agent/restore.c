@@ -1,7 +1,7 @@
 /*
  * restore: the agent's state from what the store holds, after a restart. Every stored bundle gets
  * its entry again: custody bundles are HELD (their numbers may have been sent before, so a signal
- * for them counts), bundles for applications wait, marked if they may have been handed over; others
+ * for them counts; when they were sent is not stored, so they are sent again at once), bundles for applications wait, marked if they may have been handed over; others
  * are routed again. Known bundles and pairs come from their own rows. Draining is here too: the end
  * beside the start.
  */
