@@ -13,18 +13,14 @@
 #include "tools/connect.h"
 #include "tools/opt.h"
 #include "tools/out.h"
+#include "tools/spool.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/sendfile.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #define WINDOW 32
-#define SPOOL_MEMORY (1u << 20) /* of standard input: more goes to a file */
 #define PIECE 65536u
 #define CHUNK_DEFAULT 60000u /* fits a UDP datagram with its bundle */
 #define PROGRESS_US 500000
@@ -201,101 +197,12 @@ static int read_words(const struct args *a, struct owlt_send *s)
 	return 0;
 }
 
-/* A file without a name. */
-static int spool_file(void)
-{
-	const char *dir = getenv("TMPDIR");
-	int fd = open(dir && *dir ? dir : "/tmp", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
-	char path[] = "/tmp/owlt-send-XXXXXX";
-
-	if (fd >= 0)
-		return fd;
-	fd = mkstemp(path); /* a file system that can't do without one */
-	if (fd < 0)
-		return -errno;
-	unlink(path);
-	return fd;
-}
-
-/* Moves what the memfd holds into a file. */
-static int spool_move(struct job *j, uint64_t n)
-{
-	int fd = spool_file(), err = fd < 0 ? fd : 0;
-
-	for (off_t off = 0; !err && (uint64_t)off < n;) {
-		ssize_t went = sendfile(fd, j->fd, &off, n - (uint64_t)off);
-
-		err = went < 0 ? -errno : went == 0 ? -EIO : 0;
-	}
-	if (fd >= 0 && err)
-		close(fd);
-	if (!err) {
-		close(j->fd);
-		j->fd = fd;
-	}
-	return err;
-}
-
-static int put_all(int fd, const uint8_t *p, size_t n)
-{
-	while (n > 0) {
-		ssize_t put = write(fd, p, n);
-
-		if (put < 0)
-			return -errno;
-		p += put;
-		n -= (size_t)put;
-	}
-	return 0;
-}
-
-/* All that a stream gives, in memory while it is short. */
-static int spool(struct job *j, int from)
-{
-	uint8_t room[16384];
-	bool is_moved = false;
-	ssize_t got;
-	int err;
-
-	j->fd = memfd_create("owlt-send", MFD_CLOEXEC);
-	err = j->fd < 0 ? -errno : 0;
-	while (!err && (got = read(from, room, sizeof room)) != 0) {
-		if (got < 0) {
-			err = errno == EINTR ? 0 : -errno;
-			continue;
-		}
-		if (!is_moved && j->size + (uint64_t)got > SPOOL_MEMORY) {
-			err = spool_move(j, j->size);
-			is_moved = true;
-		}
-		if (!err)
-			err = put_all(j->fd, room, (size_t)got);
-		j->size += (uint64_t)got;
-	}
-	return err;
-}
-
 static int open_data(struct job *j, const char *name)
 {
-	bool is_stdin = strcmp(name, "-") == 0;
-	int fd = is_stdin ? 0 : open(name, O_RDONLY | O_CLOEXEC), err = 0;
 	const char *slash = strrchr(name, '/');
-	struct stat st;
 
-	j->name = is_stdin ? "stdin" : slash ? slash + 1 : name;
-	if (fd < 0 || fstat(fd, &st))
-		return out_fail("send: %s: %s", name, owlt_error_text(-errno));
-	if (S_ISREG(st.st_mode) && !is_stdin) {
-		j->fd = fd;
-		j->size = (uint64_t)st.st_size;
-		return 0;
-	}
-	err = spool(j, fd);
-	if (!is_stdin)
-		close(fd);
-	return err ? out_fail("send: %s: %s", is_stdin ? "standard input" : name,
-			     owlt_error_text(err))
-		   : 0;
+	j->name = strcmp(name, "-") == 0 ? "stdin" : slash ? slash + 1 : name;
+	return spool_open("send", name, &j->fd, &j->size);
 }
 
 /* Exactly n bytes at off. */

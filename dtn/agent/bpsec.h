@@ -1,5 +1,5 @@
 /*
- * bpsec: the security of bundles as this node's policy wants it: what bpsec.c (arrivals), unit.c and
+ * bpsec: the security of bundles as this node's policy wants it: what bpsec.c (arrivals), ready.c (start), unit.c and
  * steps.c (what came in fragments) and protect.c (bundles made here) share. The cryptography is
  * bundle/bpsec.h, the rules are policy.h.
  */
@@ -80,6 +80,7 @@ struct check {
 	bool wants_payload; /* the worker has begun with it */
 };
 
+/* -- bpsec.c */
 /* Has it security blocks? */
 bool security_is_secured(const struct bundle *b);
 /* The rules that concern c->b; false: none does. */
@@ -88,6 +89,8 @@ bool security_rules(struct check *c);
 enum reason security_begin(struct check *c);
 /* The payload was fed: what bpsec_end() said, and what came out of decryption. As security_begin(). */
 enum reason security_fed(struct check *c, int err, uint64_t plain_bytes);
+
+/* -- ready.c */
 /* The room of a pair that `b` does not lie in. */
 struct buf security_room(const struct security *s, const struct bundle *b, unsigned pair);
 /* Context number of a rule's context. */

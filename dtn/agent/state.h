@@ -388,7 +388,7 @@ bool is_private(const struct eid *e);
 bool is_local_node(const struct eid *e);
 bool names_private(const struct eid *source, const struct eid *dest, const struct eid *report_to);
 
-/* -- bpsec.c, protect.c */
+/* -- ready.c, bpsec.c, protect.c */
 int security_new(struct agent *a) MUST_USE;
 void security_free(struct agent *a);
 /* REASON_NONE: go on, with what is in *b now; else the bundle is to be deleted. */
