@@ -37,9 +37,10 @@ struct received answer_to(
 {
 	struct received x = {.id = p->id, .via = in->from};
 
+	/* UINT64_MAX: no range of a signal holds it */
 	while (record_types[x.record] != p->type)
 		x.record++;
-	if (p->id == 0 || !eid_keep(&x.from, &in->b->source))
+	if (p->id == 0 || p->id == UINT64_MAX || !eid_keep(&x.from, &in->b->source))
 		return (struct received){0};
 	x.by = latest(a, now, in->b->source.node, p);
 	return x;

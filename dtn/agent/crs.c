@@ -62,7 +62,9 @@ bool crs_add(struct agent *a, mono now, uint64_t id, const struct bundle *b, enu
 		.kind = (uint8_t)kind, .seq_id = r->seq_id, .seq_no = r->seq_no, .id = id};
 
 	if (to.node == NODE_NONE || to.group || is_local_node(&to))
-		return true; /* nobody can be told */
+		return true;         /* nobody can be told */
+	if (r->seq_no == UINT64_MAX) /* no range holds it */
+		return false;
 	if (!eid_keep(&key.to, &to) || !eid_keep(&key.about, &source) ||
 		(item.seq_id == 0 && !eid_keep(&item.dest, &b->dest)))
 		return false;

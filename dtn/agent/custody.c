@@ -37,13 +37,15 @@ static mono signal_expected(
 	const struct agent *a, const struct bundle_entry *e, const struct agent_sent *s);
 static bool listed(const struct custody_list *l, const struct eid *e);
 
-/* Not of fragments (D.2), not under our own pair, not from a custodian that can't be addressed. */
+/* Not of fragments (D.2), not under our own pair, not from a custodian that can't be addressed, not under a
+ * number that no range holds: ranges end before 2^64. */
 enum why custody_accepts(const struct agent *a, const struct arrival *in, struct pair *p)
 {
 	const struct bundle *b = in->b;
 	uint64_t uid[2];
 
-	if (!b->has_cteb || b->flags & BUNDLE_FRAGMENT || b->cteb.custodian.node == a->self.node)
+	if (!b->has_cteb || b->flags & BUNDLE_FRAGMENT || b->cteb.custodian.node == a->self.node ||
+		b->cteb.seq_no == UINT64_MAX)
 		return WHY_OTHER;
 	bundle_uid(b, uid);
 	*p = (struct pair){.seq_id = b->cteb.seq_id,

@@ -467,3 +467,19 @@ Test(answer, drain)
 	expect_said(&s, 1, "8208820081820501");
 	side_fini(&s);
 }
+
+/* No range of a signal holds the last number: no answer, and the bundle is taken all the same. */
+Test(answer, the_last_number)
+{
+	struct bundle_spec spec = hand_spec(3);
+	struct side s;
+
+	far_init(&s);
+	far_start(&s);
+	give_spec(&s, UINT64_MAX, &spec);
+	side_commit(&s, 0);
+	later(&s);
+	expect_said(&s, 1, NULL);
+	cr_assert_eq(agent_queued(s.agent, (unsigned)agent_neighbour(s.agent, 3)), 1);
+	side_fini(&s);
+}

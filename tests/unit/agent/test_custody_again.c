@@ -53,3 +53,32 @@ Test(custody_again, another_bundle_under_a_known_pair)
 		side_fini(&s);
 	}
 }
+
+/* Ranges of signals end before 2^64: the last number can be told to nobody, and must not end the node. */
+Test(custody_again, the_last_number)
+{
+	struct bundle_spec spec = hand_spec(3);
+	struct flight f;
+	struct bundle b;
+	struct side s;
+
+	hand_relay(&s);
+	s.cfg.signal_count = 1;
+	spec.flags |= BUNDLE_NO_FRAGMENT | BUNDLE_REPORT_RECEPTION;
+	spec.has_cteb = true;
+	spec.cteb = (struct cteb){.seq_no = UINT64_MAX, .seq_id = 4, .custodian = eid_ipn(1, 0)};
+	spec.has_creb = true;
+	spec.creb = (struct creb){.seq_no = UINT64_MAX};
+	hand_in(&s, &spec);
+	side_commit(&s, 0);
+	side_at(&s, 10 * SEC);
+	cr_assert_eq(count(&s, EV_custody_taken), 0);
+	cr_assert_eq(count(&s, EV_custody_signalled), 0);
+	cr_assert_eq(count(&s, EV_report_tx), 1, "in its plain form");
+	cr_assert(side_out(&s, 3, &f), "it goes on, its custodian stays who it was");
+	hand_read(&f, &b);
+	cr_assert(b.has_cteb);
+	cr_assert_eq(b.cteb.seq_no, UINT64_MAX);
+	cr_assert_eq(b.cteb.custodian.node, 1);
+	side_fini(&s);
+}
