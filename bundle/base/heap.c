@@ -66,6 +66,20 @@ int heap_push(struct heap *h, struct heap_node *e, int64_t key, uint64_t tie)
 	return 0;
 }
 
+void heap_move(struct heap *h, struct heap_node *e, int64_t key)
+{
+	bool earlier = key < e->key;
+
+	assert(e->at < h->n && h->slot[e->at] == e);
+	if (key == e->key)
+		return;
+	e->key = key;
+	if (earlier)
+		sift_up(h, e->at);
+	else
+		sift_down(h, e->at);
+}
+
 void heap_remove(struct heap *h, struct heap_node *e)
 {
 	size_t at = e->at;

@@ -34,6 +34,8 @@ bool heap_has(const struct heap_node *e);
 struct heap_node *heap_min(const struct heap *h);
 /* Puts in an entry that is in no heap. 0 or -ENOMEM. */
 int heap_push(struct heap *h, struct heap_node *e, int64_t key, uint64_t tie) MUST_USE;
+/* Another key for an entry that is in; its tie stays. */
+void heap_move(struct heap *h, struct heap_node *e, int64_t key);
 /* Takes out an entry; nothing happens if it is not in. */
 void heap_remove(struct heap *h, struct heap_node *e);
 

@@ -318,10 +318,12 @@ void entry_set_due(struct agent *a, struct bundle_entry *e, mono due)
 
 static void entry_timer(struct agent *a, struct bundle_entry *e)
 {
-	uint64_t id = entry_id(e);
+	mono at = mono_min(e->expiry, e->due);
 
-	heap_remove(&a->timers, &e->timer);
-	(void)!heap_push(&a->timers, &e->timer, mono_min(e->expiry, e->due), id);
+	if (heap_has(&e->timer))
+		heap_move(&a->timers, &e->timer, at);
+	else
+		(void)!heap_push(&a->timers, &e->timer, at, entry_id(e));
 }
 
 struct bundle_entry *entry_by_id(const struct agent *a, uint64_t id)

@@ -22,6 +22,8 @@ Test(heap, gives_entries_in_order_of_key_then_tie)
 	for (int i = 0; i < N; i += 3)
 		heap_remove(&h, &e[i]);
 	heap_remove(&h, &e[0]);
+	for (int i = 1; i < N; i += 3) /* earlier, later or the same */
+		heap_move(&h, &e[i], (int64_t)rng_below(&r, 70) - 10);
 	for (struct heap_node *m; (m = heap_min(&h)); heap_remove(&h, m)) {
 		cr_assert(m->key > last_key || (m->key == last_key && m->tie > last_tie));
 		last_key = m->key;
