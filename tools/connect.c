@@ -15,11 +15,13 @@ struct owlt *connect_node(const char *name, const char *socket)
 
 	if (!err)
 		return o;
-	out_fail("%s: no node at %s: %s; is owltd running? --socket or OWLT_SOCKET tells where",
-		name,
+	out_fail("%s: no node at %s: %s; %s", name,
 		socket        ? socket
 		: env && *env ? env
 			      : "the usual places",
-		owlt_error_text(err));
+		owlt_error_text(err),
+		err == -EACCES
+			? "the socket's mode and the node's control.access say who may use it"
+			: "is owltd running? --socket or OWLT_SOCKET tells where");
 	return NULL;
 }

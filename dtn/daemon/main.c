@@ -281,7 +281,10 @@ static int open_rest(struct daemon *d)
 		return fault("start", "", err);
 	is_usual = *d->cfg.socket == 0;
 	err = app_open(d);
-	if (err && is_usual)
+	if (err == -EADDRINUSE)
+		fputs("owltd: another owltd listens there; control.socket names another place\n",
+			stderr);
+	else if (err && is_usual)
 		fputs("owltd: the usual place of the socket can't be used; name another in "
 		      "control.socket or set XDG_RUNTIME_DIR\n",
 			stderr);

@@ -117,7 +117,8 @@ static const struct schema_row link_rows[] = {
 		.max = INT64_C(1000000000000),
 		.def = "0",
 		.unit = "bits/s",
-		.help = "Pacing of a link that no plan describes; 0 = none."},
+		.help = "Pacing of a link that no plan describes; 0 = none: what is too fast for "
+			"the peer is lost."},
 	{.path = "owlt",
 		.type = SCHEMA_DURATION,
 		.offset = LINK(owlt_us),
