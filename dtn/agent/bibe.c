@@ -170,6 +170,14 @@ bool bibe_way(
 	return must_wait;
 }
 
+bool bibe_reaches(const struct agent *a, const struct eid *dest)
+{
+	for (size_t i = 0; i < a->bibe.n_tunnels; i++)
+		if (is_matched(&a->bibe.tunnel[i], dest))
+			return true;
+	return false;
+}
+
 static bool is_matched(const struct bibe_tunnel *t, const struct eid *dest)
 {
 	for (size_t k = 0; k < t->n_match; k++)
@@ -192,11 +200,13 @@ void bibe_output(struct agent *a, mono now)
 	unsigned n = 0;
 
 	w->due = MONO_NEVER;
+	w->first++; /* another one first in each turn: they share what a turn may */
 	for (size_t i = 0; i < w->n_tunnels; i++) {
-		while (agent_queued(a, w->tunnel[i].neighbour) > 0 && n < PER_TURN &&
-			send_next(a, now, &w->tunnel[i]))
+		struct bibe_tunnel *t = &w->tunnel[(w->first + i) % w->n_tunnels];
+
+		while (agent_queued(a, t->neighbour) > 0 && n < PER_TURN && send_next(a, now, t))
 			n++;
-		if (agent_queued(a, w->tunnel[i].neighbour) > 0)
+		if (agent_queued(a, t->neighbour) > 0)
 			w->due = n == PER_TURN ? now : mono_min(w->due, mono_add(now, RETRY_US));
 	}
 }

@@ -62,7 +62,7 @@ struct tunnel_stats {
 };
 struct bibe {
 	struct bibe_tunnel tunnel[BIBE_TUNNELS_MAX];
-	size_t n_tunnels;
+	size_t n_tunnels, first; /* first: the turn's, counted up */
 	struct eid_pattern peer[BIBE_PEERS_MAX];
 	size_t n_peers;
 	uint8_t *room;                   /* heads on their way out */
@@ -77,6 +77,8 @@ void bibe_fini(struct agent *a);
 /* Is the bundle one for a tunnel? Then *neighbour is the row of that, or NO_NEIGHBOUR: it waits for one. */
 bool bibe_way(
 	const struct agent *a, const struct bundle_entry *e, node_id not_to, unsigned *neighbour);
+/* Does any tunnel take bundles for it? */
+bool bibe_reaches(const struct agent *a, const struct eid *dest);
 /* Sends what is queued for tunnels, so many a turn. */
 void bibe_output(struct agent *a, mono now);
 /* The commit of the bundle around: err is its result. */

@@ -32,6 +32,7 @@ struct hearing {
 };
 
 static gather_send send_signal;
+static bool is_reachable(const struct agent *a, mono now, const struct eid *to);
 static bool signal_read(
 	struct agent *a, mono now, uint64_t id, const struct arrival *in, unsigned profile);
 static void sequence_apply(struct hearing *h, const struct ccs_sequence *s);
@@ -95,6 +96,10 @@ static int send_signal(struct agent *a, mono now, const struct gather_list *l,
 		.urgent = true};
 	int err;
 
+	if (!is_reachable(a, now, &o.s.dest)) {
+		custodian_find(a, l->key.to.node)->declined[WHY_NO_ROUTE] += (uint32_t)n_items;
+		return 0;
+	}
 	for (size_t i = 0; i < n; i++)
 		out[i] = (struct ccs_sequence){.accepted = s[i].kind == KIND_ACCEPTED,
 			.seq_id = s[i].seq_id,
@@ -110,6 +115,21 @@ static int send_signal(struct agent *a, mono now, const struct gather_list *l,
 	trace_point(a->trace, now, custody_signal_tx, id, l->key.to.node, n_accepted,
 		n_items - n_accepted);
 	return 0;
+}
+
+/* A custodian whom no way leads to, now or ever, is not told: who makes us take custody in many invented
+ * names does not fill the room that is kept for signals. */
+static bool is_reachable(const struct agent *a, mono now, const struct eid *to)
+{
+	struct route *r = a->deps.route;
+	struct route_query q = {.from = a->self.node,
+		.to = to->node,
+		.at = now - a->deps.plan_zero,
+		.expiry = MONO_NEVER,
+		.priority = PRIORITY_EXPEDITED};
+	struct route_choice way;
+
+	return r->ops->find(r, &q, &way) != -E_NO_ROUTE || bibe_reaches(a, to);
 }
 
 /* -- in */

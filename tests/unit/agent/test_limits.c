@@ -497,3 +497,36 @@ Test(limits, records_of_others_leave_room_for_our_signals)
 	cr_assert_eq(count(&s, EV_custody_signal_tx), 1, "it is told that there is no room");
 	side_fini(&s);
 }
+
+/* Custody in the name of custodians that are nowhere makes no signals, which would lie here until they expire. */
+Test(limits, custodians_that_nobody_reaches)
+{
+	struct bundle_spec spec = spec_of(1);
+	uint64_t before;
+	struct side s;
+
+	prepare(&s);
+	s.cfg.max_bundles = 1024;
+	s.cfg.signal_count = 1;
+	side_start(&s, n13, 2);
+	side_register(&s, 5, 1);
+	before = stats(&s).n_bundles;
+	spec.dest = eid_ipn(2, 5);
+	for (uint64_t n = 1; n <= 100; n++) {
+		ask_custody(&spec, n);
+		spec.cteb.custodian = eid_ipn(1000 + n, 0);
+		spec.seq = n;
+		arrive(&s, &spec);
+		side_commit(&s, 0);
+	}
+	cr_assert_eq(count(&s, EV_custody_taken), 100);
+	cr_assert_eq(count(&s, EV_custody_signal_tx), 0);
+	cr_assert_eq(stats(&s).n_bundles - before, 100);
+	ask_custody(&spec, 1);
+	spec.seq = 101;
+	arrive(&s, &spec);
+	side_commit(&s, 0);
+	side_commit(&s, 0);
+	cr_assert_eq(count(&s, EV_custody_signal_tx), 1, "node 1 is a neighbour");
+	side_fini(&s);
+}
