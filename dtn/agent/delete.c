@@ -6,22 +6,23 @@
 #include "dtn/agent/state.h"
 
 static void bury(struct agent *a, mono now, struct bundle_entry *e);
-static bool is_of(const struct agent *a, const struct bundle_entry *e, const struct eid *source,
-	dtntime created_ms, uint64_t seq);
+static bool is_of(struct view value, const uint64_t uid[2]);
 
 /* RFC 9171 5.12/1, 5.12/2. Whoever has it by now keeps it: only what is here can be given up. */
 int agent_cancel(
 	struct agent *a, mono now, const struct eid *source, dtntime created_ms, uint64_t seq)
 {
-	uint64_t id = 0, n = 0;
+	const struct bundle b = {.source = *source, .created_ms = created_ms, .seq = seq};
+	uint64_t id = 0, n = 0, uid[2];
 	struct view v;
 
 	if (source->node != a->self.node)
 		return -E_NOT_OURS;
+	bundle_uid(&b, uid);
 	while (store_next(a->store, STORE_BUNDLE, &id, &v)) {
-		struct bundle_entry *e = entry_by_id(a, id);
+		struct bundle_entry *e = is_of(v, uid) ? entry_by_id(a, id) : NULL;
 
-		if (!e || e->state == ENTRY_ACKED || !is_of(a, e, source, created_ms, seq))
+		if (!e || e->state == ENTRY_ACKED)
 			continue;
 		delete_entry(a, now, e, REASON_CANCELLED);
 		n++;
@@ -29,13 +30,14 @@ int agent_cancel(
 	return n > 0 ? 0 : -E_UNKNOWN;
 }
 
-static bool is_of(const struct agent *a, const struct bundle_entry *e, const struct eid *source,
-	dtntime created_ms, uint64_t seq)
+/* The bundle itself, or a fragment of it, by its record: no head is read. */
+static bool is_of(struct view value, const uint64_t uid[2])
 {
-	struct bundle b;
+	struct record r;
+	bool is_good = record_decode(value, &r) == 0;
+	const uint64_t *of = r.flags & RECORD_FRAGMENT ? r.adu_uid : r.uid;
 
-	return entry_record(a, e).source_node == source->node && entry_bundle(a, e, &b) &&
-	       eid_equal(&b.source, source) && b.created_ms == created_ms && b.seq == seq;
+	return is_good && of[0] == uid[0] && of[1] == uid[1];
 }
 
 /* RFC 9171 5.10-1, 5.10-2 */
