@@ -153,7 +153,7 @@ static int open_files(struct disk *d, const char *path)
 		size /= 2;
 	while (bytes / size > SEGMENTS_MAX / 2 && !d->is_offline)
 		size *= 2;
-	uint64_t segments = 2 * (bytes / size + 1) + 8, every = rows / 4,
+	uint64_t segments = 2 * (bytes / size + 1) + 10, every = rows / 4,
 		 tail = segments * size / 4;
 	every = every > CHECKPOINT_MAX   ? CHECKPOINT_MAX
 		: every < CHECKPOINT_MIN ? CHECKPOINT_MIN
@@ -278,12 +278,14 @@ static bool disk_wants(const struct store *st)
 	return compact_is_due(d) || (s && s->generation > d->log.kept_generation);
 }
 
-/* What new bundles may take of the log: some segments stay for others, and the end of each may stay empty. */
+/* What new bundles may take of the log, so that the batch they come in finds room: some segments stay for
+ * others and for moves, and the end of each may stay empty. */
 static void set_room(struct disk *d)
 {
-	size_t n = log_n_available(&d->log);
+	size_t n = log_n_available(&d->log), kept = KEPT_FREE + 1 + n / 8;
 
-	n = n > KEPT_FREE ? n - KEPT_FREE : 0;
+	n = n > kept ? n - kept : 0;
+	d->log.promised = n;
 	d->base.log_room = n * (d->log.segment_size / 4 * 3);
 }
 

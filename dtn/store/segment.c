@@ -18,11 +18,12 @@
 #include <unistd.h>
 
 #define SPARES 2u
-#define SHORT 4u
+#define SHORT 6u
 
 static int log_adopt(struct log *log, uint32_t slot);
 static int read_head(struct segment *s);
 static struct segment *segment_make(struct log *log, uint64_t size);
+static void free_one(struct log *log);
 static void segment_unlink(struct log *log, size_t i);
 
 int log_open(struct log *log, int dir, uint64_t segment_size, size_t max)
@@ -89,7 +90,7 @@ struct segment *log_take(struct log *log, uint64_t size, enum log_use use)
 	struct segment *s = NULL;
 	size_t n_free = 0;
 
-	if (log_n_available(log) <= (size_t)use)
+	if (log_n_available(log) <= (size_t)use + (use == LOG_USE_MOVE ? log->promised : 0))
 		return NULL;
 	for (size_t i = 0; i < log->n; i++) {
 		struct segment *one = log->segment[i];
@@ -98,13 +99,18 @@ struct segment *log_take(struct log *log, uint64_t size, enum log_use use)
 		if (one->generation == 0 && one->size >= size)
 			s = one;
 	}
-	if (!s || n_free <= (size_t)use)
+	if (!s || n_free <= (size_t)use) {
+		if (log->n >= log->max && size > log->segment_size)
+			free_one(log);
 		s = log->n < log->max ? segment_make(log, size > log->segment_size
 								  ? (size + 4095) & ~UINT64_C(4095)
 								  : log->segment_size)
 				      : NULL;
+	}
 	if (!s)
 		return NULL;
+	if (use == LOG_USE_PUT && log->promised > 0)
+		log->promised--;
 	s->generation = log->next_generation++;
 	s->end = SEGMENT_HEAD;
 	s->live = 0;
@@ -257,6 +263,16 @@ static int read_head(struct segment *s)
 	return 0;
 }
 
+/* Another file may be made then. */
+static void free_one(struct log *log)
+{
+	for (size_t i = 0; i < log->n; i++)
+		if (log->segment[i]->generation == 0) {
+			segment_unlink(log, i);
+			return;
+		}
+}
+
 static struct segment *segment_make(struct log *log, uint64_t size)
 {
 	char name[32];
@@ -270,7 +286,11 @@ static struct segment *segment_make(struct log *log, uint64_t size)
 	if (fd < 0)
 		return NULL;
 	struct segment *s = NULL;
-	if (posix_fallocate(fd, 0, (off_t)size) == 0 && fsync(fd) == 0 && fsync(log->dir) == 0)
+	int err;
+	do
+		err = posix_fallocate(fd, 0, (off_t)size);
+	while (err == EINTR);
+	if (err == 0 && fsync(fd) == 0 && fsync(log->dir) == 0)
 		s = segment_add(log, fd, slot, size);
 	if (!s) {
 		unlinkat(log->dir, name, 0);

@@ -38,8 +38,9 @@ struct log {
 	uint64_t segment_size;
 	uint64_t next_generation, next_batch, last_batch;
 	uint64_t kept_generation; /* from here on segments of the log are needed by recovery */
-	uint64_t tail;            /* bytes appended to the log since the index was written */
-	uint8_t *piece;           /* LOG_PIECE bytes of a record that is moved */
+	size_t promised; /* segments that new bundles were told they may take: not for moves */
+	uint64_t tail;   /* bytes appended to the log since the index was written */
+	uint8_t *piece;  /* LOG_PIECE bytes of a record that is moved */
 	struct out_file out;
 };
 
@@ -57,7 +58,8 @@ enum log_use {
 	LOG_USE_MOVE, /* so do moves, and signals pass */
 	LOG_USE_PUT
 };
-/* A segment for records of `size` bytes, its generation given; NULL: there is none. */
+/* A segment for records of `size` bytes, its generation given; NULL: there is none. One that is free makes way
+ * for a record longer than a segment. */
 struct segment *log_take(struct log *log, uint64_t size, enum log_use use);
 /* Segments taken since are free again. */
 void log_give_back(struct log *log, uint64_t generation);

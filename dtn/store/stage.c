@@ -11,7 +11,8 @@
 
 #include <assert.h>
 
-#define OP_OVERHEAD 64u /* what an operation counts in the stage beside its bytes */
+#define OP_OVERHEAD                                                                                \
+	64u /* what an operation counts in the stage beside its bytes; not less than in the log */
 
 static int check_room(const struct store *st, uint64_t bytes, unsigned flags);
 static struct entry *bundle_new(struct store *st, uint64_t room, uint64_t payload, unsigned flags);
@@ -235,8 +236,12 @@ void stage_op_bytes(struct store *st, struct op *op)
 	op->head = view_of(body->head, b->head_len);
 	op->payload = view_of(body->payload, b->payload_len);
 	op->is_whole = op->entry->is_whole;
-	op->charge += op->head.n + op->payload.n;
-	st->stats.staged_bytes += op->head.n + op->payload.n;
+	uint64_t more = op->head.n + op->payload.n + record_sums(op->payload.n);
+
+	if (op->flags & STORE_LONG) /* beside the log, which says where */
+		more += OP_OVERHEAD + RECORD_PLACE_SIZE + (op->value ? op->value->n : 0);
+	op->charge += more;
+	st->stats.staged_bytes += more;
 }
 
 void stage_settle(struct store *st, struct entry *e)
@@ -437,10 +442,10 @@ static void row_delete(struct store *st, struct entry *e)
 static void op_fill(struct store *st, struct op *op, enum op_type type)
 {
 	op->type = (uint8_t)type;
-	op->charge = OP_OVERHEAD;
-	st->stats.staged_bytes += OP_OVERHEAD;
 	if (type != OP_DELETE)
 		op->value = store_cell_ref(op->entry->value);
+	op->charge = OP_OVERHEAD + (op->value ? op->value->n : 0);
+	st->stats.staged_bytes += op->charge;
 	if (type == OP_PUT)
 		stage_op_bytes(st, op);
 }

@@ -36,7 +36,6 @@ enum {
 	SIZE_SMALL = 60000,
 	SIZE_LASTING = 1500
 };
-enum { FULL_MAX = 6 };
 enum { ROUNDS_FIRST = 200, ROUNDS_AGAIN = 30, KILLED_AT = 441 };
 
 struct place {
@@ -119,7 +118,6 @@ struct child {
 	struct rng r;
 	int fd;
 	uint64_t version;
-	unsigned n_full; /* batches that found no room, one after the other */
 	const struct work *work;
 };
 
@@ -278,13 +276,11 @@ static void commit(struct child *c)
 		fail(c, "a batch without its event", err);
 	if (err) {
 		bool is_met = c->work->fault != FAULT_NOTHING && faulty_disk_calls() >= c->work->at;
-		/* So near its limit a batch may find no room; what is refused makes some. */
-		if (!is_met && (err != -ENOSPC || ++c->n_full > FULL_MAX))
+		if (!is_met)
 			fail(c, "batches fail by themselves", err);
 		refuse_some(c);
 		return;
 	}
-	c->n_full = 0;
 	m.type = MSG_DURABLE;
 	tell(c, &m);
 	model.state[0] = begun;
