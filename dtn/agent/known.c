@@ -183,10 +183,12 @@ static int restore_row(struct agent *a, enum known_kind kind, uint64_t row, stru
 	}
 	if (kind == KNOWN_GONE && is_delivered)
 		kind = KNOWN_DELIVERED;
-	if (version == 0 || version > KNOWN_VERSION || cursor_finish(&c) != 0 ||
-		a->known_timers[kind].n >= a->cfg.max_tombstones || find(a, table_of(a, kind), v)) {
+	bool is_bad = version == 0 || version > KNOWN_VERSION || cursor_finish(&c) != 0;
+	bool is_full = a->known_timers[kind].n >= a->cfg.max_tombstones; /* it was larger */
+	if (is_bad || is_full || find(a, table_of(a, kind), v)) {
 		store_row_delete(a->store, kind == KNOWN_PAIR ? STORE_PAIR : STORE_TOMB, row);
-		a->n_evicted++;
+		if (is_bad || kind != KNOWN_PAIR || !pairmap_add(a, v, v[6], agent_mono(a, v[5])))
+			a->n_evicted++;
 		return 0;
 	}
 	k = insert(a, kind, v, agent_mono(a, v[5]));

@@ -98,7 +98,12 @@ static void run(const struct agent_cfg *cfg, struct store *st)
 	uint8_t room[4096];
 	struct buf b = buf_of(room, sizeof room);
 
-	assert(route && agent_new(cfg, &deps, 0, &a) == 0);
+	int err = agent_new(cfg, &deps, 0, &a);
+	assert(route && (err == 0 || err == -E_VERSION)); /* rows of a younger release */
+	if (err) {
+		route->ops->free(route);
+		return;
+	}
 	int k = agent_neighbour(a, 3);
 	assert(k >= 0);
 	agent_contact(a, 0, (unsigned)k, true, MONO_NEVER);
