@@ -77,7 +77,8 @@ static int export_one(struct export *x, uint64_t id)
 	if (!err)
 		err = stored_whole(x->st, &s, &bytes, &n);
 	if (err) {
-		out_no("store export: %" PRIu64 ": %s", id, err_text(err));
+		out_no("store export: %" PRIu64 ": %s", id,
+			err == -E_UNKNOWN ? "there is no such bundle" : err_text(err));
 		x->n_failed++;
 		return 0;
 	}

@@ -71,6 +71,9 @@ void receive_inside(struct agent *a, mono now, struct arrival *in, struct view b
 	in->is_local = b.dest.node == a->self.node && !b.dest.group;
 	why = custody_accepts(a, in, &in->pair);
 	in->takes_custody = why == WHY_NONE;
+	in->is_own_promise = a->is_importing && in->b->has_cteb && !in->is_local &&
+			     in->b->cteb.custodian.node == a->self.node &&
+			     !(in->b->flags & BUNDLE_FRAGMENT);
 	in->passes_custody = why == WHY_OTHER ? WHY_NONE : why;
 	why = admit(a, now, in);
 	if (why != WHY_NONE) {
@@ -327,7 +330,7 @@ static void take(struct agent *a, mono now, struct arrival *in)
 		r.flags |= RECORD_HANDED;
 	if ((b->has_cteb || b->has_creb) && in->profile == PROFILE_BPLIB)
 		r.flags |= RECORD_BPLIB;
-	if (custody && !in->is_local)
+	if ((custody && !in->is_local) || in->is_own_promise)
 		err = custody_begin(a, &r, &number_seq);
 	r.received_ms = agent_dtn(a, now);
 	r.expiry_ms = in->expiry == MONO_NEVER ? UINT64_MAX : agent_dtn(a, in->expiry);
@@ -434,7 +437,7 @@ static bool is_part(const struct arrival *in)
 /* For others and without a promise to anybody. */
 static bool is_plain(const struct arrival *in)
 {
-	return !in->is_local && !in->takes_custody && in->outer.id == 0;
+	return !in->is_local && !in->takes_custody && !in->is_own_promise && in->outer.id == 0;
 }
 
 static void refuse(struct agent *a, mono now, const struct arrival *in, enum why why)

@@ -361,6 +361,7 @@ struct arrival {
 	bool is_override, is_local;
 	bool is_unit;            /* put together from fragments that are here */
 	bool takes_custody;      /* it asks for custody and we would take it */
+	bool is_own_promise;     /* it was in our custody when it was taken out of a store of ours */
 	enum why passes_custody; /* by policy we don't: the block stays as it is; else WHY_NONE */
 	uint8_t is_signed;       /* SIGNED_...: with the key of the custodian that is its source */
 	struct pair pair;

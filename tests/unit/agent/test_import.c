@@ -96,6 +96,44 @@ Test(import, is_received_at_the_next_start)
 	side_fini(&s);
 }
 
+/* What `owlt store export --remove' took out of our custody comes back into it, under a new number. */
+Test(import, a_promise_of_ours_is_ours_again)
+{
+	struct bundle_rules rules = bundle_rules_default();
+	struct bundle_fault fault;
+	struct side s;
+	struct flight f;
+	struct bundle b;
+	uint8_t room[2048];
+	static const uint8_t bytes[600];
+	struct buf out = buf_of(room, sizeof room);
+	struct bundle_spec spec = {.crc_type = CRC_32C,
+		.block_crc_type = CRC_32C,
+		.source = eid_ipn(1, 9),
+		.dest = eid_ipn(3, 5),
+		.report_to = eid_null(),
+		.created_ms = KIT_DTN,
+		.seq = 1,
+		.flags = BUNDLE_NO_FRAGMENT,
+		.lifetime_ms = HOUR_MS,
+		.has_cteb = true,
+		.cteb = {.seq_no = 77, .seq_id = 1, .custodian = eid_ipn(2, 0)},
+		.custody = custody_codes_ccsds()};
+
+	cr_assert_eq(bundle_build(&out, &spec, view_of(bytes, sizeof bytes)), 0);
+	ready(&s);
+	import(&s, buf_view(&out), KIT_DTN);
+	start_again(&s);
+	side_at(&s, s.now);
+	cr_assert_not(side_out(&s, 3, &f), "not before its number is durable");
+	side_commit(&s, 0);
+	cr_assert(side_out(&s, 3, &f));
+	cr_assert_eq(bundle_read(&b, view_of(f.bytes, f.n), &rules, &fault), 0);
+	cr_assert(b.has_cteb && b.cteb.custodian.node == 2 && b.cteb.seq_no != 77);
+	cr_assert_eq(stats(&s).n_bundles, 1, "kept until somebody else has it");
+	side_fini(&s);
+}
+
 /* One batch takes the new bundle and its file's row away: a crash leaves exactly one of them. */
 Test(import, a_crash_loses_and_doubles_nothing)
 {
