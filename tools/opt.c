@@ -8,6 +8,7 @@
 #include "bundle/base/units.h"
 #include "tools/out.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -182,8 +183,9 @@ static void help_print(const struct opt_command *cmd)
 {
 	char left[96];
 
-	printf("usage: owlt %s [OPTIONS]%s%s\n\n%s.\n\nOptions:\n", cmd->name,
-		*cmd->operands ? " " : "", cmd->operands, cmd->summary);
+	printf("usage: owlt %s [OPTIONS]%s%s\n\n%c%s.\n\nOptions:\n", cmd->name,
+		*cmd->operands ? " " : "", cmd->operands, toupper((unsigned char)*cmd->summary),
+		cmd->summary + 1);
 	for (const struct opt *o = cmd->opts; o && o->name; o++) {
 		char letter[] = "    ";
 		if (o->letter)

@@ -359,9 +359,9 @@ struct arrival {
 	uint64_t open; /* its payload and tail are in this open bundle of the store; 0: in memory */
 	uint8_t profile; /* that its custody block was read by */
 	bool is_override, is_local;
-	bool is_unit;            /* put together from fragments that are here */
-	bool takes_custody;      /* it asks for custody and we would take it */
-	bool is_own_promise;     /* it was in our custody when it was taken out of a store of ours */
+	bool is_unit;        /* put together from fragments that are here */
+	bool takes_custody;  /* it asks for custody and we would take it */
+	bool is_own_promise; /* it was in our custody when it was taken out of a store of ours */
 	enum why passes_custody; /* by policy we don't: the block stays as it is; else WHY_NONE */
 	uint8_t is_signed;       /* SIGNED_...: with the key of the custodian that is its source */
 	struct pair pair;
