@@ -25,8 +25,8 @@ static const struct opt opts[] = {
 	CONNECT_OPT(struct args), {"json", 0, OPT_FLAG, AT(json), NULL, "one JSON document", NULL},
 	{0}};
 
-static const struct opt_command command = {"status", "[nodes | bundles | links | custody | plan]",
-	"what a node knows and does", opts,
+static const struct opt_command command = {"status",
+	"[nodes | bundles | links | custody | tunnels | plan]", "what a node knows and does", opts,
 	"Without an operand: a summary and the counters that are not 0 (--json: all)."};
 
 static int show(struct owlt *node, const char *what, const struct args *a);
@@ -60,8 +60,9 @@ static int show(struct owlt *node, const char *what, const struct args *a)
 	int err = owlt_status(node, a->health ? "" : what, &text, &n);
 
 	if (err == -E_UNKNOWN)
-		return out_fail(
-			"status: \"%s\" is none of nodes, bundles, links, custody, plan", what);
+		return out_fail("status: \"%s\" is none of nodes, bundles, links, custody, "
+				"tunnels, plan",
+			what);
 	if (err)
 		return out_fail("status: %s", owlt_error_text(err));
 	if (a->json) {

@@ -128,6 +128,7 @@ void agent_stats(const struct agent *a, struct agent_stats *out)
 			n[ENTRY_FOR_APP] + n[ENTRY_HANDING] + n[ENTRY_READY] + n[ENTRY_HANDED],
 		.n_custody_held = a->n_custody - n[ENTRY_AWAIT],
 		.n_custody_sent = n[ENTRY_AWAIT],
+		.n_unanswered = a->bibe.sent.by_id.n,
 		.n_tombstones = a->tombs.n,
 		.n_pairs = a->pairs.n + a->pairmaps.n_pairs,
 		.n_evicted = a->n_evicted,

@@ -160,6 +160,7 @@ bool agent_drain(struct agent *a, mono now);
 
 struct agent_stats {
 	uint64_t n_bundles, n_queued, n_waiting, n_for_apps, n_custody_held, n_custody_sent;
+	uint64_t n_unanswered;          /* transmissions in custodial tunnels */
 	uint64_t n_tombstones, n_pairs; /* bundles and custody pairs known as duplicates ... */
 	uint64_t n_evicted;             /* ... and those forgotten early */
 	uint64_t n_registrations;
@@ -168,6 +169,8 @@ struct agent_stats {
 void agent_stats(const struct agent *a, struct agent_stats *out);
 /* Other custodians; out has CUSTODIANS_MAX places. How many. Looks at every bundle. */
 size_t agent_custodians(const struct agent *a, struct custodian_stats *out);
+/* Tunnels; out has BIBE_TUNNELS_MAX places. How many. */
+size_t agent_tunnels(const struct agent *a, struct tunnel_stats *out);
 /* True time, and the node's own idea of it. */
 dtntime agent_dtn(const struct agent *a, mono now);
 dtntime agent_clock(const struct agent *a, mono now);

@@ -211,6 +211,26 @@ void bibe_output(struct agent *a, mono now)
 	}
 }
 
+size_t agent_tunnels(const struct agent *a, struct tunnel_stats *out)
+{
+	for (size_t i = 0; i < a->bibe.n_tunnels; i++) {
+		const struct bibe_tunnel *t = &a->bibe.tunnel[i];
+
+		out[i] = (struct tunnel_stats){.to = t->to.node,
+			.record = t->record,
+			.custody = t->custody,
+			.fallback = t->fallback,
+			.authenticated = custodian_find(a, t->to.node)->key != NULL,
+			.n_queued = agent_queued(a, t->neighbour),
+			.n_sent = t->n_sent,
+			.n_waiting = t->n_waiting,
+			.n_answered = t->n_answered,
+			.n_refused = t->n_refused,
+			.n_late = t->n_late};
+	}
+	return a->bibe.n_tunnels;
+}
+
 mono bibe_deadline(const struct agent *a)
 {
 	return a->bibe.due;

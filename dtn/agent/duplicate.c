@@ -24,6 +24,7 @@ static bool gathered(struct agent *a, mono now, const struct arrival *in);
 static bool by_identity(struct agent *a, mono now, const struct arrival *in);
 static bool by_pair(struct agent *a, mono now, const struct arrival *in);
 static void other_pair(struct agent *a, mono now, const struct arrival *in, struct bundle_entry *e);
+static bool is_spent(const struct arrival *in);
 static void sent_anew(struct agent *a, mono now, const struct arrival *in, struct bundle_entry *e);
 static void redundant(struct agent *a, mono now, const struct arrival *in, uint64_t id);
 static void redundant_tomb(
@@ -78,7 +79,10 @@ static bool by_identity(struct agent *a, mono now, const struct arrival *in)
 
 	if (!e && (!k || (in->outer.id != 0 && k->kind != KNOWN_DELIVERED)))
 		return false;
-	if (e) {
+	if (e && is_spent(in)) {
+		told(a, now, in, entry_id(e), WHY_HOP_LIMIT);
+		answer_refused(a, now, in, WHY_HOP_LIMIT);
+	} else if (e) {
 		told(a, now, in, entry_id(e), WHY_STORED);
 		sent_anew(a, now, in, e);
 		redundant(a, now, in, entry_id(e));
@@ -87,6 +91,13 @@ static bool by_identity(struct agent *a, mono now, const struct arrival *in)
 		redundant_tomb(a, now, in, k);
 	}
 	return true;
+}
+
+/* It has gone round as often as it may: whoever brought it looks for another way, or they would go on for ever. */
+static bool is_spent(const struct arrival *in)
+{
+	return in->outer.id != 0 && !in->is_local && in->b->has_hop &&
+	       in->b->hop_count >= in->b->hop_limit;
 }
 
 /* A custodial tunnel's answer is awaited for it, and it comes back: whoever brought it may rely on us now. A

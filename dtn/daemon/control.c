@@ -13,13 +13,15 @@ static void show_links(struct daemon *d, struct json_writer *w);
 static void show_nodes(struct daemon *d, struct json_writer *w);
 static void show_bundles(struct daemon *d, struct json_writer *w);
 static void show_custody(struct daemon *d, struct json_writer *w);
+static void show_tunnels(struct daemon *d, struct json_writer *w);
 static void show_plan(struct daemon *d, struct json_writer *w);
 
 static const struct {
 	const char *name;
 	void (*show)(struct daemon *d, struct json_writer *w);
 } rows[] = {{"", show_summary}, {"links", show_links}, {"nodes", show_nodes},
-	{"bundles", show_bundles}, {"custody", show_custody}, {"plan", show_plan}};
+	{"bundles", show_bundles}, {"custody", show_custody}, {"tunnels", show_tunnels},
+	{"plan", show_plan}};
 
 int control_status(struct daemon *d, struct view what, struct buf *out)
 {
@@ -81,6 +83,7 @@ static void show_summary(struct daemon *d, struct json_writer *w)
 	jw_u64(w, "n_pairs", s.n_pairs);
 	jw_u64(w, "n_forgotten", s.n_forgotten);
 	jw_u64(w, "n_sends_idle", d->n_sends_idle);
+	jw_u64(w, "n_unanswered", s.n_unanswered);
 	jw_object(w, "store");
 	jw_u64(w, "n_bundles", s.store.n_bundles);
 	jw_u64(w, "stored_bytes", s.store.bytes);
@@ -256,6 +259,32 @@ static void show_custody(struct daemon *d, struct json_writer *w)
 	jw_u64(w, "n_custody_sent", s.n_custody_sent);
 	list_custodians(d, w);
 	list_bundles(d, w, true);
+}
+
+static void show_tunnels(struct daemon *d, struct json_writer *w)
+{
+	struct tunnel_stats t[BIBE_TUNNELS_MAX];
+	size_t n = node_tunnels(d->node, t);
+	char text[EID_TEXT_MAX];
+
+	jw_array(w, "tunnels");
+	for (size_t i = 0; i < n; i++) {
+		jw_object(w, NULL);
+		jw_text(w, "to", view_of(text, node_print(t[i].to, text, sizeof text)));
+		jw_u64(w, "record", t[i].record);
+		jw_bool(w, "custody", t[i].custody);
+		jw_bool(w, "fallback", t[i].fallback);
+		jw_text(w, "answers",
+			view_text(t[i].authenticated ? "authenticated" : "unauthenticated"));
+		jw_u64(w, "n_queued", t[i].n_queued);
+		jw_u64(w, "n_sent", t[i].n_sent);
+		jw_u64(w, "n_waiting", t[i].n_waiting);
+		jw_u64(w, "n_answered", t[i].n_answered);
+		jw_u64(w, "n_refused", t[i].n_refused);
+		jw_u64(w, "n_late", t[i].n_late);
+		jw_object_end(w);
+	}
+	jw_array_end(w);
 }
 
 static void show_plan(struct daemon *d, struct json_writer *w)

@@ -214,11 +214,17 @@ void node_stats(const struct node *n, struct node_stats *out)
 		.n_for_apps = a.n_for_apps,
 		.n_custody_held = a.n_custody_held,
 		.n_custody_sent = a.n_custody_sent,
+		.n_unanswered = a.n_unanswered,
 		.n_custody_damaged = a.n_damaged_custody,
 		.n_tombstones = a.n_tombstones,
 		.n_pairs = a.n_pairs,
 		.n_forgotten = a.n_evicted};
 	store_stats(n->store, &out->store);
+}
+
+size_t node_tunnels(const struct node *n, struct tunnel_stats out[BIBE_TUNNELS_MAX])
+{
+	return agent_tunnels(n->agent, out);
 }
 
 size_t node_custodians(const struct node *n, struct custodian_stats out[CUSTODIANS_MAX])

@@ -166,12 +166,14 @@ struct node_link_stats {
 };
 struct node_stats {
 	uint64_t n_bundles, n_queued, n_waiting, n_for_apps, n_custody_held, n_custody_sent;
+	uint64_t n_unanswered; /* transmissions in custodial tunnels */
 	uint64_t n_custody_damaged;
 	uint64_t n_tombstones, n_pairs, n_forgotten; /* known as duplicates; and not any more */
 	struct store_stats store;
 };
 void node_stats(const struct node *n, struct node_stats *out);
 size_t node_custodians(const struct node *n, struct custodian_stats out[CUSTODIANS_MAX]);
+size_t node_tunnels(const struct node *n, struct tunnel_stats out[BIBE_TUNNELS_MAX]);
 void node_link_stats(const struct node *n, unsigned link, struct node_link_stats *out);
 node_id node_self(const struct node *n);
 dtntime node_dtn(const struct node *n, mono now);

@@ -363,7 +363,7 @@ static int params_read(const struct json *v, struct link_params *p, const char *
 static void read_traffic(struct reader *r, const struct json *v, unsigned k)
 {
 	static const char *const known[] = {"from", "to", "at", "every", "count", "size", "custody",
-		"lifetime", "priority", "service", NULL};
+		"kept", "lifetime", "priority", "service", NULL};
 	static const char *const priorities[] = {"bulk", "standard", "expedited"};
 	struct topo_traffic *f = &r->t->traffic[r->t->n_traffic];
 	const char *key = value_unknown_key(v, known), *to = json_text(json_get(v, "to"));
@@ -395,6 +395,8 @@ static void read_traffic(struct reader *r, const struct json *v, unsigned k)
 		problem_at(r, "traffic", k, "lifetime", "a duration above 0");
 	else if (json_get(v, "custody") && json_bool(json_get(v, "custody"), &f->custody))
 		problem_at(r, "traffic", k, "custody", "true or false");
+	else if (json_get(v, "kept") && json_bool(json_get(v, "kept"), &f->kept))
+		problem_at(r, "traffic", k, "kept", "true or false");
 	else if (json_get(v, "priority") && (!prio || strcmp(prio, priorities[f->priority]) != 0))
 		problem_at(r, "traffic", k, "priority", "bulk, standard or expedited");
 	else if (service && json_u64(service, &f->from_service))

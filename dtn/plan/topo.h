@@ -10,7 +10,7 @@
  *            "a_to_b":{...the same keys...},"b_to_a":{...}}],
  *  "plan":"file" | {"contacts":[...]},
  *  "traffic":[{"from":"earth","to":"ipn:2.1","at":"1s","every":"1s","count":10,"size":1000,
- *              "custody":true,"lifetime":"1h","priority":"bulk","service":1}],
+ *              "custody":true,"kept":false,"lifetime":"1h","priority":"bulk","service":1}],
  *  "config":{...owltd settings for every node...}}
  */
 #ifndef OWLT_PLAN_TOPO_H
@@ -44,6 +44,7 @@ struct topo_traffic {
 	uint64_t count, size_bytes;
 	int64_t lifetime_us;
 	bool custody;
+	bool kept; /* tunnels with custody carry it all the way: judged like custody */
 	unsigned priority;
 	/* in a scenario only: */
 	uint64_t reports; /* bits of RFC 9171 4.2.3, for the source's node */

@@ -323,6 +323,7 @@ static int send_one(struct sim *s, struct sim_row *r, uint64_t n)
 	m->attempt = r->n_attempts++;
 	m->size_bytes = r->t.size_bytes;
 	m->custody = r->t.custody;
+	m->kept = r->t.custody || r->t.kept;
 	m->expires_ms = s->cfg.dtn_at_zero + (uint64_t)((s->now + r->t.lifetime_us) / US_PER_MS);
 	fill(s, m, payload);
 	err = node_send(node->node, s->now, &req, &m->request);

@@ -2,7 +2,7 @@
  * check: the promises, judged from outside. Which bundles a node has is read from its store (not asked of
  * the node), what applications were told from sim_msg; the trace is used only to count.
  *
- *   after each step  a bundle that was accepted with custody is in some node's committed store, or was
+ *   after each step  a bundle that was accepted with custody, or is kept by tunnels that have it, is in some node's committed store, or was
  *                    acknowledged by its receiver, or has expired; a node's belief is its store's contents
  *   in app.c         no acknowledged delivery twice, none after expiry, every byte right
  *   at the end       links balance; every accepted custody bundle was delivered, or is held
@@ -90,7 +90,7 @@ void sim_finish(struct sim *s)
 			continue;
 		if (m->n_holders > 0 || m->ack_called)
 			s->counts.held++;
-		else if (!m->custody)
+		else if (!m->kept)
 			s->counts.lost_without_custody++;
 		else if (m->expires_ms <= dtn_now(s))
 			s->counts.expired++;
@@ -114,7 +114,7 @@ bool sim_is_settled(const struct sim *s)
 		if (!n->node || !list_empty(&n->pending) || n->batch || store_is_dirty(n->store))
 			return false;
 		node_stats(n->node, &st);
-		if (st.n_custody_held + st.n_custody_sent + st.n_for_apps > 0)
+		if (st.n_custody_held + st.n_custody_sent + st.n_unanswered + st.n_for_apps > 0)
 			return false;
 	}
 	for (size_t i = 0; i < s->n_msgs; i++)
@@ -257,7 +257,7 @@ static void judge_lost(struct sim *s, const struct sim_node *n)
 	for (size_t i = 0; i < s->n_msgs; i++) {
 		struct sim_msg *m = s->msg[i];
 
-		if (!m->accepted || !m->custody || m->n_holders > 0 || m->acked || m->ack_called ||
+		if (!m->accepted || !m->kept || m->n_holders > 0 || m->acked || m->ack_called ||
 			m->excused)
 			continue;
 		if (!m->was_stored)
@@ -265,8 +265,8 @@ static void judge_lost(struct sim *s, const struct sim_node *n)
 		m->excused = true;
 		if (now < m->expires_ms)
 			check_fail(s,
-				"message %" PRIu64
-				" of row %u is lost: accepted with custody, and after a turn of "
+				"message %" PRIu64 " of row %u is lost: accepted, kept by custody, "
+				"and after a turn of "
 				"%s in no node's committed store",
 				m->n, m->row, s->cfg.topo->node[n->index].name);
 	}

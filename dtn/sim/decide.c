@@ -6,6 +6,7 @@
  */
 #include "dtn/sim/decide.h"
 
+#include "bundle/bibe.h"
 #include "dtn/sim/inside.h"
 
 #include <stdio.h>
@@ -302,6 +303,12 @@ static uint32_t about_trace(struct sim_node *n)
 	return about;
 }
 
+/* Of a transmission's answer. */
+static bool is_good(uint64_t disposition)
+{
+	return disposition == BIBE_ACCEPTED || disposition == BIBE_REDUNDANT;
+}
+
 static uint32_t about_record(const struct trace_rec *r)
 {
 	switch (r->ev) {
@@ -311,6 +318,20 @@ static uint32_t about_record(const struct trace_rec *r)
 		return r->a[4] ? BIT(ABOUT_DATA) : 0;
 	case EV_bundle_duplicate:
 		return r->a[2] == WHY_CUSTODY_RETURNED ? BIT(ABOUT_RETURNED) : BIT(ABOUT_AGAIN);
+	case EV_tunnel_tx:
+		return r->a[4] ? BIT(ABOUT_SEND) : 0;
+	case EV_tunnel_rx:
+		return r->a[3] ? BIT(ABOUT_DATA) : 0;
+	case EV_tunnel_told:
+		return is_good(r->a[3]) ? BIT(ABOUT_YES) : BIT(ABOUT_NO);
+	case EV_tunnel_answered:
+		return is_good(r->a[3]) ? BIT(ABOUT_RELEASE) : BIT(ABOUT_REFUSED);
+	case EV_tunnel_late:
+		return BIT(ABOUT_TIMER);
+	case EV_tunnel_signal_tx:
+		return BIT(ABOUT_SIGNAL);
+	case EV_tunnel_signal_rx:
+		return r->a[4] ? BIT(ABOUT_OLD) : 0;
 	case EV_custody_signalled:
 		return r->a[2] ? BIT(ABOUT_YES) : BIT(ABOUT_NO);
 	case EV_custody_signal_tx:

@@ -146,7 +146,7 @@ void explore_judge(struct sim *s)
 
 		if (s->node[i].node)
 			node_stats(s->node[i].node, &st);
-		if (st.n_custody_held + st.n_custody_sent > 0)
+		if (st.n_custody_held + st.n_custody_sent + st.n_unanswered > 0)
 			check_fail(s, "%s still has custody at the end", s->cfg.topo->node[i].name);
 	}
 	if (s->counts.faults == 0)

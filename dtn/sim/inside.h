@@ -48,6 +48,7 @@ struct sim_msg {
 	unsigned row;
 	uint64_t index, n, attempt, size_bytes;
 	bool custody, accepted, unknown; /* unknown: its node died before it answered */
+	bool kept;                       /* with custody, or by tunnels all the way */
 	struct ident ident;
 	dtntime expires_ms;
 	bool was_stored; /* seen in some store since it was accepted */

@@ -7,16 +7,22 @@
  *   after a restart a node knows the number under which a bundle was sent last
  *   an application is told of what is durable, and of nothing else
  *
+ * The number of a transmission in a custodial tunnel is judged like a custody number: it is the pair of its sender, TUNNEL
+ * and itself.
+ *
  * Pairs are few in such runs: a list. Start reading at wire_sent.
  */
 #include "dtn/sim/decide.h"
 
+#include "bundle/bibe.h"
 #include "bundle/ccs.h"
+#include "bundle/limits.h"
 #include "dtn/sim/inside.h"
 
 #include <stdlib.h>
 
 #define BIT(n) (UINT32_C(1) << (n))
+#define TUNNEL UINT64_MAX
 #define NODE_BIT(n) (UINT64_C(1) << (n)->index)
 
 struct wire_pair {
@@ -34,7 +40,12 @@ struct wire_ack {
 	struct ident ident;
 };
 
+static void pair_arrived(struct sim *s, struct sim_node *n, const struct bundle *b);
+static void number_arrived(struct sim *s, struct sim_node *n, const struct wire_pair *key);
 static void data_sent(struct sim *s, struct sim_node *n, const struct bundle *b);
+static void number_sent(struct sim *s, struct sim_node *n, const struct bundle *b);
+static void transmission_sent(struct sim *s, struct sim_node *n, const struct bpdu *inside);
+static void answer_sent(struct sim *s, struct sim_node *n, const struct bundle *b);
 static void signal_sent(struct sim *s, struct sim_node *n, const struct wire_frame *w);
 static void sequence_sent(
 	struct sim *s, struct sim_node *n, const struct ccs_sequence *q, uint64_t custodian);
@@ -42,6 +53,7 @@ static struct wire_pair *pair_find(struct sim *s, const struct wire_pair *key);
 static struct wire_pair *pair_add(struct sim *s, const struct wire_pair *key);
 static bool is_held(const struct sim_node *n, const struct ident *id);
 static bool is_acked(const struct sim *s, const struct sim_node *n, const struct ident *id);
+static bool is_leaving(const struct sim *s, const struct sim_node *n, const struct ident *id);
 static bool same_ident(const struct ident *a, const struct ident *b);
 
 /* Within a turn; the look that is due at its end stays due. */
@@ -80,13 +92,31 @@ static bool frame_read(struct view bytes, struct bundle *b)
 	return bundle_read(b, bytes, &rules, &fault) == 0;
 }
 
+/* Is it a bundle around another that asks for an answer? Then *p is that. */
+static bool transmission_is(const struct bundle *b, struct bpdu *p)
+{
+	return b->flags & BUNDLE_ADMIN && bpdu_read(b->payload, p) == 0 && p->id != 0;
+}
+
+static bool answer_is(const struct bundle *b)
+{
+	struct range runs[BIBE_RUNS_MAX];
+	struct bibe_signal a = {.ids = ranges_of(runs, BIBE_RUNS_MAX)};
+
+	return b->flags & BUNDLE_ADMIN && bibe_signal_read(b->payload, &a) == 0;
+}
+
 void wire_read(const struct sim *s, struct view bytes, struct wire_frame *w)
 {
+	struct bpdu inside;
+
 	w->about = 0;
 	if (!s->cfg.script || !frame_read(bytes, &w->b))
 		return;
-	if (signal_codes(&w->b, &w->codes))
+	if (signal_codes(&w->b, &w->codes) || answer_is(&w->b))
 		w->about = BIT(ABOUT_SIGNAL);
+	else if (transmission_is(&w->b, &inside))
+		w->about = BIT(ABOUT_DATA);
 	else if (w->b.has_cteb)
 		w->about = BIT(ABOUT_DATA);
 }
@@ -95,32 +125,59 @@ void wire_sent(struct sim *s, struct sim_node *n, const struct wire_frame *w)
 {
 	const struct bundle *b = &w->b;
 	uint64_t self = s->cfg.topo->node[n->index].id;
+	struct bpdu inside;
 
 	if (w->about == 0)
 		return;
 	look_now(s, n);
 	if (b->has_cteb && b->cteb.custodian.node == self)
 		data_sent(s, n, b);
-	else if (w->about & BIT(ABOUT_SIGNAL) && b->source.node == self)
+	else if (b->source.node != self)
+		return;
+	else if (transmission_is(b, &inside))
+		transmission_sent(s, n, &inside);
+	else if (answer_is(b))
+		answer_sent(s, n, b);
+	else if (w->about & BIT(ABOUT_SIGNAL))
 		signal_sent(s, n, w);
 }
 
 void wire_arrived(struct sim *s, struct sim_node *n, const struct wire_frame *w)
 {
-	struct wire_pair key = {0}, *p;
+	struct bundle b;
+	struct bpdu p;
 
-	if (w->about == 0 || !w->b.has_cteb)
+	if (w->about == 0)
 		return;
-	key.custodian = w->b.cteb.custodian.node;
-	key.seq_id = w->b.cteb.seq_id;
-	key.seq_no = w->b.cteb.seq_no;
-	key.dest = w->b.dest;
-	p = pair_find(s, &key);
+	if (w->b.has_cteb)
+		pair_arrived(s, n, &w->b);
+	if (!transmission_is(&w->b, &p) || w->b.dest.node != s->cfg.topo->node[n->index].id)
+		return;
+	number_arrived(s, n,
+		&(struct wire_pair){
+			.custodian = w->b.source.node, .seq_id = TUNNEL, .seq_no = p.id});
+	if (frame_read(p.bundle, &b) && b.has_cteb)
+		pair_arrived(s, n, &b);
+}
+
+static void pair_arrived(struct sim *s, struct sim_node *n, const struct bundle *b)
+{
+	number_arrived(s, n,
+		&(struct wire_pair){.custodian = b->cteb.custodian.node,
+			.seq_id = b->cteb.seq_id,
+			.seq_no = b->cteb.seq_no,
+			.dest = b->dest});
+}
+
+static void number_arrived(struct sim *s, struct sim_node *n, const struct wire_pair *key)
+{
+	struct wire_pair *p = pair_find(s, key);
+
 	if (!p)
 		return;
 	look_now(s, n);
 	p->came |= NODE_BIT(n);
-	if (is_held(n, &p->ident))
+	if (is_held(n, &p->ident) || is_leaving(s, n, &p->ident))
 		p->durable |= NODE_BIT(n);
 }
 
@@ -199,6 +256,16 @@ static bool is_acked(const struct sim *s, const struct sim_node *n, const struct
 	return false;
 }
 
+/* An acknowledgement of it is being written: until then it is durable still. */
+static bool is_leaving(const struct sim *s, const struct sim_node *n, const struct ident *id)
+{
+	for (size_t i = 0; i < s->n_acks; i++)
+		if (s->ack[i].node == n->index && same_ident(&s->ack[i].ident, id) &&
+			store_is_durable(n->store, s->ack[i].id))
+			return true;
+	return false;
+}
+
 void wire_fini(struct sim *s)
 {
 	free(s->ack);
@@ -207,21 +274,64 @@ void wire_fini(struct sim *s)
 
 static void data_sent(struct sim *s, struct sim_node *n, const struct bundle *b)
 {
+	const struct ident ident = {b->source.node, b->source.service, b->created_ms, b->seq};
+
+	number_sent(s, n, b);
+	if (!is_held(n, &ident))
+		check_fail(s, "%s sends a bundle as custodian that is not durable there",
+			s->cfg.topo->node[n->index].name);
+}
+
+static void number_sent(struct sim *s, struct sim_node *n, const struct bundle *b)
+{
 	const struct wire_pair key = {.custodian = b->cteb.custodian.node,
 		.seq_id = b->cteb.seq_id,
 		.seq_no = b->cteb.seq_no,
 		.dest = b->dest,
 		.ident = {b->source.node, b->source.service, b->created_ms, b->seq}};
-	struct wire_pair *p = pair_find(s, &key);
+	const struct wire_pair *p = pair_find(s, &key);
 
 	if (!p)
-		p = pair_add(s, &key);
+		(void)pair_add(s, &key);
 	else if (!same_ident(&p->ident, &key.ident))
 		check_fail(s, "%s uses custody number %" PRIu64 " for two bundles",
 			s->cfg.topo->node[n->index].name, key.seq_no);
-	if (!is_held(n, &key.ident))
-		check_fail(s, "%s sends a bundle as custodian that is not durable there",
+}
+
+/* The bundle inside need not be durable: nobody has promised anything of it yet. */
+static void transmission_sent(struct sim *s, struct sim_node *n, const struct bpdu *inside)
+{
+	struct wire_pair key = {.custodian = s->cfg.topo->node[n->index].id,
+		.seq_id = TUNNEL,
+		.seq_no = inside->id};
+	struct bundle b;
+	const struct wire_pair *p = pair_find(s, &key);
+	bool is_good = frame_read(inside->bundle, &b);
+
+	key.ident = (struct ident){b.source.node, b.source.service, b.created_ms, b.seq};
+	if (is_good && b.has_cteb && b.cteb.custodian.node == key.custodian)
+		number_sent(s, n, &b); /* it may have been released since it was put in */
+	if (!is_good)
+		check_fail(s, "%s has put in a bundle that can't be read",
 			s->cfg.topo->node[n->index].name);
+	else if (!p)
+		pair_add(s, &key);
+	else if (!same_ident(&p->ident, &key.ident))
+		check_fail(s, "%s uses transmission number %" PRIu64 " for two bundles",
+			s->cfg.topo->node[n->index].name, key.seq_no);
+}
+
+static void answer_sent(struct sim *s, struct sim_node *n, const struct bundle *b)
+{
+	struct range runs[BIBE_RUNS_MAX];
+	struct bibe_signal a = {.ids = ranges_of(runs, BIBE_RUNS_MAX)};
+	struct ccs_sequence q = {.seq_id = TUNNEL};
+
+	if (bibe_signal_read(b->payload, &a) != 0 ||
+		(a.disposition != BIBE_ACCEPTED && a.disposition != BIBE_REDUNDANT))
+		return;
+	q.numbers = a.ids;
+	sequence_sent(s, n, &q, b->dest.node);
 }
 
 static void signal_sent(struct sim *s, struct sim_node *n, const struct wire_frame *w)

@@ -4,6 +4,7 @@
 #include "tests/unit/agent/hand.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 
 static void tunnel_add(struct side *s, const char *to)
 {
@@ -400,6 +401,43 @@ Test(transmission, returned)
 	side_fini(&s);
 }
 
+/* It has gone round as often as it may: refused, and still waited for. */
+Test(transmission, spent)
+{
+	struct bundle_spec spec = hand_spec(5), around = hand_spec(2);
+	struct bpdu p = {.type = BIBE_ION, .id = 77};
+	uint8_t room[1024];
+	struct buf b = buf_of(room, sizeof room);
+	uint64_t arg[TRACE_ARGS];
+	struct flight f, out;
+	struct side s;
+
+	near_init(&s);
+	near_start(&s);
+	spec.has_hop = true;
+	spec.hop_limit = 3;
+	hand_make(&f, &spec, view_text("data"));
+	side_in(&s, 1, &f);
+	side_commit(&s, 0);
+	side_at(&s, 0);
+	side_commit(&s, 0);
+	(void)left(&s, 3);
+	spec.hop_count = 3;
+	hand_make(&f, &spec, view_text("data"));
+	around.source = eid_ipn(1, 0);
+	around.dest = eid_ipn(2, 0);
+	around.flags = BUNDLE_ADMIN;
+	bpdu_write_head(&b, &p, f.n);
+	buf_put(&b, view_of(f.bytes, f.n));
+	hand_make(&out, &around, buf_view(&b));
+	side_in(&s, 1, &out);
+	cr_assert(hand_last(&s, EV_tunnel_told, arg));
+	cr_expect(arg[2] == 77 && arg[3] == BIBE_NO_ROUTE);
+	say(&s, 3, "8208820081820101");
+	cr_expect_eq(count(&s, EV_tunnel_answered), 1);
+	side_fini(&s);
+}
+
 /* What waits is limited; another one goes when there is room. */
 Test(transmission, limit)
 {
@@ -546,5 +584,58 @@ Test(transmission, for_the_far_end)
 		side_at(&s, 0);
 		cr_expect_eq(count(&s, EV_tunnel_tx), !admin);
 		side_fini(&s);
+	}
+}
+
+static void key(struct side *s, const char *node, char digit)
+{
+	struct security_lab_key *k = &s->cfg.security.lab_key[0];
+	struct custody_neighbour *n = &s->cfg.custody_neighbour[0];
+
+	s->cfg.security.n_lab_keys = s->cfg.n_custody_neighbours = 1;
+	*k = (struct security_lab_key){.id = "k", .kind = "hmac", .sha = 256};
+	memset(k->secret, digit, 64);
+	s->cfg.security.failures_per_s = 1000;
+	s->cfg.security.max_bytes = 65536;
+	*n = (struct custody_neighbour){.accept = true, .key = "k"};
+	snprintf(n->node, sizeof n->node, "%s", node);
+}
+
+/* A far end with a key is believed only with its signature, and signs by itself. */
+Test(transmission, signed_answers)
+{
+	static const struct {
+		char key; /* of the far end, 0: none */
+		enum why why;
+	} rows[] = {{0, WHY_SIGNAL_UNSIGNED}, {'2', WHY_SIGNAL_FORGED}, {'1', WHY_NONE}};
+
+	for (size_t i = 0; i < 3; i++) {
+		static const node_id two = 2;
+		uint64_t arg[TRACE_ARGS];
+		struct side s, far;
+
+		near_init(&s);
+		key(&s, "ipn:3.0", '1');
+		near_start(&s);
+		side_init(&far, 3, &two, 1, NODE_NONE);
+		if (rows[i].key)
+			key(&far, "ipn:2.0", rows[i].key);
+		far.cfg.signal_delay_us = 0;
+		far.cfg.bibe.n_peers = 1;
+		strcpy(far.cfg.bibe.peer[0].text, "ipn:2.0");
+		far.cfg.bibe.max_bytes = 2000;
+		far.cfg.bibe.max_depth = 1;
+		side_start(&far, &two, 1);
+		put_in(&s);
+		cr_assert_eq(side_pass(&s, &far), 1);
+		side_commit(&far, 0);
+		side_at(&far, 0);
+		side_commit(&far, 0);
+		cr_assert_eq(side_pass(&far, &s), 1);
+		cr_expect_eq(stats(&s).n_bundles, rows[i].why ? 2 : 1, "row %zu", i);
+		cr_expect_eq(hand_last(&s, EV_tunnel_signal_refused, arg), rows[i].why != WHY_NONE);
+		cr_expect(!rows[i].why || arg[2] == rows[i].why, "row %zu", i);
+		side_fini(&s);
+		side_fini(&far);
 	}
 }
