@@ -113,7 +113,8 @@ static int relay_configure(struct relay *r, size_t known)
 	if (node_cfg_defaults(r->cfg, &e))
 		return -E_CONFIG;
 	snprintf(r->cfg->id, sizeof r->cfg->id, "ipn:2.0");
-	r->cfg->agent.max_tombstones = known < 16 ? 16 : known; /* so they are full, and stay so */
+	/* so they are full, and stay so; but pairs of some batches, not all of which are durable, fit in */
+	r->cfg->agent.max_tombstones = known < 4 * BATCH ? 4 * BATCH : known;
 	r->cfg->n_links = 2;
 	for (unsigned k = 0; k < 2; k++) {
 		struct node_link_cfg *l = &r->cfg->link[k];
