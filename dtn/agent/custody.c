@@ -208,7 +208,8 @@ void custody_answer(struct agent *a, mono now, struct bundle_entry *e, bool acce
 
 void custody_elsewhere(struct agent *a, mono now, struct bundle_entry *e, node_id last)
 {
-	e->custody = (uint8_t)(e->custody + C_REFUSED_ONE);
+	if ((e->custody & C_REFUSALS) != C_REFUSALS) /* pieces are refused one by one */
+		e->custody = (uint8_t)(e->custody + C_REFUSED_ONE);
 	if ((e->custody & C_REFUSALS) >= REFUSALS_MAX * C_REFUSED_ONE)
 		forward_wait(
 			a, now, e, WHY_SIGNAL_REFUSED); /* both ways are full: not to and fro */
