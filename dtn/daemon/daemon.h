@@ -95,6 +95,8 @@ struct daemon {
 	bool is_behind;      /* there was more to send than a turn may */
 	unsigned first_link; /* that sends first in the next turn */
 	int64_t stop_at_ns;
+	int commit_err;        /* of the last one: said once, and tried again ... */
+	int64_t commit_at_ns;  /* ... not before this */
 	uint64_t n_sends_idle; /* ended because their data stopped coming */
 };
 

@@ -10,8 +10,9 @@
 
 #include <stdlib.h>
 
-#define ROUNDS_MAX 4          /* receive calls per link and turn */
-#define TURN_BYTES (8u << 20) /* sent in a turn: stored bytes are in memory until its end */
+#define ROUNDS_MAX 4              /* receive calls per link and turn */
+#define TURN_BYTES (8u << 20)     /* sent in a turn: stored bytes are in memory until its end */
+#define COMMIT_AGAIN_NS 100000000 /* a full disk is not asked again in each turn */
 #define RECORDS_PER_DATAGRAM                                                                       \
 	24 /* trace records one datagram may cause, for the promise to lose none */
 
@@ -24,6 +25,7 @@ static void transmit(struct daemon *d, unsigned link);
 static void start_batch(struct daemon *d);
 static bool may_end(struct daemon *d);
 static int64_t wake_at(struct daemon *d);
+static bool is_full(const struct daemon *d);
 
 int daemon_run(struct daemon *d)
 {
@@ -62,7 +64,15 @@ static int64_t wake_at(struct daemon *d)
 	if (d->is_behind)
 		return 0;
 	at = idle_at < at ? idle_at : at;
+	if (is_full(d) && !writer_is_busy(d->writer) && store_wants_commit(d->store))
+		at = d->commit_at_ns < at ? d->commit_at_ns : at;
 	return d->is_ending && d->stop_at_ns < at ? d->stop_at_ns : at;
+}
+
+/* The last commit failed, and the store is open: it is tried again (commit.c). */
+static bool is_full(const struct daemon *d)
+{
+	return d->commit_err == -ENOSPC || d->commit_err == -EDQUOT;
 }
 
 static void take_inputs(struct daemon *d, const struct loop_event *ev, int n)
@@ -212,6 +222,8 @@ static void start_batch(struct daemon *d)
 
 	if (writer_is_busy(d->writer) || !store_wants_commit(d->store))
 		return;
+	if (is_full(d) && clock_mono_ns() < d->commit_at_ns)
+		return;
 	b = store_commit_begin(d->store);
 	if (b)
 		writer_start(d->writer, b);
@@ -225,8 +237,10 @@ static void finish_batch(struct daemon *d, bool wait)
 	if (!writer_take(d->writer, wait, &b, &err))
 		return;
 	store_commit_end(d->store, b, err);
-	if (err)
+	if (err && err != d->commit_err)
 		log_line(d, LOG_ERROR, "store", "commit failed error=%s", err_name(err));
+	d->commit_err = err;
+	d->commit_at_ns = clock_mono_ns() + COMMIT_AGAIN_NS;
 	node_stored(d->node, d->now);
 }
 
