@@ -269,16 +269,17 @@ static void route_text(struct out *o, const struct path *p, size_t rank)
 	char a[32], b[32];
 
 	node_print(p->contact[0]->to, a, sizeof a);
-	out_text(o, "%zu. arrival %s s, %u hop%s, by %s, until %s s\n", rank,
+	out_text(o, "%zu. arrival %s s, %u hop%s, by %s, until %s%s\n", rank,
 		time_text(p->arrival, b, sizeof b), p->hops, p->hops == 1 ? "" : "s", a,
-		time_text(p->to_time, (char[32]){0}, 32));
+		time_text(p->to_time, (char[32]){0}, 32), p->to_time == MONO_NEVER ? "" : " s");
 	for (unsigned k = 0; k < p->hops; k++) {
 		const struct contact *c = p->contact[k];
 		node_print(c->from, a, sizeof a);
 		node_print(c->to, b, sizeof b);
 		out_text(o, "   contact %-5u %s > %s", c->index, a, b);
 		out_text(o, "  %s", time_text(c->start, a, sizeof a));
-		out_text(o, " to %s s\n", time_text(c->end, a, sizeof a));
+		out_text(o, " to %s%s\n", time_text(c->end, a, sizeof a),
+			c->end == MONO_NEVER ? "" : " s");
 	}
 }
 

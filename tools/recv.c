@@ -76,6 +76,10 @@ int cmd_recv(int argc, char **argv)
 	if (eid_parse(rest.argv[0], &eid))
 		return out_fail(
 			"recv: \"%s\" is no endpoint ID; one looks like ipn:2.1", rest.argv[0]);
+	if (eid_is_admin(&eid))
+		return out_fail(
+			"recv: \"%s\" is the node's own; name a service of it, as in ipn:2.1",
+			rest.argv[0]);
 	if (a.n == 0)
 		return out_fail("recv: --count: at least 1");
 	if (!a.dir && (a.n != 1 || a.json))

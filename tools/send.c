@@ -170,8 +170,13 @@ static int read_words(const struct args *a, struct owlt_send *s)
 	struct eid e;
 	unsigned k = 0;
 
-	if (eid_parse(s->dest, &e))
-		return out_fail("send: \"%s\" is no endpoint ID; one looks like ipn:2.1", s->dest);
+	const char *const eids[] = {s->dest, a->source, a->report_to};
+
+	for (k = 0; k < 3; k++)
+		if (eids[k] && eid_parse(eids[k], &e))
+			return out_fail(
+				"send: \"%s\" is no endpoint ID; one looks like ipn:2.1", eids[k]);
+	k = 0;
 	while (a->priority && k < 3 && strcmp(priorities[k], a->priority) != 0)
 		k++;
 	if (k == 3)

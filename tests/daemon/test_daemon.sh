@@ -58,6 +58,8 @@ rc bad_dest_is_2 2 owlt send "${A[@]}" nonsense /dev/null
 rc foreign_source_is_1 1 owlt send "${A[@]}" --source ipn:9.1 ipn:2.5 "$T/a.json"
 check foreign_source_text grep -q 'not an endpoint of this node' "$T/rc.err"
 rc foreign_endpoint_is_1 1 owlt recv "${A[@]}" -n 1 ipn:9.1
+rc admin_endpoint_is_2 2 owlt recv "${A[@]}" -n 1 ipn:1.0
+rc bad_report_to_is_2 2 owlt send "${A[@]}" --report-to junk ipn:2.5 "$T/a.json"
 rc bad_endpoint_is_2 2 owlt recv "${A[@]}" -n 1 ipn:1.x
 rc no_lifetime_is_2 2 owlt send "${A[@]}" --lifetime 0 ipn:2.5 "$T/a.json"
 rc ping_itself_is_2 2 timeout 20 owlt ping "${A[@]}" ipn:1.0 -c 1
