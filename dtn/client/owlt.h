@@ -111,8 +111,9 @@ struct owlt_event {
 	uint64_t created_ms, seq, lifetime_ms, flags;
 	/* ACCEPTED: sequence and number by which compressed reports name it; report_id 0: none */
 	uint64_t report_id, report_no;
-	bool redelivered;    /* may have been handed over before */
-	const void *payload; /* NULL where size is above 64 KiB: owlt_read() */
+	bool redelivered; /* may have been handed over before */
+	/* NULL where size is above 64 KiB, or above 2 KiB and much waits to be read: owlt_read() */
+	const void *payload;
 	uint64_t size;
 };
 

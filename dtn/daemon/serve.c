@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define STATUS_BYTES (4u << 20)
+#define SMALL_BYTES 2048u /* a payload that goes along in any case: a report, for one */
 
 enum right { RIGHT_NONE, RIGHT_READ, RIGHT_SEND, RIGHT_REGISTER };
 
@@ -523,7 +524,9 @@ static void deliver(struct daemon *d, const struct node_event *ev)
 		.flags = b.flags & ~(uint64_t)BUNDLE_FRAGMENT, /* it is whole */
 		.redelivered = ev->redelivered};
 	/* Who does not read what is there already fetches its bytes later: they are in the store. */
-	if (ev->size_bytes <= PROTO_INLINE_MAX && c->queued_bytes < QUEUE_PAUSE_BYTES)
+	bool is_slow = c->queued_bytes >= QUEUE_PAUSE_BYTES && ev->size_bytes > SMALL_BYTES;
+
+	if (ev->size_bytes <= PROTO_INLINE_MAX && !is_slow)
 		err = gather(d, ev, &m.payload);
 	else
 		m.size = ev->size_bytes;

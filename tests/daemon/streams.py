@@ -91,6 +91,32 @@ check("slow_reader_gets_all", all(n.answer(t) == (PIECE, {PAYLOAD: big[off:off +
 n.request(ACK, {REGISTRATION: registration, ID: f[ID]})
 n.event()
 
+# many deliveries to one that does not read them: beyond a little it is told sizes, the bytes stay in the store
+r, w = Node(path), Node(path)
+names = [r.ask(REGISTER, {CREDIT_KEY: 64})[1] for _ in range(4)]
+bodies = {}
+before = rss_kb()
+for name in names:
+    for _ in range(64):
+        body = os.urandom(60000)
+        kind, f = w.ask(SEND, {DEST: name[DEST], LIFETIME: 600000, PAYLOAD: body})
+        bodies[(f[CREATED], f[SEQ])] = body
+check("deliveries_not_read_memory", rss_kb() - before < 6000, (before, rss_kb()))
+sizes = 0
+while bodies:
+    kind, _, f = r.event()
+    if kind != DELIVERY:
+        continue
+    body = f.get(PAYLOAD) or r.read(f[REGISTRATION], f, 65536)
+    sizes += PAYLOAD not in f
+    if bodies.pop((f[CREATED], f[SEQ]), None) != body:
+        check("deliveries_not_read", False, f)
+        break
+    r.request(ACK, {REGISTRATION: f[REGISTRATION], ID: f[ID]})
+check("deliveries_are_all_read", not bodies and sizes > 0, (len(bodies), sizes))
+r.s.close()
+w.s.close()
+
 # a writer that does not read refusals stops only itself too
 c = Node(path)
 c.s.setblocking(False)
