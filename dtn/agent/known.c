@@ -14,6 +14,7 @@
 #define NUMBERS_1 6u
 #define NUMBERS 7u
 
+#define FOLD_MAX 512u    /* pairs that go into maps at once */
 #define FOLD_PENDING 64u /* pairs that are passed over because they are not durable yet */
 
 static bool fold(struct agent *a);
@@ -94,7 +95,7 @@ void known_forget(struct agent *a, struct known *k)
 	pool_give(&a->knowns, k);
 }
 
-/* A sixteenth of the pairs at once, so that many share the row of a map: those that expire first, unless
+/* A sixteenth of the pairs at once, or FOLD_MAX, so that many share the row of a map: those that expire first, unless
  * their batch is still open. */
 static bool fold(struct agent *a)
 {
@@ -102,6 +103,7 @@ static bool fold(struct agent *a)
 	struct known *pending[FOLD_PENDING];
 	size_t most = a->cfg.max_tombstones / 16 + 1, n = 0, n_pending = 0;
 
+	most = most < FOLD_MAX ? most : FOLD_MAX;
 	while (h->n > 0 && n < most && n_pending < FOLD_PENDING) {
 		struct known *k = container_of(heap_min(h), struct known, timer);
 
