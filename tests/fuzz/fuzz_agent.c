@@ -314,6 +314,16 @@ static size_t admin_make(struct play *f, uint8_t *room, size_t n)
 		buf_put(&b, view_of(inside, inside_n));
 		return b.len <= n ? b.len : 0;
 	}
+	if (what & 0x10 && first & 0x80) { /* what became of transmissions */
+		struct bibe_signal answer = {.type = (first & 1 ? BIBE_ION : BIBE_OLD) + 1,
+			.disposition = id % 10,
+			.ids = ranges_of(run, 2)};
+		uint64_t from = 1 + (first >> 1 & 15);
+
+		(void)!ranges_add(&answer.ids, from, from + (first & 0x20 ? UINT32_MAX : 1));
+		bibe_signal_write(&b, &answer);
+		return b.len;
+	}
 	if (s.seq_id == 0)
 		s.dest = what & 8 ? eid_ipn(3, 9) : eid_null();
 
@@ -678,7 +688,7 @@ static void limits_small(struct agent_cfg *cfg)
 	cfg->max_reported = 16;
 }
 
-/* Tunnels to a neighbour and to one behind it, and one peer that nests. */
+/* Tunnels to a neighbour, with custody, and to another one, and one peer that nests. */
 static void tunnels(struct bibe_cfg *w)
 {
 	w->n_tunnels = 2;
@@ -688,6 +698,8 @@ static void tunnels(struct bibe_cfg *w)
 	strcpy(w->tunnel[1].match[0].text, "*");
 	w->tunnel[0].n_match = w->tunnel[1].n_match = w->n_peers = 1;
 	strcpy(w->peer[0].text, "ipn:5.*");
+	w->tunnel[0].custody = true;
+	w->max_unanswered = 3;
 	w->max_bytes = 300;
 	w->max_depth = 2;
 }
