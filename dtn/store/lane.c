@@ -123,18 +123,26 @@ static bool is_same(const struct record *from, const struct op *op)
 	       from->payload.n == op->payload.n && from->generation == op->from.segment->generation;
 }
 
+/* A sector that can't be read is damage; one that can't be written is not. */
+static int old_read(const struct op *op, uint64_t off, void *buf, uint64_t n)
+{
+	int err = segment_read(op->from.segment, off, buf, n);
+
+	return err == -EIO ? -E_CORRUPT : err;
+}
+
 static int move_short(struct log *log, struct op *op, const struct record *to)
 {
 	struct record from, r = *to;
 	uint8_t header[RECORD_HEADER], sums[LOG_PIECE / RECORD_CHUNK * 4 + 4];
 	uint64_t size;
-	int err = segment_read(op->from.segment, op->from.off, log->piece, op->from.len);
+	int err = old_read(op, op->from.off, log->piece, op->from.len);
 
 	if (!err && (record_read(view_of(log->piece, op->from.len), &from, &size) ||
 			    !is_same(&from, op)))
 		err = -E_CORRUPT;
 	if (err)
-		return err == -EIO ? -E_CORRUPT : err; /* a sector that can't be read is damage */
+		return err;
 	size_t n_sums = (size_t)record_sums(from.payload.n);
 	size_t n = r.value.n + from.head.n + from.payload.n + n_sums;
 
@@ -179,14 +187,14 @@ static int move_pieces(struct log *log, struct op *op, const struct record *to)
 	free(m.sums);
 	if (!err)
 		out_seek(&log->out, op->to.segment->fd, op->to.off + op->to.len);
-	return err == -EIO ? -E_CORRUPT : err;
+	return err;
 }
 
 static int mover_open(struct log *log, struct op *op, const struct record *to, struct mover *m)
 {
 	struct record r = *to;
 	uint64_t n_sums = record_sums(op->payload.n);
-	int err = segment_read(op->from.segment, op->from.off, m->header, RECORD_HEADER);
+	int err = old_read(op, op->from.off, m->header, RECORD_HEADER);
 
 	if (!err && record_start(m->header, &m->from, &m->old, &m->sum))
 		err = -E_CORRUPT;
@@ -200,7 +208,7 @@ static int mover_open(struct log *log, struct op *op, const struct record *to, s
 	m->old_sums = m->sums + n_sums;
 	m->from_at = op->from.off + RECORD_HEADER;
 	m->to_at = op->to.off + RECORD_HEADER + r.value.n;
-	err = segment_read(op->from.segment, m->from_at, log->piece, m->from.value.n);
+	err = old_read(op, m->from_at, log->piece, m->from.value.n);
 	m->old = record_check(m->old, view_of(log->piece, m->from.value.n));
 	m->from_at += m->from.value.n;
 	r.type = record_sums(op->payload.n) ? RECORD_LONG : RECORD_PUT;
@@ -211,15 +219,14 @@ static int mover_open(struct log *log, struct op *op, const struct record *to, s
 		err = out_write_at(
 			op->to.segment->fd, r.value.p, r.value.n, op->to.off + RECORD_HEADER);
 	if (!err && m->from.type == RECORD_LONG)
-		err = segment_read(op->from.segment, m->from_at + op->head.n + op->payload.n,
-			m->old_sums, n_sums);
+		err = old_read(op, m->from_at + op->head.n + op->payload.n, m->old_sums, n_sums);
 	return err;
 }
 
 /* The next n bytes, into log->piece and to their new place. */
 static int mover_step(struct log *log, struct op *op, struct mover *m, uint64_t n)
 {
-	int err = segment_read(op->from.segment, m->from_at, log->piece, n);
+	int err = old_read(op, m->from_at, log->piece, n);
 
 	if (!err)
 		err = out_write_at(op->to.segment->fd, log->piece, n, m->to_at);

@@ -125,6 +125,8 @@ int disk_check(struct store *st, struct entry *e)
 
 	e->is_checked = false;
 	int err = open_record(disk_of(st), e, &r);
+	if (err)
+		return err;
 	for (uint64_t at = 0, n; r.type == RECORD_LONG && at < r.payload.n && !err; at += n) {
 		n = r.payload.n - at < LOAD_BYTES ? r.payload.n - at : LOAD_BYTES;
 		err = read_window(e, &r, at, view_of(disk_of(st)->scratch, n));
