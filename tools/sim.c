@@ -142,6 +142,8 @@ static int play(const struct sim_options *o, const char *path, const struct scen
 	else if (!scenario_matches(sc, buf_view(&trace), &diff)) {
 		fwrite(diff.p, 1, buf_fits(&diff) ? diff.len : 0, stdout);
 		code = out_no("%s: not the trace that is expected (- expected, + played)", path);
+	} else if (!o->json) {
+		printf("%s: as expected\n", path);
 	}
 	free(room);
 	return code;
