@@ -10,11 +10,14 @@
  * reserved numbers never repeat. SCENE first: the fault meets a new store; SCENE again: it meets the opening of
  * one that was killed in the middle of its work, and what follows.
  *
+ * Now and then a byte of a durable record is turned over on the disk, as decay does: such a bundle is right or told
+ * as damaged, never read wrong; it is deleted and set aside, while the faults go on.
+ *
  * Limits are small, so that a few hundred calls fill segments, write checkpoints, and move records.
  * Start reading at attempt().
  */
 #include "bundle/base/rng.h"
-#include "dtn/store/store.h"
+#include "dtn/store/disk.h"
 #include "tests/store/faulty_disk.h"
 
 #include <errno.h>
@@ -31,6 +34,7 @@ enum {
 	LASTING = 40,
 	STATES = 96,
 	HUGE = 5, /* the last places: together worth a flush beside the log */
+	DECAYED = 64,
 	SIZE_HUGE = 215000,
 	SIZE_BIG = 100000,
 	SIZE_SMALL = 60000,
@@ -38,24 +42,33 @@ enum {
 };
 enum { ROUNDS_FIRST = 200, ROUNDS_AGAIN = 30, KILLED_AT = 441 };
 
-struct place {
+struct spot {
 	uint64_t id, version, size; /* of a bundle; id 0: none */
 	uint64_t row;               /* version of the row of this place; 0: none */
 };
 
 struct state {
-	struct place place[PLACES];
+	struct spot place[PLACES];
 };
 
-enum msg_type { MSG_OPENED, MSG_STAGED, MSG_BEGUN, MSG_DURABLE, MSG_NUMBER, MSG_DONE, MSG_FAIL };
+enum msg_type {
+	MSG_OPENED,
+	MSG_STAGED,
+	MSG_BEGUN,
+	MSG_DURABLE,
+	MSG_NUMBER,
+	MSG_DECAYED,
+	MSG_DONE,
+	MSG_FAIL
+};
 
 struct msg {
 	enum msg_type type;
-	uint32_t at;      /* STAGED: the place; OPENED: which state it was */
-	struct place now; /* STAGED */
-	uint64_t n;       /* NUMBER: the last one; DONE: calls */
-	int64_t live;     /* DONE: allocations not given back */
-	int err;          /* DONE: why the store did not open or is closed */
+	uint32_t at;     /* STAGED: the place; OPENED: which state it was; DONE: set aside */
+	struct spot now; /* STAGED */
+	uint64_t n;      /* NUMBER: the last one; DECAYED: id; DONE: calls */
+	int64_t live;    /* DONE: allocations not given back */
+	int err;         /* DONE: why the store did not open or is closed */
 	bool is_hit;
 	char text[64];
 };
@@ -66,6 +79,8 @@ struct model {
 	unsigned n_states;
 	struct state staged;
 	uint64_t max_id, max_number;
+	uint64_t decayed[DECAYED]; /* ids; a loss of power may have taken it back */
+	unsigned n_decayed;
 };
 
 struct work {
@@ -89,7 +104,7 @@ static const struct store_limits limits = {.max_bytes = 1800 << 10,
 static uint8_t bytes[SIZE_HUGE];
 static char store_path[4096];
 static struct model model;
-static uint64_t n_runs, n_commits, n_begun, n_whole, n_calls;
+static uint64_t n_runs, n_commits, n_begun, n_whole, n_calls, n_decayed, n_aside;
 
 static struct end run(const struct work *w);
 
@@ -144,7 +159,7 @@ static void tell_place(const struct child *c, uint32_t i)
 }
 
 /* The bytes follow from the id, so the id comes first: room, then pieces. */
-static void bundle_new(struct child *c, struct place *p, uint64_t version, bool is_lasting)
+static void bundle_new(struct child *c, struct spot *p, uint64_t version, bool is_lasting)
 {
 	char text[STORE_VALUE_MAX];
 	bool is_big = rng_below(&c->r, is_lasting ? 8 : 20) == 0,
@@ -171,7 +186,7 @@ static void bundle_new(struct child *c, struct place *p, uint64_t version, bool 
 	p->version = version;
 }
 
-static void change_bundle(struct child *c, struct place *p, bool is_lasting)
+static void change_bundle(struct child *c, struct spot *p, bool is_lasting)
 {
 	char text[STORE_VALUE_MAX];
 	uint64_t version = ++c->version;
@@ -211,7 +226,7 @@ static bool is_closed(const struct child *c)
 /* There in one batch, gone in another. */
 static void change_huge(struct child *c, uint32_t i)
 {
-	struct place *p = &model.staged.place[i];
+	struct spot *p = &model.staged.place[i];
 
 	if (!p->id) {
 		bundle_new(c, p, ++c->version, true);
@@ -233,7 +248,7 @@ static void change_some(struct child *c, unsigned round)
 		uint32_t i = (uint32_t)(is_lasting ? rng_below(&c->r, LASTING)
 						   : LASTING + rng_below(&c->r,
 								       PLACES - HUGE - LASTING));
-		struct place before = model.staged.place[i];
+		struct spot before = model.staged.place[i];
 
 		if (rng_below(&c->r, 4) == 0)
 			change_row(c, i);
@@ -250,7 +265,7 @@ static void change_some(struct child *c, unsigned round)
 static void refuse_some(struct child *c)
 {
 	for (uint32_t i = 0; i < PLACES; i++) {
-		struct place *p = &model.staged.place[i];
+		struct spot *p = &model.staged.place[i];
 
 		if (!p->id || p->id == model.state[0].place[i].id || rng_below(&c->r, 2))
 			continue;
@@ -300,7 +315,7 @@ static void reserve(struct child *c, struct msg *m, uint64_t *wait)
 }
 
 /* A read may fail once, where the fault meets it; never with wrong bytes. */
-static void read_place(struct child *c, const struct place *p)
+static void read_place(struct child *c, const struct spot *p)
 {
 	struct view v;
 	int err = 0;
@@ -320,18 +335,78 @@ static void read_place(struct child *c, const struct place *p)
 		fail(c, "the head of a bundle", err);
 }
 
+static bool is_decayed(uint64_t id)
+{
+	for (unsigned i = 0; i < model.n_decayed; i++)
+		if (model.decayed[i] == id)
+			return true;
+	return false;
+}
+
+/* A byte of one record's header. Not in the log's tail, which recovery needs: there it is a damaged disk. */
+static void decay(struct child *c)
+{
+	const struct disk *d = container_of(c->st, struct disk, base);
+	uint32_t first = (uint32_t)rng_below(&c->r, PLACES);
+
+	for (uint32_t i = 0; i < PLACES && model.n_decayed < DECAYED; i++) {
+		struct msg m = {
+			.type = MSG_DECAYED, .n = model.staged.place[(first + i) % PLACES].id};
+		struct entry *e = m.n ? table_find(c->st, STORE_BUNDLE, m.n) : NULL;
+		struct place at = {0};
+		uint8_t byte;
+
+		if (e && e->is_durable && !is_decayed(m.n))
+			at = compact_place_of(e);
+		if (!at.segment ||
+			(!at.segment->is_lane && at.segment->generation >= d->log.kept_generation))
+			continue;
+		tell(c, &m);
+		model.decayed[model.n_decayed++] = m.n;
+		if (pread(at.segment->fd, &byte, 1, (off_t)at.off + 16) != 1)
+			return;
+		byte ^= 0xff;
+		(void)!pwrite(at.segment->fd, &byte, 1, (off_t)at.off + 16);
+		return;
+	}
+}
+
+/* What turns out to be damaged is told and deleted. */
+static void bury(struct child *c)
+{
+	uint64_t told;
+
+	for (uint32_t i = 0; i < PLACES; i++) {
+		struct spot *p = &model.staged.place[i];
+
+		if (!p->id || !is_decayed(p->id) || store_check(c->st, p->id) != -E_CORRUPT)
+			continue;
+		if (is_closed(c))
+			return;
+		store_delete(c->st, p->id);
+		p->id = p->version = p->size = 0;
+		tell_place(c, i);
+	}
+	while (store_damaged(c->st, &told))
+		;
+}
+
 static void one_round(struct child *c, unsigned round)
 {
 	struct msg number = {0};
 	uint64_t wait = 0, seq;
 
+	if (round % 20 == 12 && !is_closed(c))
+		decay(c);
+	if (round % 3 == 0 && !is_closed(c))
+		bury(c);
 	change_some(c, round);
 	if (is_closed(c))
 		return;
 	if (round == 0 || rng_below(&c->r, 3) == 0)
 		reserve(c, &number, &wait);
-	const struct place *p = &model.staged.place[rng_below(&c->r, PLACES)];
-	if (p->id && rng_below(&c->r, 3) == 0)
+	const struct spot *p = &model.staged.place[rng_below(&c->r, PLACES)];
+	if (p->id && rng_below(&c->r, 3) == 0 && !is_decayed(p->id))
 		read_place(c, p);
 	seq = store_seq(c->st);
 	commit(c);
@@ -353,7 +428,7 @@ static const char *compare(struct store *st, const struct state *want)
 	for (; store_next(st, STORE_BUNDLE, &id, &v); n++)
 		;
 	for (uint32_t i = 0; i < PLACES; i++) {
-		const struct place *p = &want->place[i];
+		const struct spot *p = &want->place[i];
 		bool has_row = store_value(st, STORE_PAIR, i + 1, &v) == 0;
 
 		if (has_row != (p->row != 0))
@@ -389,7 +464,7 @@ static void judge(struct child *c)
 	tell(c, &m);
 	model.staged = model.state[0] = model.state[k];
 	for (uint32_t i = 0; i < PLACES; i++)
-		if (model.staged.place[i].id)
+		if (model.staged.place[i].id && !is_decayed(model.staged.place[i].id))
 			read_place(c, &model.staged.place[i]);
 }
 
@@ -398,15 +473,19 @@ static void child(const struct work *w, int fd)
 	struct child c = {.fd = fd, .work = w, .version = 1000 * (n_runs + 1)};
 	struct msg m = {.type = MSG_DONE};
 	struct store_stats s;
+	uint64_t aside = 0;
 
 	rng_init(&c.r, w->seed, 1);
 	faulty_disk_arm(w->fault, w->at, w->seed);
 	m.err = store_disk_open(store_path, &limits, &c.st);
 	if (!m.err) {
+		store_stats(c.st, &s);
+		aside = s.n_quarantined;
 		judge(&c);
 		for (unsigned k = 0; k < w->rounds && !is_closed(&c); k++)
 			one_round(&c, k);
 		store_stats(c.st, &s);
+		m.at = (uint32_t)(s.n_quarantined - aside);
 		m.err = s.is_closed ? s.last_err : 0;
 		store_close(c.st);
 	}
@@ -428,7 +507,7 @@ static void die(const char *what, int err)
 
 static void heard_place(const struct msg *m)
 {
-	struct place *p = &model.staged.place[m->at];
+	struct spot *p = &model.staged.place[m->at];
 
 	if (m->now.id && m->now.id != p->id) {
 		if (m->now.id <= model.max_id)
@@ -470,7 +549,12 @@ static void hear(const struct msg *m, struct end *end)
 			die("a reserved number came twice", 0);
 		model.max_number = m->n;
 		break;
+	case MSG_DECAYED:
+		model.decayed[model.n_decayed++] = m->n;
+		n_decayed++;
+		break;
 	case MSG_DONE:
+		n_aside += m->at;
 		end->err = m->err;
 		end->hit = m->is_hit;
 		end->calls = m->n;
@@ -626,9 +710,10 @@ int main(int argc, char **argv)
 	}
 	printf("end\n%s %s: %llu calls failed, work of %llu; %llu processes, %llu batches begun, "
 	       "%llu told durable, "
-	       "%llu found whole untold\n",
+	       "%llu found whole untold, %llu damaged by decay, %llu set aside\n",
 		argv[2], argv[3], (unsigned long long)n, (unsigned long long)n_calls,
 		(unsigned long long)n_runs, (unsigned long long)n_begun,
-		(unsigned long long)n_commits, (unsigned long long)n_whole);
+		(unsigned long long)n_commits, (unsigned long long)n_whole,
+		(unsigned long long)n_decayed, (unsigned long long)n_aside);
 	return 0;
 }
