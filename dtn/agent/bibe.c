@@ -245,7 +245,7 @@ static bool send_next(struct agent *a, mono now, struct bibe_tunnel *t)
 		.max_ever = a->cfg.bibe.max_bytes,
 		.room = &room};
 
-	if (!entry_room(a, false) || !promise_spare(a) ||
+	if (!(t->custody ? transmission_fits(a, 0) : entry_room(a, false)) || !promise_spare(a) ||
 		(t->custody && !transmission_room(a, (unsigned)(t - a->bibe.tunnel))) ||
 		!agent_next(a, now, &o))
 		return false;

@@ -8,8 +8,6 @@
 #include "dtn/agent/break.h"
 #include "dtn/agent/state.h"
 
-#include <limits.h>
-
 static int own_pair(struct agent *a, struct making *m);
 static int allow_part(const struct agent *a, const struct making *m);
 static void mark_fragment(struct making *m);
@@ -79,10 +77,12 @@ int send_own(struct agent *a, mono now, const struct own_bundle *o, uint64_t *id
 	struct making m;
 	int err;
 
-	if (!entry_room(a, o->urgent) || !(o->urgent ? promise_room(a) : promise_spare(a)))
+	if (!(o->urgent ? promise_room(a) : promise_spare(a)))
 		return -E_FULL;
-	/* What is inside stays till then: the bundle around may use all steps of the room. */
-	if (!o->urgent && !admit_room(a, payload_size(&o->s), o->transmission ? UINT_MAX : 0))
+	if (!(o->transmission ? transmission_fits(a, payload_size(&o->s))
+			      : entry_room(a, o->urgent)))
+		return -E_FULL;
+	if (!o->urgent && !o->transmission && !admit_room(a, payload_size(&o->s), 0))
 		return -E_FULL;
 	err = send_prepare(a, now, o, &m);
 	return err ? err : send_made(a, now, o, &m, id);

@@ -74,6 +74,13 @@ bool transmission_room(const struct agent *a, unsigned tunnel)
 	return a->bibe.tunnel[tunnel].n_waiting < a->cfg.bibe.max_unanswered;
 }
 
+/* It may use all steps of the room (admit.c) and half of the entries that are kept for signals: a node that is
+ * full of bundles for a tunnel drains by it. */
+bool transmission_fits(const struct agent *a, uint64_t bytes)
+{
+	return a->entries.n_free > a->entries.n / 32 && store_has_room(a->store, bytes, 0);
+}
+
 int transmission_number(struct agent *a, mono now, unsigned tunnel, struct bpdu *p, uint64_t *seq)
 {
 	node_id to = a->bibe.tunnel[tunnel].to.node;

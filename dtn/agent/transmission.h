@@ -44,6 +44,8 @@ int transmission_init(struct agent *a) MUST_USE;
 void transmission_fini(struct agent *a);
 /* May one more wait for an answer through this tunnel? */
 bool transmission_room(const struct agent *a, unsigned tunnel);
+/* Is there room here for a bundle around another of so many bytes, which stays till then? */
+bool transmission_fits(const struct agent *a, uint64_t bytes);
 /* A number, and when its sender gives up, as the record says it. *seq: the batch that must be durable before
  * the number is used, 0: it is. */
 int transmission_number(
