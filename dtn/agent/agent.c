@@ -439,7 +439,7 @@ static int agent_tables(struct agent *a)
 	err = err ? err : hash_reserve(&a->tombs, 2 * k);
 	err = err ? err : hash_reserve(&a->pairs, k);
 	err = err ? err : heap_reserve(&a->timers, n);
-	err = err ? err : pairmap_init(a);
+	pairmap_init(a);
 	err = err ? err : party_init(a);
 	err = err ? err : reassemble_init(a);
 	err = err ? err : fragment_init(a);

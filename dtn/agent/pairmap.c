@@ -8,6 +8,7 @@
 
 #define ANY UINT32_MAX /* digest of a bundle that is not known */
 
+static bool has_room(struct agent *a);
 static struct pairmap *find(const struct agent *a, const uint64_t key[4]);
 static struct pairmap *add(struct agent *a, const uint64_t key[4], mono expiry);
 static void forget(struct agent *a, struct pairmap *m);
@@ -15,17 +16,13 @@ static void base_key(const uint64_t key[4], uint64_t base[4]);
 static uint32_t digest_of(uint64_t about);
 static bool same_key(const struct hash_node *n, const void *key);
 
-int pairmap_init(struct agent *a)
+void pairmap_init(struct agent *a)
 {
 	struct pairmaps *p = &a->pairmaps;
-	size_t n = a->cfg.max_old_pairs / PAIRMAP_NUMBERS;
-	int err = n ? pool_init(&p->pool, n, sizeof(struct pairmap)) : 0;
 
 	hash_init(&p->table);
 	heap_init(&p->timers);
 	list_init(&p->unwritten);
-	err = err || !n ? err : hash_reserve(&p->table, n);
-	return err || !n ? err : heap_reserve(&p->timers, n);
 }
 
 void pairmap_fini(struct agent *a)
@@ -41,7 +38,7 @@ bool pairmap_add(struct agent *a, const uint64_t key[4], uint64_t about, mono ex
 	struct pairmap *m = find(a, key);
 	uint32_t *digest;
 
-	if (!m && p->pool.n == 0)
+	if (!m && !has_room(a))
 		return false;
 	if (!m && p->pool.n_free == 0) {
 		struct pairmap *first = container_of(heap_min(&p->timers), struct pairmap, timer);
@@ -126,7 +123,8 @@ bool pairmap_restore(struct agent *a, uint64_t row, struct view value)
 		return false;
 	for (size_t i = 0; i < 4; i++)
 		key[i] = be64_get(head.p + 8 * i);
-	if (key[3] % PAIRMAP_NUMBERS != 0 || a->pairmaps.pool.n_free == 0 || find(a, key))
+	if (key[3] % PAIRMAP_NUMBERS != 0 || !has_room(a) || a->pairmaps.pool.n_free == 0 ||
+		find(a, key))
 		return false;
 	m = add(a, key, agent_mono(a, be64_get(head.p + 32)));
 	m->row = row;
@@ -136,6 +134,19 @@ bool pairmap_restore(struct agent *a, uint64_t row, struct view value)
 	}
 	a->pairmaps.n_pairs += m->n;
 	return true;
+}
+
+/* Room for all maps is taken with the first, since most nodes never need one; what can't be had now is asked
+ * for again with the next. */
+static bool has_room(struct agent *a)
+{
+	struct pairmaps *p = &a->pairmaps;
+	size_t n = a->cfg.max_old_pairs / PAIRMAP_NUMBERS;
+
+	if (p->pool.n > 0 || n == 0)
+		return n > 0;
+	return hash_reserve(&p->table, n) == 0 && heap_reserve(&p->timers, n) == 0 &&
+	       pool_init(&p->pool, n, sizeof(struct pairmap)) == 0;
 }
 
 static struct pairmap *find(const struct agent *a, const uint64_t key[4])

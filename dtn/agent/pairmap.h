@@ -36,10 +36,10 @@ struct pairmaps {
 	uint64_t n_pairs, serial;
 };
 
-int pairmap_init(struct agent *a) MUST_USE;
+void pairmap_init(struct agent *a);
 void pairmap_fini(struct agent *a);
 /* A durable pair (pair_key()), in memory; about: digest of its bundle, 0: not known. False: agent.max_old_pairs
- * keeps none. May forget the map that expires first, which is counted. */
+ * keeps none, or there is no memory. May forget the map that expires first, which is counted. */
 bool pairmap_add(struct agent *a, const uint64_t key[4], uint64_t about, mono expiry);
 /* The rows of what changed, with the batch being staged. A full store has to wait for the next call. */
 void pairmap_write(struct agent *a);
