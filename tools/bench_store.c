@@ -1,12 +1,14 @@
 /*
  * owlt bench store: durable commits of 1, 10, 100 and 1000 bundles of 1 kB and of 100 kB, beside a bare loop
  * of one pwrite and one fdatasync of the same bytes into a file whose blocks were written before, and beside
- * the same bundles as rows of LMDB, in turns within the same run. So the figures say what the store adds to
- * what the disk takes, and what the segment log is worth (docs/decisions/008). Each round deletes what the
- * one before put. The store's segments are written once before, too. Start reading at bench_store().
+ * the same bundles as rows of LMDB, within the same run. So the figures say what the store adds to
+ * what the disk takes, and what the segment log is worth (docs/decisions/008). One thread does it all; "as a
+ * node" gathers a batch while the writer thread makes the one before durable. Each round deletes what an
+ * earlier one put. The store's segments are written once before, too. Start reading at bench_store().
  */
 #include "tools/bench.h"
 
+#include "dtn/io/writer.h"
 #include "dtn/store/kv.h"
 #include "dtn/store/store.h"
 
@@ -32,17 +34,20 @@ struct times {
 	double sum, cpu_us;
 };
 
-enum { STORE, BARE, LMDB, SIDES };
+enum { STORE, NODE, BARE, LMDB, SIDES };
+#define NODE_ROUNDS 8u /* at a time: the first and the last have no neighbour */
 
 struct bench {
 	char dir[BENCH_DIR];
 	struct store *st;
 	struct kv *kv;
+	struct writer *writer;
 	int bare;
 	uint64_t bare_at, row; /* where the next goes */
 	uint8_t *bytes;
-	size_t size, n; /* of the measurement that runs */
-	uint64_t id[MOST];
+	size_t size, n;       /* of the measurement that runs */
+	uint64_t id[2][MOST]; /* the last two batches */
+	unsigned round;
 	struct times side[SIDES];
 };
 
@@ -50,7 +55,11 @@ static int bench_open(struct bench *b);
 static int warm_up(struct bench *b);
 static void bench_close(struct bench *b);
 static int measure(struct bench *b, size_t size, size_t n);
+static bool goes_on(const struct bench *b, int side, double end);
 static int store_round(struct bench *b);
+static int node_rounds(struct bench *b);
+static int node_end(struct bench *b);
+static int stage(struct bench *b);
 static int bare_round(struct bench *b);
 static int lmdb_round(struct bench *b);
 static void figures(struct out *o, struct bench *b);
@@ -80,17 +89,17 @@ int bench_store(struct out *o)
 static void figures(struct out *o, struct bench *b)
 {
 	double rate[SIDES];
-	char name[64], note[192];
+	char name[64], note[224];
 
 	for (int i = 0; i < SIDES; i++)
 		rate[i] = (double)(b->side[i].n * b->n) / b->side[i].sum * 1e6;
+	rate[NODE] *= NODE_ROUNDS;
 	snprintf(name, sizeof name, "durable, %zu B, %zu a batch", b->size, b->n);
 	snprintf(note, sizeof note,
-		"bare loop %.0f/s, store has %.0f %%; LMDB %.0f/s; a batch p50 %.0f p99 %.0f us; "
-		"CPU a "
-		"bundle %.2f, bare %.2f us",
-		rate[BARE], 100 * rate[STORE] / rate[BARE], rate[LMDB],
-		percentile(&b->side[STORE], 0.5), percentile(&b->side[STORE], 0.99),
+		"bare loop %.0f/s, store has %.0f %%, as a node %.0f %%; LMDB %.0f/s; a batch p50 "
+		"%.0f p99 %.0f us; CPU a bundle %.2f, bare %.2f us",
+		rate[BARE], 100 * rate[STORE] / rate[BARE], 100 * rate[NODE] / rate[BARE],
+		rate[LMDB], percentile(&b->side[STORE], 0.5), percentile(&b->side[STORE], 0.99),
 		b->side[STORE].cpu_us / (double)(b->side[STORE].n * b->n),
 		b->side[BARE].cpu_us / (double)(b->side[BARE].n * b->n));
 	bench_figure(o, name, rate[STORE], "1/s", note);
@@ -119,13 +128,14 @@ static int bench_open(struct bench *b)
 	if (!b->bytes)
 		return -ENOMEM;
 	memset(b->bytes, 0x5a, all);
-	l.stage_bytes = 2 * all;
+	l.stage_bytes = 3 * all; /* one gathered, one being written */
 	snprintf(file, sizeof file, "%s/lmdb", b->dir);
 	err = kv_open(file, UINT64_C(4) << 30, &b->kv);
 	snprintf(file, sizeof file, "%s/bare", b->dir);
 	b->bare = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (!err && b->bare < 0)
 		err = -errno;
+	err = err ? err : writer_open(&b->writer);
 	return err ? err : store_disk_open(b->dir, &l, &b->st);
 }
 
@@ -145,6 +155,7 @@ static int warm_up(struct bench *b)
 
 static void bench_close(struct bench *b)
 {
+	writer_close(b->writer);
 	store_close(b->st);
 	kv_close(b->kv);
 	if (b->bare >= 0)
@@ -166,50 +177,46 @@ static int timed(struct bench *b, int side, int (*round)(struct bench *b))
 	return err;
 }
 
-/* All orders in turn: what runs behind another finds the caches as that one left them. */
+/* The store and the bare loop in turns, in all orders, so that all see the same disk; then LMDB, whose
+ * pages would leave the caches cold for the store and not for the bare loop, which has one buffer. */
 static int measure(struct bench *b, size_t size, size_t n)
 {
-	static const uint8_t turns[6][SIDES] = {{STORE, BARE, LMDB}, {STORE, LMDB, BARE},
-		{BARE, STORE, LMDB}, {BARE, LMDB, STORE}, {LMDB, STORE, BARE}, {LMDB, BARE, STORE}};
-	static int (*const rounds[SIDES])(struct bench *) = {store_round, bare_round, lmdb_round};
-	size_t least = size * n > 10000000 ? 6 : 20;
-	double end = now_us(CLOCK_MONOTONIC) + 1e6;
+	static const uint8_t turns[6][3] = {{STORE, BARE, NODE}, {STORE, NODE, BARE},
+		{BARE, STORE, NODE}, {BARE, NODE, STORE}, {NODE, STORE, BARE}, {NODE, BARE, STORE}};
+	static int (*const rounds[SIDES])(struct bench *) = {
+		store_round, node_rounds, bare_round, lmdb_round};
 	int err = 0;
 
 	b->size = size;
 	b->n = n;
 	/* Memory for batches of this size is touched once; the bare loop's is. */
 	for (unsigned i = 0; i < WARM_ROUNDS && !err; i++)
-		err = store_round(b);
+		err = node_rounds(b);
 	memset(b->side, 0, sizeof b->side);
-	while (!err && b->side[STORE].n < TIMES_MAX &&
-		(now_us(CLOCK_MONOTONIC) < end || b->side[STORE].n < least)) {
+	for (double end = now_us(CLOCK_MONOTONIC) + 1e6; !err && goes_on(b, STORE, end);) {
 		const uint8_t *turn = turns[b->side[STORE].n % 6];
 
-		for (size_t i = 0; i < SIDES && !err; i++)
+		for (size_t i = 0; i < 3 && !err; i++)
 			err = timed(b, turn[i], rounds[turn[i]]);
 	}
+	for (double end = now_us(CLOCK_MONOTONIC) + 3e5; !err && goes_on(b, LMDB, end);)
+		err = timed(b, LMDB, lmdb_round);
 	return err;
 }
 
-/* One batch: n new bundles, and the deletion of those of the batch before. */
+static bool goes_on(const struct bench *b, int side, double end)
+{
+	size_t least = b->size * b->n > 10000000 ? 6 : 20;
+
+	return b->side[side].n < TIMES_MAX &&
+	       (now_us(CLOCK_MONOTONIC) < end || b->side[side].n < least);
+}
+
 static int store_round(struct bench *b)
 {
-	struct view payload = view_of(b->bytes, b->size);
-	struct store_bundle one = {.value = view_of(b->bytes, VALUE),
-		.head = view_of(b->bytes, HEAD),
-		.payload = &payload,
-		.n_payload = 1};
 	struct store_event ev;
-	int err = 0;
+	int err = stage(b);
 
-	for (size_t i = 0; i < MOST && !err; i++) {
-		if (b->id[i])
-			store_delete(b->st, b->id[i]);
-		b->id[i] = 0;
-		if (i < b->n)
-			err = store_put(b->st, &one, &b->id[i]);
-	}
 	if (err)
 		return err;
 	struct store_batch *batch = store_commit_begin(b->st);
@@ -220,6 +227,59 @@ static int store_round(struct bench *b)
 	while (store_event(b->st, &ev))
 		;
 	store_turn(b->st);
+	return err;
+}
+
+/* The next batch is gathered while the writer has one. */
+static int node_rounds(struct bench *b)
+{
+	int err = 0;
+
+	for (unsigned i = 0; i < NODE_ROUNDS && !err; i++) {
+		err = stage(b);
+		err = err ? err : node_end(b);
+		struct store_batch *batch = err ? NULL : store_commit_begin(b->st);
+		if (batch)
+			writer_start(b->writer, batch);
+		else
+			err = err ? err : -E_STATE;
+	}
+	int last = node_end(b);
+	return err ? err : last;
+}
+
+static int node_end(struct bench *b)
+{
+	struct store_batch *batch;
+	struct store_event ev;
+	int err = 0;
+
+	if (writer_take(b->writer, true, &batch, &err))
+		store_commit_end(b->st, batch, err);
+	while (store_event(b->st, &ev))
+		;
+	store_turn(b->st);
+	return err;
+}
+
+/* n new bundles, and the deletion of those of the batch before the last, which is durable. */
+static int stage(struct bench *b)
+{
+	struct view payload = view_of(b->bytes, b->size);
+	struct store_bundle one = {.value = view_of(b->bytes, VALUE),
+		.head = view_of(b->bytes, HEAD),
+		.payload = &payload,
+		.n_payload = 1};
+	uint64_t *id = b->id[b->round++ % 2];
+	int err = 0;
+
+	for (size_t i = 0; i < MOST && !err; i++) {
+		if (id[i])
+			store_delete(b->st, id[i]);
+		id[i] = 0;
+		if (i < b->n)
+			err = store_put(b->st, &one, &id[i]);
+	}
 	return err;
 }
 
