@@ -52,8 +52,9 @@ struct crypto {
 	enum crypto_use way;
 	EVP_MAC_CTX *mac;
 	EVP_CIPHER_CTX *cipher;
-	OSSL_PARAM tag_param[2]; /* built once: the control calls build them anew, which is slow */
-	uint8_t tag[CRYPTO_TAG];
+	OSSL_PARAM tag_param[2],
+		iv_param[2]; /* built once: the control calls build them anew, which is slow */
+	uint8_t tag[CRYPTO_TAG], iv[CRYPTO_IV_MAX];
 	EVP_PKEY *key;
 	EVP_MD_CTX *md;
 	uint8_t public[2 * P256];
@@ -277,7 +278,9 @@ static int cipher_new(struct crypto *c, struct view secret)
 		return -EIO;
 	c->tag_param[0] = OSSL_PARAM_construct_octet_string(
 		OSSL_CIPHER_PARAM_AEAD_TAG, c->tag, sizeof c->tag);
-	c->tag_param[1] = OSSL_PARAM_construct_end();
+	c->iv_param[0] = OSSL_PARAM_construct_octet_string(
+		OSSL_CIPHER_PARAM_AEAD_TLS1_IV_FIXED, c->iv, SIZE_MAX);
+	c->tag_param[1] = c->iv_param[1] = OSSL_PARAM_construct_end();
 	c->cipher = EVP_CIPHER_CTX_new();
 	if (c->cipher)
 		ok = EVP_CipherInit_ex(c->cipher, aes, NULL, secret.p, NULL, 1);
@@ -305,14 +308,13 @@ static int gcm_begin(struct crypto *c, struct view iv)
 	return 0;
 }
 
-/* Only another IV: -1 stands for all of it. EVP_CipherInit would ask for the IV's length each time,
- * which costs as much as authenticating 250 bytes. False: the provider doesn't know this control. */
+/* Only another IV, as EVP_CTRL_GCM_SET_IV_FIXED with -1 for "all of it" does, with the parameter built once.
+ * EVP_CipherInit would ask for the IV's length each time, which costs as much as authenticating 250
+ * bytes. False: the provider doesn't know this parameter. */
 static bool gcm_next(struct crypto *c, struct view iv)
 {
-	uint8_t room[CRYPTO_IV_MAX]; /* the control takes no const */
-
-	memcpy(room, iv.p, iv.n);
-	return EVP_CIPHER_CTX_ctrl(c->cipher, EVP_CTRL_GCM_SET_IV_FIXED, -1, room) == 1;
+	memcpy(c->iv, iv.p, iv.n);
+	return EVP_CIPHER_CTX_set_params(c->cipher, c->iv_param) == 1;
 }
 
 static int gcm_make(struct crypto *c, uint8_t *out)
