@@ -25,8 +25,8 @@ enum json_type {
 };
 
 /* Parses text into a document that json_free() ends. On -E_SYNTAX *line is the line (from 1) of the
- * error. Also -ENOMEM, -E_LIMIT (deeper than 64 levels), -E_DUPLICATE (a key twice in an object). Bytes that
- * are no UTF-8 are -E_SYNTAX. */
+ * error. Also -ENOMEM, -E_LIMIT (deeper than 64 levels), -E_DUPLICATE (a key twice in an object; no line).
+ * Bytes that are no UTF-8 are -E_SYNTAX. */
 int json_parse(struct view text, struct json **out, unsigned *line) MUST_USE;
 void json_free(struct json *doc);
 

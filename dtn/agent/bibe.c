@@ -1,5 +1,5 @@
 /*
- * bibe: bundles in bundles (draft-ietf-dtn-bibect; custody.md C, owlt-bibe(7)).
+ * bibe: bundles in bundles (draft-ietf-dtn-bibect; owlt-bibe(7)).
  *
  * In: a record with a bundle inside, addressed to this node by a configured peer, is opened and the
  * bundle received as from a link of its own: every check of receive.c, every limit. What a peer puts
