@@ -110,7 +110,7 @@ int keyring_parse(struct view json, struct keyring **out, struct keyring_fault *
 		err = ring_read(doc, ring, &r);
 	if (err && !fault->text[0])
 		snprintf(fault->text, sizeof fault->text, "%s",
-			err == -E_SYNTAX ? "not JSON" : err_text(err));
+			doc ? err_text(err) : json_error_text(err));
 	wipe_strings(doc);
 	json_free(doc);
 	if (err) {

@@ -72,12 +72,15 @@ int lab_load(const char *path, struct topo **out, struct view *text)
 
 	*text = (struct view){0};
 	err = lab_read_file(path, text);
-	if (!err)
-		err = json_parse(*text, &doc, &line);
-	if (!err)
-		err = read_plan(doc, path, &plan);
+	if (err) {
+		fprintf(stderr, "owlt lab: %s: %s\n", path, err_text(err));
+		return err;
+	}
+	err = json_parse(*text, &doc, &line);
 	if (err)
-		fprintf(stderr, "owlt lab: %s:%u: %s\n", path, line, err_text(err));
+		fprintf(stderr, "owlt lab: %s:%u: %s\n", path, line, json_error_text(err));
+	else
+		err = read_plan(doc, path, &plan);
 	json_free(doc);
 	if (err) {
 		free((void *)(uintptr_t)text->p);
@@ -237,6 +240,7 @@ static int read_plan(const struct json *doc, const char *path, struct view *plan
 {
 	const char *name = topo_plan_file(doc), *slash = strrchr(path, '/');
 	char full[LAB_PATH_MAX];
+	int err;
 
 	if (!name)
 		return 0;
@@ -244,7 +248,10 @@ static int read_plan(const struct json *doc, const char *path, struct view *plan
 		snprintf(full, sizeof full, "%s", name);
 	else
 		snprintf(full, sizeof full, "%.*s/%s", (int)(slash - path), path, name);
-	return lab_read_file(full, plan);
+	err = lab_read_file(full, plan);
+	if (err)
+		fprintf(stderr, "owlt lab: %s: %s\n", full, err_text(err));
+	return err;
 }
 
 static void print_notes(const char *path, const struct plan_notes *notes)

@@ -15,7 +15,8 @@
 
 static const cJSON *inside(const struct json *v);
 static const struct json *outside(const cJSON *v);
-static int check_tree(const cJSON *v, unsigned depth);
+static int check_tree(const cJSON *v, unsigned depth, size_t *nth);
+static unsigned line_of_nth(struct view text, size_t nth);
 static unsigned line_at(struct view text, const char *at);
 static const char *not_utf8(struct view text);
 
@@ -24,6 +25,7 @@ int json_parse(struct view text, struct json **out, unsigned *line)
 	const char *end = not_utf8(text);
 	cJSON *doc =
 		end ? NULL : cJSON_ParseWithLengthOpts((const char *)text.p, text.n, &end, false);
+	size_t nth = 0;
 	int err;
 
 	*out = NULL;
@@ -34,14 +36,28 @@ int json_parse(struct view text, struct json **out, unsigned *line)
 	}
 	while (end < (const char *)text.p + text.n && strchr(" \t\r\n", *end) && *end)
 		end++;
-	err = end == (const char *)text.p + text.n ? check_tree(doc, 0) : -E_SYNTAX;
+	err = end == (const char *)text.p + text.n ? check_tree(doc, 0, &nth) : -E_SYNTAX;
 	if (err) {
-		*line = err == -E_SYNTAX ? line_at(text, end) : 0;
+		*line = err == -E_SYNTAX ? line_at(text, end) : line_of_nth(text, nth);
 		cJSON_Delete(doc);
 		return err;
 	}
 	*out = (struct json *)(void *)doc;
 	return 0;
+}
+
+const char *json_error_text(int err)
+{
+	switch (err) {
+	case -E_SYNTAX:
+		return "not valid JSON";
+	case -E_DUPLICATE:
+		return "a name stands twice in one object";
+	case -E_LIMIT:
+		return "nested deeper than 64 levels";
+	default:
+		return err_text(err);
+	}
 }
 
 void json_free(struct json *doc)
@@ -185,17 +201,19 @@ static const struct json *outside(const cJSON *v)
 	return (const struct json *)(const void *)v;
 }
 
-/* Duplicate keys and nesting that cJSON lets pass. */
-static int check_tree(const cJSON *v, unsigned depth)
+/* Duplicate keys and nesting that cJSON lets pass. *nth counts the values below the top in the order of
+ * the text: on an error that is where it was met. */
+static int check_tree(const cJSON *v, unsigned depth, size_t *nth)
 {
 	if (depth > DEPTH_MAX)
 		return -E_LIMIT;
 	for (const cJSON *c = v->child; c; c = c->next) {
-		int err = check_tree(c, depth + 1);
-		if (err)
-			return err;
+		++*nth;
 		if (cJSON_IsObject(v) && cJSON_GetObjectItemCaseSensitive(v, c->string) != c)
 			return -E_DUPLICATE;
+		int err = check_tree(c, depth + 1, nth);
+		if (err)
+			return err;
 	}
 	return 0;
 }
@@ -215,6 +233,8 @@ static unsigned line_at(struct view text, const char *at)
 struct walk {
 	const char *p, *end;
 	unsigned line;
+	size_t nth;   /* the value to stop at when no path is given, counted as check_tree does */
+	unsigned met; /* its line */
 };
 
 /* Whatever cJSON passes over: every control character, zero too. */
@@ -267,6 +287,8 @@ static bool walk_children(struct walk *w, const char *path, unsigned *line)
 		skip_space(w);
 		if (w->p >= w->end || *w->p == '}' || *w->p == ']')
 			break;
+		if (w->nth > 0 && --w->nth == 0)
+			w->met = w->line;
 		if (object) {
 			walk_string(w, &key);
 			skip_space(w);
@@ -307,10 +329,23 @@ static bool walk_value(struct walk *w, const char *path, unsigned *line)
 
 unsigned json_line(struct view text, const char *path)
 {
-	struct walk w = {(const char *)text.p, (const char *)text.p + text.n, 1};
+	struct walk w = {
+		.p = (const char *)text.p, .end = (const char *)text.p + text.n, .line = 1};
 	unsigned line = 0;
 
 	return walk_value(&w, path, &line) ? line : 0;
+}
+
+static unsigned line_of_nth(struct view text, size_t nth)
+{
+	struct walk w = {.p = (const char *)text.p,
+		.end = (const char *)text.p + text.n,
+		.line = 1,
+		.nth = nth};
+	unsigned none;
+
+	(void)walk_value(&w, NULL, &none);
+	return w.met;
 }
 
 /* -- writing */

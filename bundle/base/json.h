@@ -25,9 +25,12 @@ enum json_type {
 };
 
 /* Parses text into a document that json_free() ends. On -E_SYNTAX *line is the line (from 1) of the
- * error. Also -ENOMEM, -E_LIMIT (deeper than 64 levels), -E_DUPLICATE (a key twice in an object; no line).
+ * error; so on -E_LIMIT (deeper than 64 levels) and -E_DUPLICATE (a key twice in an object: the second's).
+ * Also -ENOMEM.
  * Bytes that are no UTF-8 are -E_SYNTAX. */
 int json_parse(struct view text, struct json **out, unsigned *line) MUST_USE;
+/* What json_parse found, for people. */
+const char *json_error_text(int err);
 void json_free(struct json *doc);
 
 enum json_type json_type(const struct json *v);

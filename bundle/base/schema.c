@@ -69,10 +69,7 @@ int schema_json(
 	int err = json_parse(text, &doc, &line);
 
 	if (err) {
-		fail(&(struct source){.e = e}, "", "%s",
-			err == -E_SYNTAX      ? "not valid JSON"
-			: err == -E_DUPLICATE ? "a name stands twice in one object"
-					      : err_text(err));
+		fail(&(struct source){.e = e}, "", "%s", json_error_text(err));
 		e->line = line;
 		return -E_CONFIG;
 	}

@@ -185,7 +185,7 @@ static int read_json_text(
 	int err = json_parse(text, &doc, &line);
 
 	if (err) {
-		plan_note(notes, line, true, "not JSON: %s", err_text(err));
+		plan_note(notes, line, true, "%s", json_error_text(err));
 		return err;
 	}
 	err = f == PLAN_HDTN ? plan_read_hdtn(doc, text, out, notes)

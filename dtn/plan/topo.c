@@ -52,7 +52,7 @@ int topo_read(struct view text, struct view plan_text, struct topo **out, struct
 	}
 	r.err = json_parse(text, &r.t->doc, &line);
 	if (r.err) {
-		plan_note(notes, line, true, "not JSON: %s", err_text(r.err));
+		plan_note(notes, line, true, "%s", json_error_text(r.err));
 	} else {
 		read_top(&r);
 		read_list(&r, "nodes", TOPO_NODES_MAX, read_node);

@@ -35,6 +35,37 @@ Test(json, tells_the_line_of_a_syntax_error)
 		cr_assert_eq(json_parse(view_text(bad[k]), &doc, &line), -E_SYNTAX);
 }
 
+Test(json, tells_the_line_of_a_name_that_stands_twice)
+{
+	static const struct {
+		const char *text;
+		unsigned line;
+	} row[] = {{"{\"a\":1,\n\"a\":2}", 2},
+		{"{\n\"a\": [{\"x\": [1, 2]}, {}],\n\"b\": {\"c\": 0,\n\n\"c\" :\n {}}}", 5},
+		/* the first that stands twice, though what lies in it has one too */
+		{"{\"a\":{\"x\":\"},{\"},\n\"a\":{\"y\":1,\n\"y\":2}}", 2},
+		{"[\n{\"a\":1},\n{\"a\":2,\n\"\\u0061\":3}]", 4}};
+	struct json *doc;
+	unsigned line;
+
+	for (size_t k = 0; k < sizeof row / sizeof *row; k++) {
+		cr_expect_eq(json_parse(view_text(row[k].text), &doc, &line), -E_DUPLICATE);
+		cr_expect_eq(line, row[k].line, "%zu: %u", k, line);
+	}
+}
+
+Test(json, tells_the_line_where_it_is_too_deep)
+{
+	char deep[400] = "[1,\n";
+	struct json *doc;
+	unsigned line;
+
+	memset(deep + 4, '[', 100);
+	memset(deep + 104, ']', 101);
+	cr_expect_eq(json_parse(view_of(deep, 205), &doc, &line), -E_LIMIT);
+	cr_expect_eq(line, 2);
+}
+
 Test(json, keeps_whole_numbers_exact)
 {
 	struct json *doc;

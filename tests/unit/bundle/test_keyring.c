@@ -24,8 +24,8 @@ Test(keyring, refused_with_its_place)
 		int err;
 		unsigned line;
 	} rows[] = {
-		{"", "not JSON", -E_SYNTAX, 1},
-		{"{\"keys\":[", "not JSON", -E_SYNTAX, 1},
+		{"", "not valid JSON", -E_SYNTAX, 1},
+		{"{\"keys\":[", "not valid JSON", -E_SYNTAX, 1},
 		{"[]", "\"keys\": [...]", -E_CONFIG, 0},
 		{"{\"keys\":{}}", "\"keys\": [...]", -E_CONFIG, 0},
 		{"{\"keys\":[],\"more\":1}", "\"keys\": [...]", -E_CONFIG, 0},
