@@ -29,6 +29,7 @@ static const struct opt options[] = {
 	{"loss", 0, OPT_REAL, AT(loss), "P", "chance that a frame is lost, on every link", NULL},
 	{"output", 'o', OPT_TEXT, AT(dir), "RUN_DIR", "write event logs as a lab does (one run)",
 		NULL},
+	{"force", 0, OPT_FLAG, AT(force), NULL, "into RUN_DIR though it is not empty", NULL},
 	{"print", 0, OPT_FLAG, AT(print), NULL, "scenario: print its trace instead of comparing",
 		NULL},
 	{"explore", 0, OPT_U64, AT(explore), "DEPTH",
@@ -73,6 +74,7 @@ int cmd_sim(int argc, char **argv)
 	struct opt_rest rest = opt_read(&command, argc, argv, &o, 1, 1);
 	const char *path = rest.argc ? rest.argv[0] : "";
 	size_t n = strlen(path);
+	bool is_story = n > 4 && strcmp(path + n - 4, ".scn") == 0;
 
 	if (rest.done)
 		return rest.code;
@@ -81,8 +83,10 @@ int cmd_sim(int argc, char **argv)
 			"sim: --loss is a chance from 0 to 1, --crashes a rate of at least 0");
 	if (o.runs == 0 || (o.dir && o.runs > 1))
 		return out_fail("sim: -o goes with one run; --runs is at least 1");
-	return n > 4 && strcmp(path + n - 4, ".scn") == 0 ? play_file(&o, path)
-							  : run_file(&o, path);
+	if (o.dir && (is_story || o.replay || o.explore != UINT64_MAX))
+		return out_fail("sim: -o goes with the run of a topology, not with a scenario, "
+				"--explore or --replay");
+	return is_story ? play_file(&o, path) : run_file(&o, path);
 }
 
 static int run_file(const struct sim_options *o, const char *path)

@@ -7,6 +7,7 @@
 #include "bundle/events.h"
 #include "tools/out.h"
 
+#include <dirent.h>
 #include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,15 +51,37 @@ static FILE *open_in(const char *dir, const char *name)
 	return f;
 }
 
-int sim_dir_open(
-	const char *path, const struct sim_file *f, uint64_t seed, struct sim_dir_writer **out)
+/* An older run is not to be mixed with the new one. */
+static int check_empty(const char *path)
+{
+	DIR *d = opendir(path);
+	const struct dirent *e;
+	bool is_empty = true;
+
+	if (!d)
+		return out_fail("%s: %s", path, strerror(errno));
+	while ((e = readdir(d)))
+		is_empty =
+			is_empty && (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0);
+	closedir(d);
+	return is_empty ? 0
+			: out_fail("sim: %s is not empty; choose another with -o, or --force "
+				   "replaces a run in it",
+				  path);
+}
+
+int sim_dir_open(const struct sim_options *o, const struct sim_file *f, uint64_t seed,
+	struct sim_dir_writer **out)
 {
 	struct sim_dir_writer *w = calloc(1, sizeof *w);
+	const char *path = o->dir;
 	char *events = NULL, name[64];
 	int code = w && asprintf(&events, "%s/events", path) > 0 ? 0 : out_fail("sim: no memory");
 
 	if (code == 0)
 		code = make_dir(path);
+	if (code == 0 && !o->force)
+		code = check_empty(path);
 	if (code == 0)
 		code = make_dir(events);
 	if (code == 0)

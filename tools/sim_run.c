@@ -236,7 +236,7 @@ static int run_one(const struct sim_options *o, const struct sim_file *f,
 
 	if (o->crashes_per_h > 0)
 		cfg.faults = sim_faults_usual(o->crashes_per_h, o->until);
-	if (o->dir && (code = sim_dir_open(o->dir, f, seed, &dir)) != 0)
+	if (o->dir && (code = sim_dir_open(o, f, seed, &dir)) != 0)
 		return code;
 	err = sim_new(&cfg, &s);
 	if (err)

@@ -14,7 +14,7 @@ struct sim_options {
 	int64_t until;
 	double crashes_per_h, loss;
 	const char *dir;
-	bool json, print;
+	bool json, print, force;
 	/* sim_explore.c */
 	uint64_t explore, jobs; /* explore: UINT64_MAX = no */
 	const char *replay;
@@ -41,9 +41,9 @@ int sim_run_all(const struct sim_options *o, const struct sim_file *f);
 int sim_explore_all(const struct sim_options *o, const struct sim_file *f);
 int sim_replay(const struct sim_options *o, const struct sim_file *f);
 
-/* A RUN_DIR that is being written. */
+/* A RUN_DIR that is being written: o->dir, new or empty, or whatever it holds with o->force. */
 struct sim_dir_writer;
-int sim_dir_open(const char *path, const struct sim_file *f, uint64_t seed,
+int sim_dir_open(const struct sim_options *o, const struct sim_file *f, uint64_t seed,
 	struct sim_dir_writer **out) MUST_USE;
 void sim_dir_record(struct sim_dir_writer *w, const struct sim *s, const struct sim_record *r);
 /* 0, or a message was printed. */

@@ -29,6 +29,14 @@ for node in info["nodes"]:
     assert os.path.getsize(f"{run}/events/{node['name']}.jsonl") > 0
 json.load(open(run + "/topology.json"))
 PY
+t folder-not-empty 2 owlt sim -o "$dir/run" $lab
+grep -q "$dir/run is not empty" "$dir/err" && grep -q '"seed":9' "$dir/run/run.json" \
+	&& echo "ok folder-kept" || echo "not ok folder-kept"
+t folder-force 0 owlt sim -o "$dir/run" --force --seed 8 $lab
+grep -q '"seed":8' "$dir/run/run.json" && echo "ok folder-replaced" || echo "not ok folder-replaced"
+mkdir "$dir/empty"
+t folder-empty 0 owlt sim -o "$dir/empty" $lab
+t folder-of-a-scenario 2 owlt sim -o "$dir/scn" tests/scenario/two_nodes.scn
 t two-runs-one-folder 2 owlt sim -o "$dir/run" --runs 2 $lab
 t no-file 2 owlt sim "$dir/none.json"
 t bad-loss 2 owlt sim --loss 2 $lab
