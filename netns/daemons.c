@@ -13,9 +13,15 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define REASON_BYTES 1000 /* of a log's end */
+
+static int64_t log_size(const struct lab *l, size_t node);
+static char *log_end(const struct lab *l, size_t node, char text[REASON_BYTES + 1]);
+static void tell_reason(struct lab *l, size_t node);
 static void become_daemon(const struct lab *l, size_t node, int out, pid_t parent);
 static void say(const struct lab *l, size_t node, const char *what);
 
@@ -31,6 +37,7 @@ int daemon_start(struct lab *l, size_t node)
 	if (pipe2(fd, O_CLOEXEC) < 0)
 		return -errno;
 	n->is_ready = n->is_asked = false;
+	n->log_from = log_size(l, node);
 	n->pid = fork();
 	if (n->pid == 0)
 		become_daemon(l, node, fd[1], parent);
@@ -84,15 +91,17 @@ bool daemon_ended(struct lab *l, pid_t pid, int status)
 			continue;
 		n->pid = 0;
 		n->is_ready = false;
-		daemon_answer(l, k, "error it ended before it was ready; see its owltd.log");
-		if (n->is_asked)
+		if (n->is_asked) {
+			daemon_answer(l, k, "error it ended before it was ready");
 			return false;
+		}
 		len = snprintf(text, sizeof text,
 			WIFSIGNALED(status) ? "died of signal %d; see "
 					    : "ended with exit code %d; see ",
 			WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 		rundir_path(l, "nodes/%s/owltd.log", l->topo->node[k].name, text + len);
 		say(l, k, text);
+		tell_reason(l, k);
 		return true;
 	}
 	return false;
@@ -166,6 +175,52 @@ size_t daemons_running(const struct lab *l)
 	for (size_t k = 0; l->node && k < l->topo->n_nodes; k++)
 		n += l->node[k].pid != 0;
 	return n;
+}
+
+static int64_t log_size(const struct lab *l, size_t node)
+{
+	char path[LAB_PATH_MAX];
+	struct stat st;
+
+	rundir_path(l, "nodes/%s/owltd.log", l->topo->node[node].name, path);
+	return stat(path, &st) == 0 ? st.st_size : 0;
+}
+
+/* The last whole lines of what it said since it was started; "" when nothing. */
+static char *log_end(const struct lab *l, size_t node, char text[REASON_BYTES + 1])
+{
+	int64_t from = l->node[node].log_from, size = log_size(l, node);
+	bool is_cut = size - from > REASON_BYTES;
+	char path[LAB_PATH_MAX], *line;
+	ssize_t n = 0;
+	int fd;
+
+	rundir_path(l, "nodes/%s/owltd.log", l->topo->node[node].name, path);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0)
+		n = pread(fd, text, REASON_BYTES, is_cut ? size - REASON_BYTES : from);
+	if (fd >= 0)
+		close(fd);
+	text[n > 0 ? n : 0] = 0;
+	for (n = (ssize_t)strlen(text); n > 0 && text[n - 1] == '\n'; n--)
+		text[n - 1] = 0;
+	line = is_cut ? strchr(text, '\n') : NULL;
+	return line ? line + 1 : text;
+}
+
+/* Why it ended: in its own words, here and to who waits for it. */
+static void tell_reason(struct lab *l, size_t node)
+{
+	char text[REASON_BYTES + 1], answer[REASON_BYTES + 80];
+	const char *last, *why = log_end(l, node, text);
+
+	if (*why)
+		fprintf(stderr, "%s\n", why);
+	last = strrchr(why, '\n');
+	last = last ? last + 1 : why;
+	snprintf(answer, sizeof answer, "error it ended before it was ready%s%s",
+		*last ? ": " : "; its owltd.log is empty", last);
+	daemon_answer(l, node, answer);
 }
 
 /* In the child; does not return. */

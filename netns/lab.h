@@ -32,6 +32,7 @@ struct lab_node {
 	pid_t pid;               /* of its owltd; 0 = not running */
 	bool is_ready, is_asked; /* asked: its end was ordered */
 	int waiter;              /* who wants to know when it is ready; -1 */
+	int64_t log_from;        /* where its log begins since it was last started */
 };
 
 struct lab {

@@ -80,7 +80,7 @@ const struct json *run_info_node(const struct run_info *r, const char *name)
 
 int run_info_ask(const struct run_info *r, const char *line)
 {
-	char path[LAB_PATH_MAX + 16], answer[160];
+	char path[LAB_PATH_MAX + 16], answer[1200];
 	ssize_t n;
 	int fd;
 

@@ -320,11 +320,13 @@ static int start_nodes(struct runner *r)
 		else if (clock_now_ns(CLOCK_MONOTONIC) > patience)
 			err = -ETIMEDOUT;
 	}
-	for (size_t k = 0; err && k < l->topo->n_nodes; k++)
+	for (size_t k = 0; err == -ETIMEDOUT && k < l->topo->n_nodes; k++)
 		if (!l->node[k].is_ready)
 			fprintf(stderr,
-				"owlt lab: %s: owltd is not ready; see %s/nodes/%s/owltd.log\n",
-				l->topo->node[k].name, l->dir, l->topo->node[k].name);
+				"owlt lab: %s: owltd is not ready after %d s; see "
+				"%s/nodes/%s/owltd.log\n",
+				l->topo->node[k].name, READY_MS / 1000, l->dir,
+				l->topo->node[k].name);
 	return err;
 }
 

@@ -42,6 +42,22 @@ body() {
 	check $t-too-fast-text grep -q 'more than this machine can emulate' "$dir"/err
 	$owlt lab run "$here"/lossy.json -o "$dir"/dead --daemon /bin/false >/dev/null 2>"$dir"/err
 	check $t-dead-daemon-code test $? -eq 2
+	echo '{"name":"x","nodes":[{"name":"a","id":1},{"name":"b","id":2,"config":{"agent":{"no_such":1}}}]}' >"$dir"/faulty.json
+	$owlt lab run "$dir"/faulty.json -o "$dir"/faulty-run >/dev/null 2>"$dir"/err; check $t-faulty-node test $? -eq 2
+	check $t-faulty-node-reason grep -q '/b/owltd.json:[0-9]*: agent.no_such: no such setting' "$dir"/err
+	check $t-faulty-node-only sh -c "! grep -q 'owlt lab: a:' $dir/err"
+	$owlt lab up "$dir"/faulty.json -o "$dir"/faulty-up >/dev/null 2>"$dir"/err; check $t-faulty-up test $? -eq 2
+	check $t-faulty-up-reason grep -q 'agent.no_such: no such setting' "$dir"/err
+	sed -i 's/,"config":.*}}/}]}/; s/}]}.*/}]}/' "$dir"/faulty.json
+	if $owlt lab up "$dir"/faulty.json -o "$dir"/mended >/dev/null 2>"$dir"/err; then
+		$owlt lab kill "$dir"/mended b
+		echo '{"a":1,"a":2}' | $as tee "$dir"/mended/nodes/b/owltd.json >/dev/null
+		$owlt lab start "$dir"/mended b 2>"$dir"/err; check $t-start-faulty test $? -eq 1
+		check $t-start-faulty-reason grep -q 'start b: .*/b/owltd.json:1: a name stands twice' "$dir"/err
+		$owlt lab down "$dir"/mended
+	else
+		echo "not ok $t-mended-node: $(cat "$dir"/err)"
+	fi
 	$owlt lab run no-such-lab 2>/dev/null; check $t-no-such-lab test $? -eq 2
 	echo '{"name":"x","nodes":[{"name":"a","id":"ipn:1.0"},{"name":"b","id":"ipn:1.0"}]}' >"$dir"/bad.json
 	$owlt lab run "$dir"/bad.json -o "$dir"/bad >/dev/null 2>"$dir"/err; check $t-bad-topology test $? -eq 2
