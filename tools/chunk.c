@@ -18,7 +18,7 @@
 static int write_at(int fd, struct view v, uint64_t off);
 static int sync_path(const char *path);
 static int note(const char *have, const struct chunk *c);
-static int covered(const char *have, uint64_t size, bool *all);
+static int covered(const char *have, uint64_t *got);
 static int sum_file(const char *path, uint8_t sum[SHA256_BYTES]);
 
 void chunk_file_name(struct view name, char *out, size_t cap)
@@ -66,11 +66,10 @@ int chunk_put(const char *dir, const struct chunk *c, uint64_t off, struct view 
 	return err;
 }
 
-int chunk_done(const char *dir, const struct chunk *c, char path[PATH_MAX])
+int chunk_done(const char *dir, const struct chunk *c, char path[PATH_MAX], uint64_t *got)
 {
 	char name[800], part[PATH_MAX], have[PATH_MAX];
 	uint8_t sum[SHA256_BYTES];
-	bool all = false;
 	int err = hidden_path(dir, c, "part", part);
 
 	if (!err)
@@ -83,8 +82,8 @@ int chunk_done(const char *dir, const struct chunk *c, char path[PATH_MAX])
 	if (!err)
 		err = note(have, c);
 	if (!err)
-		err = covered(have, c->size, &all);
-	if (err || !all)
+		err = covered(have, got);
+	if (err || *got < c->size)
 		return err;
 	err = sum_file(part, sum);
 	if (!err && memcmp(sum, c->sum, sizeof sum) != 0)
@@ -147,25 +146,25 @@ static int by_offset(const void *a, const void *b)
 	return memcmp(a, b, 8);
 }
 
-/* Do the records cover 0 .. size without a gap? */
-static int covered(const char *have, uint64_t size, bool *all)
+/* How many bytes the records cover, each counted once. */
+static int covered(const char *have, uint64_t *got)
 {
 	struct view v;
 	uint64_t upto = 0;
 	int err = file_load(have, 256u << 20, &v);
 
+	*got = 0;
 	if (err)
 		return err;
 	qsort((void *)(uintptr_t)v.p, v.n / RECORD, RECORD, by_offset);
 	for (size_t i = 0; i + RECORD <= v.n; i += RECORD) {
 		uint64_t off = be64_get(v.p + i), end = off + be64_get(v.p + i + 8);
 
-		if (off > upto)
-			break;
+		off = off > upto ? off : upto;
+		*got += end > off ? end - off : 0;
 		upto = end > upto ? end : upto;
 	}
 	free((void *)(uintptr_t)v.p);
-	*all = upto >= size;
 	return 0;
 }
 

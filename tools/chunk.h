@@ -14,9 +14,9 @@ void chunk_file_name(struct view name, char *out, size_t cap);
 
 /* Puts bytes of a chunk's data, from `off` in it, into DIR/.NAME-SUM.part. */
 int chunk_put(const char *dir, const struct chunk *c, uint64_t off, struct view bytes) MUST_USE;
-/* All of the chunk was put: notes it in DIR/.NAME-SUM.have; part and note are on disk before this returns. 1 and
- * the path when the file is complete, verified and renamed to DIR/NAME; 0 when more is to come; -E_CRC when
+/* All of the chunk was put: notes it in DIR/.NAME-SUM.have; part and note are on disk before this returns. *got:
+ * the file's bytes that are here. 1 and the path when the file is complete, verified and renamed to DIR/NAME; 0 when more is to come; -E_CRC when
  * it is complete and its sum is wrong (it is thrown away), or -errno. */
-int chunk_done(const char *dir, const struct chunk *c, char path[PATH_MAX]) MUST_USE;
+int chunk_done(const char *dir, const struct chunk *c, char path[PATH_MAX], uint64_t *got) MUST_USE;
 
 #endif

@@ -10,6 +10,7 @@
 #include "tools/connect.h"
 #include "tools/opt.h"
 #include "tools/out.h"
+#include "tools/progress.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -52,6 +53,8 @@ struct job {
 	char own_dir[64]; /* chunks on their way to standard output */
 	uint64_t n;       /* done */
 	uint8_t *room;    /* ROOM bytes of a payload */
+	struct progress line;
+	bool is_joining; /* the line is about the chunks of a file */
 };
 
 /* A payload on its way out of the node, in pieces. */
@@ -94,7 +97,9 @@ int cmd_recv(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	out_begin(&j.out, a.json);
+	progress_begin(&j.line, "recv");
 	code = receive(&j, rest.argv[0]);
+	progress_clear(&j.line);
 	if (*j.own_dir)
 		rmdir(j.own_dir);
 	owlt_close(j.node);
@@ -164,6 +169,8 @@ static int next_bytes(struct job *j, struct payload *p, struct view *v)
 	if ((uint64_t)n < want)
 		return -E_TRUNCATED;
 	p->off += want;
+	if (!j->is_joining)
+		progress_bytes(&j->line, NULL, p->off, p->end);
 	*v = view_of(j->room, want);
 	return 0;
 }
@@ -205,6 +212,8 @@ static int payload_to_file(struct job *j, struct payload *p, const char *path)
 static void tell(struct job *j, const struct owlt_event *ev, const char *path, uint64_t bytes)
 {
 	j->n++;
+	j->is_joining = false;
+	progress_clear(&j->line);
 	if (!j->a->dir)
 		return;
 	out_text(&j->out, "%s %llu %llu %llu %s\n", ev->source, (unsigned long long)ev->created_ms,
@@ -256,8 +265,9 @@ static int put_chunk(struct job *j, const char *dir, const struct chunk *c, stru
 
 static int take_chunk(struct job *j, struct chunk *c, struct payload *p)
 {
-	char path[PATH_MAX], name[256];
+	char path[PATH_MAX], name[256], shown[3 * sizeof name + 4];
 	const char *dir = j->a->dir;
+	uint64_t got = 0;
 	int rc;
 
 	if (!dir && !*j->own_dir) {
@@ -267,10 +277,17 @@ static int take_chunk(struct job *j, struct chunk *c, struct payload *p)
 	}
 	memcpy(name, c->name.p, c->name.n); /* it lies in the room that the data comes to */
 	c->name.p = (const uint8_t *)name;
+	if (!j->is_joining)
+		progress_begin(&j->line, "recv");
+	j->is_joining = true;
 	rc = put_chunk(j, dir ? dir : j->own_dir, c, p);
 	if (!rc)
-		rc = chunk_done(dir ? dir : j->own_dir, c, path);
+		rc = chunk_done(dir ? dir : j->own_dir, c, path, &got);
+	chunk_file_name(c->name, shown, sizeof shown);
+	progress_bytes(&j->line, shown, got, c->size);
 	if (rc == -E_CRC) {
+		j->is_joining = false;
+		progress_clear(&j->line);
 		fprintf(stderr,
 			"owlt: recv: %.*s: the joined file does not have its checksum; thrown "
 			"away\n",
@@ -294,6 +311,8 @@ static int take(struct job *j, const struct owlt_event *ev)
 
 	if (err)
 		return err;
+	if (!j->is_joining)
+		progress_begin(&j->line, "recv");
 	p.end = ev->size;
 	if (chunk_read(front, ev->size, &c, &p.off) == 0)
 		return take_chunk(j, &c, &p);

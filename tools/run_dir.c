@@ -7,6 +7,7 @@
 #include "tools/run_dir.h"
 
 #include "tools/out.h"
+#include "tools/progress.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -20,21 +21,11 @@
 #include <unistd.h>
 
 #define CAPTURE_IFACES_MAX 65536u
-#define PROGRESS_BYTES (8u << 20)
-
-/* A line on a terminal's stderr, at most four a second, once a second has passed. */
-struct progress {
-	struct timespec start, last;
-	bool is_terminal, was_shown;
-};
 
 static int load_topo(struct run_dir *r);
 static int load_clock(struct run_dir *r);
 static int feed_log(struct dataset *d, const char *path, struct progress *p);
 static int is_log(const struct dirent *e);
-static void progress_begin(struct progress *p);
-static void progress_show(struct progress *p, const char *what, size_t at, size_t of);
-static void progress_end(const struct progress *p);
 
 int file_map_open(struct file_map *m, const char *path)
 {
@@ -105,20 +96,20 @@ int run_dir_feed_events(const struct run_dir *r, struct dataset *d, unsigned *n)
 {
 	char dir[RUN_PATH_MAX], path[2 * RUN_PATH_MAX];
 	struct dirent **entry;
-	struct progress p;
+	struct progress p = {0};
 	int err = 0, found;
 
 	*n = 0;
 	run_dir_path(r, "events", dir);
 	found = scandir(dir, &entry, is_log, alphasort);
-	progress_begin(&p);
+	progress_begin(&p, "dataset");
 	for (int k = 0; k < found; k++) {
 		snprintf(path, sizeof path, "%s/%.255s", dir, entry[k]->d_name);
 		if (err == 0)
 			err = feed_log(d, path, &p);
 		free(entry[k]);
 	}
-	progress_end(&p);
+	progress_clear(&p);
 	if (found >= 0)
 		free(entry);
 	*n = found > 0 ? (unsigned)found : 0;
@@ -132,7 +123,7 @@ int run_dir_feed_frames(const struct run_dir *r, struct dataset *d, uint64_t *n)
 	struct pcapng_frame frame;
 	struct file_map map;
 	struct pcapng cap;
-	struct progress p;
+	struct progress p = {0};
 	int err;
 
 	*n = 0;
@@ -142,13 +133,13 @@ int run_dir_feed_frames(const struct run_dir *r, struct dataset *d, uint64_t *n)
 		free(iface);
 		return err == -ENOENT ? 0 : (out_fail("%s: %s", path, strerror(-err)), err);
 	}
-	progress_begin(&p);
+	progress_begin(&p, "dataset");
 	pcapng_open(&cap, map.bytes, iface, CAPTURE_IFACES_MAX);
 	while (err == 0 && pcapng_next(&cap, &frame) == 1) {
 		err = dataset_frame(d, &frame);
-		progress_show(&p, "frames", cursor_at(&cap.c), map.bytes.n);
+		progress_bytes(&p, "frames", cursor_at(&cap.c), map.bytes.n);
 	}
-	progress_end(&p);
+	progress_clear(&p);
 	if (cap.c.err)
 		fprintf(stderr, "owlt: %s: %s at byte %zu: used up to there\n", path,
 			err_text(cap.c.err), cap.c.err_at);
@@ -241,7 +232,7 @@ static int feed_log(struct dataset *d, const char *path, struct progress *p)
 		if (end > start)
 			err = dataset_line(d, view_of(start, (size_t)(end - start)));
 		at = (size_t)(end - map.bytes.p) + 1;
-		progress_show(p, "events", at, map.bytes.n);
+		progress_bytes(p, "events", at, map.bytes.n);
 	}
 	if (err < 0)
 		out_fail("%s: %s", path, err_text(err));
@@ -252,31 +243,4 @@ static int feed_log(struct dataset *d, const char *path, struct progress *p)
 static int is_log(const struct dirent *e)
 {
 	return e->d_name[0] != '.' && strstr(e->d_name, ".jsonl") != NULL;
-}
-
-static void progress_begin(struct progress *p)
-{
-	*p = (struct progress){.is_terminal = isatty(STDERR_FILENO)};
-	clock_gettime(CLOCK_MONOTONIC, &p->start);
-	p->last = p->start;
-}
-
-static void progress_show(struct progress *p, const char *what, size_t at, size_t of)
-{
-	struct timespec now;
-
-	if (!p->is_terminal || of < PROGRESS_BYTES)
-		return;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	if (now.tv_sec - p->start.tv_sec < 2 || (now.tv_sec == p->last.tv_sec && p->was_shown))
-		return;
-	fprintf(stderr, "\r%s: %zu %%   ", what, at * 100 / of);
-	p->last = now;
-	p->was_shown = true;
-}
-
-static void progress_end(const struct progress *p)
-{
-	if (p->was_shown)
-		fputs("\r                    \r", stderr);
 }

@@ -13,17 +13,17 @@
 #include "tools/connect.h"
 #include "tools/opt.h"
 #include "tools/out.h"
+#include "tools/progress.h"
 #include "tools/spool.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #define WINDOW 32
 #define PIECE 65536u
 #define CHUNK_DEFAULT 60000u /* fits a UDP datagram with its bundle */
-#define PROGRESS_US 500000
+#define LOOK_MS 500
 
 struct args {
 	const char *socket, *source, *report, *report_to, *priority, *crc;
@@ -85,10 +85,9 @@ struct job {
 	int fd; /* the data, and its size */
 	uint64_t size;
 	const char *name;
-	uint8_t *room;       /* one chunk, or one piece */
-	int refused;         /* the first refusal, or 0 */
-	int64_t begun, told; /* real time, us: for the progress on a terminal */
-	bool is_terminal;
+	uint8_t *room; /* one chunk, or one piece */
+	int refused;   /* the first refusal, or 0 */
+	struct progress line;
 };
 
 static int read_words(const struct args *a, struct owlt_send *s);
@@ -123,11 +122,14 @@ int cmd_send(int argc, char **argv)
 	if (!j.node)
 		return EXIT_USAGE;
 	out_begin(&j.out, a.json);
+	progress_begin(&j.line, "send");
 	code = prepare(&j, &a);
 	if (!code)
 		code = send_all(&j, &a);
+	progress_clear(&j.line);
 	if (!code && a.wait)
 		code = wait_all(&j, &a);
+	progress_clear(&j.line);
 	free(j.sent);
 	free(j.room);
 	close(j.fd);
@@ -244,33 +246,6 @@ static int prepare(struct job *j, const struct args *a)
 	return 0;
 }
 
-static int64_t real_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * INT64_C(1000000) + t.tv_nsec / 1000;
-}
-
-/* On a terminal, when it takes longer than a second. */
-static void progress(struct job *j, uint64_t done)
-{
-	int64_t now = real_us();
-	bool is_end = done == j->size;
-
-	if (j->begun == 0) {
-		j->begun = j->told = now;
-		j->is_terminal = isatty(2);
-	}
-	if (!j->is_terminal || now - j->begun < 2 * PROGRESS_US)
-		return;
-	if (now - j->told < PROGRESS_US && !is_end)
-		return;
-	j->told = now;
-	fprintf(stderr, "\rowlt: send: %3.0f %% of %.1f MB%s",
-		100.0 * (double)done / (double)j->size, (double)j->size / 1e6, is_end ? "\n" : "");
-}
-
 /* A place for one more bundle, when fewer than WINDOW wait for the disk. */
 static int next_sent(struct job *j, uint64_t bytes, struct sent **out)
 {
@@ -331,7 +306,7 @@ static int send_chunks(struct job *j, uint64_t size)
 		b.len += c.data.n;
 		if (!err)
 			err = start(j, buf_view(&b), c.data.n);
-		progress(j, off + c.data.n);
+		progress_bytes(&j->line, NULL, off + c.data.n, j->size);
 	}
 	return err;
 }
@@ -352,7 +327,7 @@ static int send_stream(struct job *j)
 		err = read_at(j, off, j->room, n);
 		if (!err)
 			err = owlt_send_part(j->node, s->tag, j->room, n);
-		progress(j, off + n);
+		progress_bytes(&j->line, NULL, off + n, j->size);
 	}
 	return err == -ECANCELED ? 0 : err; /* the event tells why */
 }
@@ -408,8 +383,15 @@ static int wait_all(struct job *j, const struct args *a)
 	int64_t until = owlt_now_us(j->node) + a->lifetime_us;
 	int err = 0;
 
-	while (!err && j->n_delivered < j->n_sent && owlt_now_us(j->node) < until)
-		err = pump(j, owlt_wait_ms(j->node, until));
+	while (!err && j->n_delivered < j->n_sent && owlt_now_us(j->node) < until) {
+		int ms = owlt_wait_ms(j->node, until);
+
+		err = pump(j, j->line.is_terminal && (ms < 0 || ms > LOOK_MS) ? LOOK_MS : ms);
+		if (progress_due(&j->line))
+			progress_print(&j->line, "%zu of %zu bundles reported delivered",
+				j->n_delivered, j->n_sent);
+	}
+	progress_clear(&j->line);
 	if (err)
 		return out_fail("send: %s", owlt_error_text(err));
 	if (j->n_delivered < j->n_sent)
@@ -433,6 +415,7 @@ static void accepted(struct job *j, const struct owlt_event *ev)
 		s->report_id = ev->report_id;
 		s->report_no = ev->report_no;
 		j->n_accepted++;
+		progress_clear(&j->line);
 		out_text(&j->out, "%s %llu %llu\n", ev->source, (unsigned long long)ev->created_ms,
 			(unsigned long long)ev->seq);
 		if (!j->out.json)

@@ -86,8 +86,10 @@ static int check_each(struct check *c, struct stored_progress *p)
 	while (!code && store_next(c->st, STORE_BUNDLE, &id, &v)) {
 		int err = check_one(c, id, &s);
 
-		if (err)
+		if (err) {
+			progress_clear(&p->line);
 			check_tell(c, &s, err);
+		}
 		if (err && c->a->quarantine) {
 			store_delete(c->st, id);
 			code = stored_commit("check", c->st);
@@ -149,13 +151,14 @@ static int store_check_all(int argc, char **argv)
 	if (code)
 		return code;
 	store_stats(c.st, &was);
-	struct stored_progress p = {.command = "check", .of = was.n_bundles};
+	struct stored_progress p = {.command = "store check", .of = was.n_bundles};
 	out_begin(&c.o, a.json);
 	if (a.json) {
 		jw_object(&c.o.w, NULL);
 		jw_array(&c.o.w, "damaged");
 	}
 	code = check_each(&c, &p);
+	progress_clear(&p.line);
 	check_sum(&c, &was);
 	store_close(c.st);
 	int end = out_end(&c.o);

@@ -7,6 +7,7 @@
 #include "bundle/bundle.h"
 #include "dtn/agent/record.h"
 #include "dtn/store/store.h"
+#include "tools/progress.h"
 #include "tools/out.h"
 
 /* The command as it is called in messages ("check") and its store. 0, or an exit code after a message. */
@@ -27,11 +28,11 @@ int stored_read(struct store *st, uint64_t id, struct stored *out) MUST_USE;
 int stored_whole(struct store *st, const struct stored *s, uint8_t **bytes, size_t *n) MUST_USE;
 struct bundle_rules stored_rules(const struct record *r);
 dtntime stored_now(void);
-/* To stderr, once a second. */
+/* Bundles done so far, on a terminal; of 0 = how many there are is not known. */
 struct stored_progress {
-	const char *command;
+	const char *command; /* "store check" */
 	uint64_t n, of, bytes;
-	int64_t shown_ms;
+	struct progress line;
 };
 void stored_progress(struct stored_progress *p, uint64_t bytes);
 

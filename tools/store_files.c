@@ -150,7 +150,7 @@ int store_export(int argc, char **argv)
 		"Exit status: 0 all written, 1 one is unknown or damaged, 2 usage or in use."};
 	struct args a = {0};
 	struct opt_rest rest = opt_read(&cmd, argc, argv, &a, 1, -1);
-	struct export x = {.a = &a, .dir = -1, .p = {.command = "export"}};
+	struct export x = {.a = &a, .dir = -1, .p = {.command = "store export"}};
 	struct store_stats stats;
 
 	if (rest.done)
@@ -162,6 +162,7 @@ int store_export(int argc, char **argv)
 		store_stats(x.st, &stats);
 		x.p.of = rest.argc > 1 ? (uint64_t)(rest.argc - 1) : stats.n_bundles;
 		code = export_all(&x, rest.argv + 1, rest.argc - 1);
+		progress_clear(&x.p.line);
 		store_close(x.st);
 	}
 	if (x.dir >= 0)
@@ -337,15 +338,15 @@ int store_import(int argc, char **argv)
 		"2 usage or in use."};
 	struct args a = {0};
 	struct opt_rest rest = opt_read(&cmd, argc, argv, &a, 2, -1);
-	struct import m = {.p = {.command = "import"}};
+	struct import m = {.p = {.command = "store import"}};
 
 	if (rest.done)
 		return rest.code;
 	int code = stored_open("import", rest.argv[0], &m.st);
 	if (code)
 		return code;
-	m.p.of = (uint64_t)(rest.argc - 1);
 	code = import_all(&m, rest.argv + 1, rest.argc - 1);
+	progress_clear(&m.p.line);
 	store_close(m.st);
 	int end = code ? code : import_sum(&m, a.json);
 	return end ? end : m.n_bad ? EXIT_NO : EXIT_YES;

@@ -146,15 +146,16 @@ dtntime stored_now(void)
 
 void stored_progress(struct stored_progress *p, uint64_t bytes)
 {
-	int64_t now = (int64_t)stored_now();
+	char of[32] = "";
 
+	if (p->n == 0)
+		progress_begin(&p->line, p->command);
 	p->n++;
 	p->bytes += bytes;
-	if (p->shown_ms == 0)
-		p->shown_ms = now;
-	if (now - p->shown_ms < 1000)
+	if (!progress_due(&p->line))
 		return;
-	p->shown_ms = now;
-	fprintf(stderr, "owlt: store %s: %" PRIu64 " of %" PRIu64 " bundles, %" PRIu64 " MB\n",
-		p->command, p->n, p->of, p->bytes / 1000000);
+	if (p->of)
+		snprintf(of, sizeof of, " of %" PRIu64, p->of);
+	progress_print(
+		&p->line, "%" PRIu64 "%s bundles, %" PRIu64 " MB", p->n, of, p->bytes / 1000000);
 }
