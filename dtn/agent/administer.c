@@ -11,7 +11,8 @@ static bool report_receive(
 static bool is_signal(const struct agent *a, uint64_t type);
 
 /* False: unknown or malformed. RFC 9713 2/1, 4.1/d1 */
-bool admin_receive(struct agent *a, mono now, uint64_t id, const struct arrival *in)
+bool admin_receive(
+	struct agent *a, mono now, uint64_t id, const struct arrival *in, bool *is_carried)
 {
 	struct cursor c;
 	struct bpdu p;
@@ -26,7 +27,7 @@ bool admin_receive(struct agent *a, mono now, uint64_t id, const struct arrival 
 					  : crs_receive(a, now, id, in);
 	if (bpdu_read(in->b->payload, &p) != 0)
 		return transmission_receive(a, now, id, in);
-	bibe_receive(a, now, id, in, &p);
+	*is_carried = bibe_receive(a, now, id, in, &p);
 	return true;
 }
 

@@ -7,6 +7,9 @@
  *   3 redundant     it was here before, and is durable
  *   4 to 8          it was not taken: storage, destination, route, contact, unintelligible
  *
+ * A bundle in custody that only carries another one, which nobody is answered about, is answered in the same
+ * way, by a custody signal: accepted when what was inside is durable, else refused.
+ *
  * Numbers are gathered per addressee, record type and answer (gather.c) and leave by count, by time, before a
  * contact closes, and so that they are there before the sender gives up, as far as the record tells when
  * that is. A signal is an ordinary bundle without custody, signed where the addressee has a key; a lost
@@ -22,6 +25,8 @@ static const uint64_t record_types[] = {BIBE_OLD, BIBE_ION, BIBE_NEW};
 
 static gather_send send_answers;
 static mono latest(const struct agent *a, mono now, node_id to, const struct bpdu *p);
+static void custody_told(
+	struct agent *a, mono now, const struct received *x, uint64_t id, enum why why);
 static enum bibe_disposition disposition(enum why why);
 
 int answer_init(struct agent *a)
@@ -73,6 +78,12 @@ void answer_add(struct agent *a, mono now, const struct received *x, uint64_t id
 		.to = x->from, .about = x->from, .profile = x->record, .via = x->via, .by = x->by};
 	struct gather_item item = {.kind = (uint8_t)what, .seq_id = 1, .seq_no = x->id, .id = id};
 
+	if (x->is_custody) {
+		bool is_good = what == BIBE_ACCEPTED || what == BIBE_REDUNDANT;
+
+		custody_told(a, now, x, id, is_good ? WHY_NONE : WHY_COMMIT_FAILED);
+		return;
+	}
 	if (x->id == 0 || !gather_has_room(a, now, &a->bibe.answers, &key))
 		return;
 	trace_point(a->trace, now, tunnel_told, id, x->from.node, x->id, what);
@@ -81,7 +92,38 @@ void answer_add(struct agent *a, mono now, const struct received *x, uint64_t id
 
 void answer_refused(struct agent *a, mono now, const struct arrival *in, enum why why)
 {
-	answer_add(a, now, &in->outer, 0, disposition(why));
+	if (in->outer.is_custody)
+		custody_told(a, now, &in->outer, 0, why);
+	else
+		answer_add(a, now, &in->outer, 0, disposition(why));
+}
+
+struct received answer_custody(const struct arrival *in)
+{
+	return (struct received){.from = in->pair.custodian,
+		.id = in->pair.seq_no + 1, /* custody_accepts(): it is not the last one */
+		.seq_id = in->pair.seq_id,
+		.via = in->pair.via,
+		.record = in->pair.profile,
+		.is_custody = true};
+}
+
+/* A refusal of any kind leaves it with its custodian: nothing that was accepted is dropped. */
+static void custody_told(
+	struct agent *a, mono now, const struct received *x, uint64_t id, enum why why)
+{
+	struct pair p = {.custodian = x->from,
+		.seq_id = x->seq_id,
+		.seq_no = x->id - 1,
+		.profile = x->record,
+		.via = x->via};
+
+	if (p.seq_id == 0 && !eid_keep(&p.dest, &a->self)) /* where it was addressed to */
+		return;
+	if (why == WHY_NONE)
+		signal_add(a, now, &p, true, id);
+	else
+		custody_refuse(a, now, &p, id, why);
 }
 
 static enum bibe_disposition disposition(enum why why)

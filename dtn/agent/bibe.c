@@ -89,9 +89,10 @@ void bibe_fini(struct agent *a)
 
 /* -- in */
 
-void bibe_receive(
+bool bibe_receive(
 	struct agent *a, mono now, uint64_t id, const struct arrival *in, const struct bpdu *p)
 {
+	bool is_carried;
 	enum why why = !is_peer(a, &in->b->source)           ? WHY_NO_PEER
 		       : in->depth >= a->cfg.bibe.max_depth  ? WHY_NESTED
 		       : p->bundle.n > a->cfg.bibe.max_bytes ? WHY_OVERSIZE
@@ -103,17 +104,21 @@ void bibe_receive(
 
 	if (why != WHY_NO_PEER)
 		inner.outer = answer_to(a, now, in, p);
+	is_carried = inner.outer.id == 0;
+	if (is_carried)
+		inner.outer = in->takes_custody ? answer_custody(in) : in->outer;
 	if (why != WHY_NONE) {
 		answer_refused(a, now, &inner, why);
 		trace_point(a->trace, now, bundle_refused, in->link, why, p->bundle.n,
 			in->b->source.node, in->b->seq);
-		return;
+		return is_carried;
 	}
 	trace_point(a->trace, now, tunnel_rx, id, in->b->source.node, p->type, p->id, p->bundle.n);
 	/* Where it lies now the checks of the bundle inside may need room of their own. */
 	if (p->bundle.n > 0)
 		memcpy(a->bibe.inside[in->depth], p->bundle.p, p->bundle.n);
 	receive_inside(a, now, &inner, view_of(a->bibe.inside[in->depth], p->bundle.n));
+	return is_carried;
 }
 
 static bool is_peer(const struct agent *a, const struct eid *e)

@@ -84,8 +84,9 @@ void bibe_output(struct agent *a, mono now);
 /* The commit of the bundle around: err is its result. */
 void bibe_settled(struct agent *a, mono now, const struct promise *p, int err);
 mono bibe_deadline(const struct agent *a);
-/* A record with a bundle inside, for this node. */
-void bibe_receive(
+/* A record with a bundle inside, for this node. True: nobody waits for an answer about that by itself, so it is
+ * also what is answered about the record. */
+bool bibe_receive(
 	struct agent *a, mono now, uint64_t id, const struct arrival *in, const struct bpdu *p);
 
 #endif

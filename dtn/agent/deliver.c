@@ -252,6 +252,7 @@ void deliver_arrived(struct agent *a, mono now, struct bundle_entry *e)
 static void from_ourselves(struct agent *a, mono now, struct bundle_entry *e, struct bundle *b)
 {
 	struct slice all = {entry_id(e), 0, b->payload.n};
+	bool is_carried;
 
 	if (!eid_is_admin(&b->dest)) {
 		echo_answer(a, now, entry_id(e), b);
@@ -260,7 +261,7 @@ static void from_ourselves(struct agent *a, mono now, struct bundle_entry *e, st
 	}
 	if (!(b->flags & BUNDLE_ADMIN) || b->payload.n > ADMIN_RECORD_MAX ||
 		store_payload(a->store, all, &b->payload) != 0 ||
-		!admin_receive(a, now, entry_id(e), &(struct arrival){.b = b}))
+		!admin_receive(a, now, entry_id(e), &(struct arrival){.b = b}, &is_carried))
 		trace_point(a->trace, now, bundle_refused, 0, WHY_ADMIN_UNREADABLE, e->size,
 			b->source.node, b->seq);
 	release_entry(a, now, e, WHY_ADMIN_DONE);

@@ -453,6 +453,7 @@ static bool is_own(const struct agent *a, const struct eid *dest)
 static void serve(struct agent *a, mono now, struct adu *u)
 {
 	struct bundle_entry *e = u->head;
+	bool is_carried;
 	struct bundle b;
 
 	if (!entry_bundle(a, e, &b) || gather(a, u, &b.payload) != 0) {
@@ -462,8 +463,8 @@ static void serve(struct agent *a, mono now, struct adu *u)
 	if (a->is_restoring) {
 		release_entry(a, now, e, WHY_RESTART);
 	} else if (b.flags & BUNDLE_ADMIN) {
-		if (!admin_receive(
-			    a, now, entry_id(e), &(struct arrival){.b = &b})) /* RFC 9713 4 */
+		if (!admin_receive(a, now, entry_id(e), &(struct arrival){.b = &b},
+			    &is_carried)) /* RFC 9713 4 */
 			trace_point(a->trace, now, bundle_refused, 0, WHY_ADMIN_UNREADABLE,
 				u->total, b.source.node, b.seq);
 		release_entry(a, now, e, WHY_ADMIN_DONE);

@@ -25,6 +25,7 @@ static void unsafe(struct agent *a, mono now, const struct arrival *in, enum rea
 static bool blocks_allow(struct agent *a, mono now, struct arrival *in);
 static bool for_administration(struct agent *a, mono now, const struct arrival *in);
 static void echo_arrived(struct agent *a, mono now, const struct arrival *in);
+static void custody_done(struct agent *a, mono now, const struct arrival *in, uint64_t id);
 static void serve_or_take(struct agent *a, mono now, struct arrival *in);
 static void take(struct agent *a, mono now, struct arrival *in);
 static int put(struct agent *a, struct arrival *in, struct record *r, uint64_t *id);
@@ -231,27 +232,36 @@ static bool blocks_allow(struct agent *a, mono now, struct arrival *in)
 }
 
 /* Signals, reports and other records for this node are read from the receive buffer: a full store
- * never stops them. RFC 9171 4.2.5.2/d1, 4.2.5.2/1; RFC 9713 2/2, 2/d1 */
+ * never stops them. A record is delivered by being read: custody of it is accepted when what that changed is
+ * durable; of one with a bundle inside, as that is taken. RFC 9171 4.2.5.2/d1, 4.2.5.2/1; RFC 9713 2/2, 2/d1 */
 static bool for_administration(struct agent *a, mono now, const struct arrival *in)
 {
 	const struct bundle *b = in->b;
+	bool is_carried = false;
 	uint64_t id;
 
 	if (!in->is_local || !eid_is_admin(&b->dest) ||
 		(b->flags & BUNDLE_FRAGMENT && b->flags & BUNDLE_ADMIN))
 		return false;
+	if (in->takes_custody && duplicate_handled(a, now, in))
+		return true;
 	id = passing(a, now, in);
 	if (!(b->flags & BUNDLE_ADMIN)) {
 		drop_passing(a, now, id, b, REASON_DEST_UNAVAILABLE);
 		answer_refused(a, now, in, WHY_POLICY);
+		if (in->takes_custody)
+			no_custody(a, now, in, id, WHY_POLICY);
 		return true;
 	}
-	if (!admin_receive(
-		    a, now, id, in)) /* RFC 9713 4: ignored, the bundle counts as delivered */
+	if (!admin_receive(a, now, id, in,
+		    &is_carried)) /* RFC 9713 4: ignored, the bundle counts as delivered */
 		trace_point(a->trace, now, bundle_refused, in->link, WHY_ADMIN_UNREADABLE, in->size,
 			b->source.node, b->seq);
 	trace_point(a->trace, now, bundle_released, id, WHY_ADMIN_DONE);
-	answer_promise(a, in, store_seq(a->store), id);
+	if (!is_carried)
+		custody_done(a, now, in, id);
+	if (!is_carried || in->takes_custody)
+		answer_promise(a, in, store_seq(a->store), id);
 	return true;
 }
 
@@ -269,17 +279,31 @@ static void echo_arrived(struct agent *a, mono now, const struct arrival *in)
 	k = known_add(
 		a, KNOWN_DELIVERED, (const uint64_t[4]){in->uid[0], in->uid[1], 0, 0}, in->expiry);
 	k->bundle_id = id;
-	if (in->takes_custody && promise_room(a)) {
-		struct known *pair = custody_remember(a, &in->pair, id, in->expiry);
-		struct promise *p = promise_add(a, PROMISE_PAIR, pair->seq, id);
-
-		p->has_pair = true;
-		p->pair = in->pair;
-	}
+	custody_done(a, now, in, id);
 	echo_answer(a, now, id, in->b);
 	report_bundle(a, now, id, in->b, STATUS_DELIVERED, REASON_NONE); /* RFC 9171 5.7-3 */
 	trace_point(a->trace, now, bundle_released, id, WHY_ECHO_DONE);
 	answer_promise(a, in, store_seq(a->store), id);
+}
+
+/* What was done with at once: its custody waits for the batch of what that changed. */
+static void custody_done(struct agent *a, mono now, const struct arrival *in, uint64_t id)
+{
+	struct known *pair;
+	struct promise *p;
+
+	if (!in->takes_custody)
+		return;
+	if (!promise_room(a)) {
+		no_custody(a, now, in, id, WHY_TABLE_FULL);
+		return;
+	}
+	pair = custody_remember(a, &in->pair, id, in->expiry);
+	p = promise_add(a, PROMISE_PAIR, pair->seq, id);
+	p->has_pair = true;
+	p->pair = in->pair;
+	if (BREAK_SPEAK_EARLY)
+		signal_add(a, now, &in->pair, true, id);
 }
 
 /* RFC 9171 5.6-1, 4.4.3/3 */
@@ -450,7 +474,7 @@ static void refuse(struct agent *a, mono now, const struct arrival *in, enum why
 	answer_refused(a, now, in, why);
 	if (!in->takes_custody)
 		return;
-	if (why == WHY_POLICY || why == WHY_SOURCE_RATE)
+	if (why == WHY_SOURCE_RATE)
 		custody_declined(a, now, &in->pair, why);
 	else
 		no_custody(a, now, in, 0, why);

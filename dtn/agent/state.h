@@ -586,7 +586,9 @@ void report_custody(struct agent *a, mono now, uint64_t id, const struct bundle 
 void report_taken(struct agent *a, mono now, const struct bundle_entry *e);
 
 /* -- administer.c */
-bool admin_receive(struct agent *a, mono now, uint64_t id, const struct arrival *in);
+/* *is_carried: it held a bundle, and what becomes of that is the answer about the record, too. */
+bool admin_receive(
+	struct agent *a, mono now, uint64_t id, const struct arrival *in, bool *is_carried);
 
 /* -- echo.c */
 bool echo_is_service(const struct agent *a, const struct eid *e);

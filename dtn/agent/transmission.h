@@ -65,19 +65,23 @@ mono transmission_deadline(const struct agent *a);
 
 /* -- answer.c: what is answered */
 
-/* A transmission that came in. */
+/* A transmission that came in; or a bundle in custody with another one inside. */
 struct received {
 	struct kept_eid from;
-	uint64_t id; /* 0: no answer is asked for */
-	mono by;     /* an answer that leaves later is of no use; 0: not known */
-	node_id via; /* the neighbour that brought it */
-	uint8_t record;
+	uint64_t id;     /* 0: no answer is asked for; is_custody: one more than its number */
+	uint64_t seq_id; /* is_custody */
+	mono by;         /* an answer that leaves later is of no use; 0: not known */
+	node_id via;     /* the neighbour that brought it */
+	uint8_t record;  /* is_custody: its profile */
+	bool is_custody;
 };
 
 int answer_init(struct agent *a) MUST_USE;
 /* Who is to be answered for the record p in the bundle *in. */
 struct received answer_to(
 	const struct agent *a, mono now, const struct arrival *in, const struct bpdu *p);
+/* The custodian of *in, which takes_custody, for the bundle inside. */
+struct received answer_custody(const struct arrival *in);
 /* It is told what became of the bundle inside; id: that bundle here, 0: not taken in. */
 void answer_add(struct agent *a, mono now, const struct received *x, uint64_t id,
 	enum bibe_disposition what);
