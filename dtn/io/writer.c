@@ -1,6 +1,7 @@
 /*
  * writer: one job slot, a mutex and a condition; the only locks of a node. `job` belongs to the
- * thread from writer_start() until `is_done`, to the loop otherwise. The eventfd wakes the loop.
+ * thread from writer_start() until `is_done`, to the loop otherwise. The eventfd wakes the loop. Who is woken
+ * takes the lock first thing, so it is not held by the one who wakes: that would be one sleep more.
  */
 #include "dtn/io/writer.h"
 
@@ -80,8 +81,8 @@ void writer_start(struct writer *w, struct store_batch *b)
 	w->job = b;
 	w->has_job = true;
 	w->is_done = false;
-	pthread_cond_broadcast(&w->changed);
 	pthread_mutex_unlock(&w->lock);
+	pthread_cond_signal(&w->changed);
 }
 
 bool writer_take(struct writer *w, bool wait, struct store_batch **b, int *err)
@@ -89,6 +90,9 @@ bool writer_take(struct writer *w, bool wait, struct store_batch **b, int *err)
 	uint64_t n;
 	bool done;
 
+	if (read(w->fd, &n, sizeof n) < 0) {
+		/* not told yet: `is_done` is what counts. What is told later is read here by the next */
+	}
 	if (!w->is_busy)
 		return false;
 	pthread_mutex_lock(&w->lock);
@@ -98,13 +102,8 @@ bool writer_take(struct writer *w, bool wait, struct store_batch **b, int *err)
 	*b = w->job;
 	*err = w->err;
 	pthread_mutex_unlock(&w->lock);
-	if (!done)
-		return false;
-	if (read(w->fd, &n, sizeof n) < 0) {
-		/* not told yet or told before: `is_done` is what counts */
-	}
-	w->is_busy = false;
-	return true;
+	w->is_busy = !done;
+	return done;
 }
 
 static void *writer_main(void *arg)
@@ -124,9 +123,12 @@ static void *writer_main(void *arg)
 		w->err = err;
 		w->has_job = false;
 		w->is_done = true;
-		pthread_cond_broadcast(&w->changed);
-		if (write(w->fd, &one, sizeof one) < 0)
-			continue; /* an eventfd takes eight bytes unless it would overflow */
+		pthread_mutex_unlock(&w->lock);
+		pthread_cond_signal(&w->changed);
+		if (write(w->fd, &one, sizeof one) < 0) {
+			/* an eventfd takes eight bytes unless it would overflow */
+		}
+		pthread_mutex_lock(&w->lock);
 	}
 	pthread_mutex_unlock(&w->lock);
 	return NULL;
