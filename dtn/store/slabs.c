@@ -9,26 +9,11 @@
  */
 #include "dtn/store/slabs.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#if defined(__SANITIZE_ADDRESS__)
-#include <sanitizer/asan_interface.h>
-#else
-#define ASAN_POISON_MEMORY_REGION(p, n) ((void)(p), (void)(n))
-#define ASAN_UNPOISON_MEMORY_REGION(p, n) ((void)(p), (void)(n))
-#endif
-
 #define REGION_SLABS 16u
 #define REGION_HUGE 32u /* of all regions but the first: one page of 2 MiB, where there are such */
-
-struct slab {
-	struct link_node link; /* partial list of its class, empty list, or out (full) */
-	void *free;            /* cells given back */
-	uint32_t n_used, n_carved, n_cells;
-	uint32_t class, cell;
-};
 
 struct slab_region {
 	struct slab_region *next;
@@ -38,7 +23,6 @@ struct slab_region {
 
 static size_t class_size(unsigned class);
 static uint32_t cell_size(unsigned class);
-static void big_give(struct slabs *s, void *p, size_t n);
 static struct slab *slab_start(struct slabs *s, unsigned class);
 static int region_add(struct slabs *s);
 
@@ -70,13 +54,6 @@ void slabs_fini(struct slabs *s)
 	slabs_init(s, s->big_most);
 }
 
-/* The next cell to be taken: it was given back long ago, and its first lines are written at once. */
-static void prefetch(const void *cell)
-{
-	for (unsigned line = 0; line < 3; line++)
-		__builtin_prefetch((const void *)((uintptr_t)cell + line * 64), 1);
-}
-
 void *slabs_take_class(struct slabs *s, unsigned class)
 {
 	struct link_node *first = s->partial[class].next;
@@ -89,7 +66,6 @@ void *slabs_take_class(struct slabs *s, unsigned class)
 	if (cell) {
 		ASAN_UNPOISON_MEMORY_REGION(cell, slab->cell);
 		slab->free = *cell;
-		prefetch(*cell);
 	} else {
 		cell = (void *)((char *)slab + SLAB_HEADER + slab->n_carved++ * slab->cell);
 		ASAN_UNPOISON_MEMORY_REGION(cell, slab->cell);
@@ -99,15 +75,10 @@ void *slabs_take_class(struct slabs *s, unsigned class)
 	return cell;
 }
 
-void slabs_give(struct slabs *s, void *p, size_t n)
+void slabs_give_class(struct slabs *s, void *p)
 {
-	if (n > SLAB_CELL_MAX) {
-		big_give(s, p, n);
-		return;
-	}
-	struct slab *slab = (struct slab *)((uintptr_t)p & ~(uintptr_t)(SLAB_SIZE - 1));
+	struct slab *slab = slab_of(p);
 
-	assert(slab->class == slabs_class(n) && slab->n_used > 0);
 	*(void **)p = slab->free;
 	slab->free = p;
 	ASAN_POISON_MEMORY_REGION(p, slab->cell);
@@ -122,13 +93,6 @@ void slabs_give(struct slabs *s, void *p, size_t n)
 size_t slabs_size(size_t n)
 {
 	return n > SLAB_CELL_MAX ? class_size(slabs_class(n)) : cell_size(slabs_class(n));
-}
-
-size_t slabs_room(const void *p)
-{
-	const struct slab *slab = (void *)((uintptr_t)p & ~(uintptr_t)(SLAB_SIZE - 1));
-
-	return slab->cell;
 }
 
 size_t slabs_bytes(const struct slabs *s)
@@ -160,7 +124,7 @@ void *slabs_take_big(struct slabs *s, size_t n)
 	return p;
 }
 
-static void big_give(struct slabs *s, void *p, size_t n)
+void slabs_give_big(struct slabs *s, void *p, size_t n)
 {
 	unsigned class = big_class(n);
 

@@ -11,7 +11,15 @@
 #include "bundle/base/err.h"
 #include "bundle/base/list.h"
 
+#include <assert.h>
 #include <stdint.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(p, n) ((void)(p), (void)(n))
+#define ASAN_UNPOISON_MEMORY_REGION(p, n) ((void)(p), (void)(n))
+#endif
 
 #define SLAB_SIZE 65536u
 #define SLAB_HEADER 64u
@@ -46,16 +54,71 @@ static inline unsigned slabs_class(size_t n)
 }
 void *slabs_take_class(struct slabs *s, unsigned class);
 void *slabs_take_big(struct slabs *s, size_t n);
-/* n bytes at an address divisible by 8; NULL when there is no memory. */
+void slabs_give_class(struct slabs *s, void *p);
+void slabs_give_big(struct slabs *s, void *p, size_t n);
+
+/* The first bytes of each slab. */
+struct slab {
+	struct link_node link; /* partial list of its class, empty list, or out (full) */
+	void *free;            /* cells given back */
+	uint32_t n_used, n_carved, n_cells;
+	uint32_t class, cell;
+};
+
+static inline struct slab *slab_of(const void *p)
+{
+	return (struct slab *)((uintptr_t)p & ~(uintptr_t)(SLAB_SIZE - 1));
+}
+
+/* n bytes at an address divisible by 8; NULL when there is no memory. Here is what mostly happens: a cell that
+ * was given back, in a slab that has more. */
 static inline void *slabs_take(struct slabs *s, size_t n)
 {
-	return n > SLAB_CELL_MAX ? slabs_take_big(s, n) : slabs_take_class(s, slabs_class(n));
+	if (n > SLAB_CELL_MAX)
+		return slabs_take_big(s, n);
+	unsigned class = slabs_class(n);
+	struct link_node *first = s->partial[class].next;
+	struct slab *slab = container_of(first, struct slab, link);
+
+	if (first == &s->partial[class] || !slab->free || slab->n_used + 1 == slab->n_cells)
+		return slabs_take_class(s, class);
+	void **cell = slab->free;
+
+	ASAN_UNPOISON_MEMORY_REGION(cell, slab->cell);
+	slab->free = *cell;
+	slab->n_used++;
+	/* The next one was given back long ago, and its first lines are written at once. */
+	for (unsigned line = 0; line < 3; line++)
+		__builtin_prefetch((const char *)*cell + line * 64, 1);
+	return cell;
 }
+
 /* Gives back what slabs_take(s, n) gave; the same n. */
-void slabs_give(struct slabs *s, void *p, size_t n);
+static inline void slabs_give(struct slabs *s, void *p, size_t n)
+{
+	if (n > SLAB_CELL_MAX) {
+		slabs_give_big(s, p, n);
+		return;
+	}
+	struct slab *slab = slab_of(p);
+
+	assert(slab->class == slabs_class(n) && slab->n_used > 0);
+	if (slab->n_used == slab->n_cells || slab->n_used == 1) {
+		slabs_give_class(s, p);
+		return;
+	}
+	*(void **)p = slab->free;
+	slab->free = p;
+	slab->n_used--;
+	ASAN_POISON_MEMORY_REGION(p, slab->cell);
+}
+
 /* Bytes that a cell for n bytes has; of a cell that lies in a slab, its own (the n of slabs_give()). */
 size_t slabs_size(size_t n);
-size_t slabs_room(const void *p);
+static inline size_t slabs_room(const void *p)
+{
+	return slab_of(p)->cell;
+}
 /* Bytes taken from the system for slabs. */
 size_t slabs_bytes(const struct slabs *s);
 

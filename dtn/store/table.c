@@ -15,7 +15,8 @@ static size_t entry_size(enum store_kind kind)
 
 struct entry *table_find(const struct store *st, enum store_kind kind, uint64_t id)
 {
-	return trie_find(&st->table[kind], id);
+	return trie_find(
+		(struct trie *)(uintptr_t)&st->table[kind], id); /* it keeps where it was */
 }
 
 struct entry *table_after(const struct store *st, enum store_kind kind, uint64_t id)

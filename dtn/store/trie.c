@@ -1,7 +1,7 @@
 /*
  * trie: see trie.h. A node is a map of its children and their pointers in order, in a cell of the slabs
- * that has room for as many; it moves to another cell when it outgrows that, or fits a smaller one. A node
- * without children does not stay. Inserting makes the missing nodes below the last one on the way first,
+ * that has room for as many; it moves to another cell when it outgrows that, or fits a smaller one. In a cell
+ * with room for all of them (a wide one) each pointer has its own place. A node without children does not stay. Inserting makes the missing nodes below the last one on the way first,
  * then hangs them in, so a failed allocation changes nothing. Start reading at trie_find().
  */
 #include "dtn/store/trie.h"
@@ -13,6 +13,8 @@
 
 #define BITS 6u
 #define LEVELS 11u /* of 64-bit keys */
+#define WIDE (sizeof(struct trie_node) + (sizeof(void *) << BITS))
+#define RISEN 8u /* children that came in order */
 
 struct trie_node {
 	uint64_t map;
@@ -21,8 +23,10 @@ struct trie_node {
 
 static struct trie_node *chain_new(struct slabs *s, unsigned levels, uint64_t key, void *thing);
 static void chain_free(struct slabs *s, struct trie_node *n, unsigned levels);
+static bool is_wide(const struct trie_node *n);
 static int node_add(struct slabs *s, struct trie_node **at, unsigned digit, void *child);
 static bool node_remove(struct slabs *s, struct trie_node **at, unsigned digit);
+static size_t grown(const struct trie_node *n, unsigned digit);
 static int node_move(struct slabs *s, struct trie_node **at, size_t bytes);
 static bool has_room(const struct trie_node *n);
 static bool is_roomy(const struct trie_node *n);
@@ -56,12 +60,12 @@ static size_t node_bytes(const struct trie_node *n)
 	return sizeof *n + (size_t)count_of(n->map) * sizeof n->slot[0];
 }
 
-/* Where among the children one with this digit is, or would be. Often all before it are there. */
+/* Where one with this digit is, or would be. Often all before it are there. */
 static unsigned index_of(const struct trie_node *n, unsigned digit)
 {
 	uint64_t all = (UINT64_C(1) << digit) - 1, before = n->map & all;
 
-	return before == all ? digit : count_of(before);
+	return before == all || is_wide(n) ? digit : count_of(before);
 }
 
 static bool has(const struct trie_node *n, unsigned digit)
@@ -74,30 +78,34 @@ static void *child_of(const struct trie_node *n, unsigned digit)
 	return has(n, digit) ? n->slot[index_of(n, digit)] : NULL;
 }
 
-/* The node with the key's place, if it is the one that changed last: neighbours come and go together. */
+/* The node with the key's place, if it was used lately: neighbours come, are looked for and go together. */
 static struct trie_node *near(const struct trie *t, uint64_t key)
 {
-	return t->leaf && key >> BITS == t->leaf_key ? t->leaf : NULL;
+	const struct trie_near *at = &t->near[key >> BITS & (TRIE_NEAR - 1)];
+
+	return at->key == key >> BITS ? at->leaf : NULL;
 }
 
 static void keep_near(struct trie *t, uint64_t key, struct trie_node *leaf)
 {
-	t->leaf = leaf;
-	t->leaf_key = key >> BITS;
+	t->near[key >> BITS & (TRIE_NEAR - 1)] = (struct trie_near){leaf, key >> BITS};
 }
 
-void *trie_find(const struct trie *t, uint64_t key)
+void *trie_find(struct trie *t, uint64_t key)
 {
-	const struct trie_node *leaf = near(t, key);
-	void *at = t->root;
+	struct trie_node *n = near(t, key);
 
-	if (leaf)
-		return child_of(leaf, digit_of(key, 0));
-	if (!is_below(key, t->height))
+	if (n)
+		return child_of(n, digit_of(key, 0));
+	if (!t->root || !is_below(key, t->height))
 		return NULL;
-	for (unsigned level = t->height; at && level-- > 0;)
-		at = child_of(at, digit_of(key, level));
-	return at;
+	n = t->root;
+	for (unsigned level = t->height - 1; n && level > 0; level--)
+		n = child_of(n, digit_of(key, level));
+	if (!n)
+		return NULL;
+	keep_near(t, key, n);
+	return child_of(n, digit_of(key, 0));
 }
 
 void *trie_from(const struct trie *t, uint64_t key)
@@ -231,16 +239,24 @@ static void chain_free(struct slabs *s, struct trie_node *n, unsigned levels)
 
 static int node_add(struct slabs *s, struct trie_node **at, unsigned digit, void *child)
 {
-	if (!has_room(*at) && node_move(s, at, node_bytes(*at) + sizeof child))
+	if (!has_room(*at) && node_move(s, at, grown(*at, digit)))
 		return -ENOMEM;
 	slot_add(*at, digit, child);
 	return 0;
 }
 
+/* Bytes for one more. Keys mostly rise one by one: a node of such is wide soon. */
+static size_t grown(const struct trie_node *n, unsigned digit)
+{
+	bool rises = digit >= RISEN && n->map == (UINT64_C(1) << digit) - 1;
+
+	return rises ? WIDE : node_bytes(n) + sizeof n->slot[0];
+}
+
 /* For one child more. */
 static bool has_room(const struct trie_node *n)
 {
-	return node_bytes(n) + sizeof n->slot[0] <= slabs_room(n);
+	return is_wide(n) || node_bytes(n) + sizeof n->slot[0] <= slabs_room(n);
 }
 
 /* It may fit a smaller cell when one is gone. */
@@ -251,21 +267,23 @@ static bool is_roomy(const struct trie_node *n)
 
 static void slot_add(struct trie_node *n, unsigned digit, void *child)
 {
-	unsigned k = index_of(n, digit), count = count_of(n->map);
+	unsigned k = index_of(n, digit);
 
 	assert(!has(n, digit));
-	memmove(n->slot + k + 1, n->slot + k, (count - k) * sizeof child);
+	if (n->map >> digit && !is_wide(n))
+		memmove(n->slot + k + 1, n->slot + k, (count_of(n->map) - k) * sizeof child);
 	n->slot[k] = child;
 	n->map |= UINT64_C(1) << digit;
 }
 
 static void slot_remove(struct trie_node *n, unsigned digit)
 {
-	unsigned k = index_of(n, digit), count = count_of(n->map);
+	unsigned k = index_of(n, digit);
 
 	assert(has(n, digit));
-	memmove(n->slot + k, n->slot + k + 1, (count - k - 1) * sizeof n->slot[0]);
 	n->map &= ~(UINT64_C(1) << digit);
+	if (n->map >> digit && !is_wide(n))
+		memmove(n->slot + k, n->slot + k + 1, (count_of(n->map) - k) * sizeof n->slot[0]);
 }
 
 /* True: it had no other child and is gone. */
@@ -286,12 +304,22 @@ static bool node_remove(struct slabs *s, struct trie_node **at, unsigned digit)
 /* Into a cell for so many bytes. */
 static int node_move(struct slabs *s, struct trie_node **at, size_t bytes)
 {
-	struct trie_node *to = slabs_take(s, bytes);
+	struct trie_node *from = *at, *to = slabs_take(s, bytes);
 
 	if (!to)
 		return -ENOMEM;
-	memcpy(to, *at, node_bytes(*at));
-	slabs_give(s, *at, slabs_room(*at));
+	to->map = 0;
+	for (uint64_t rest = from->map; rest; rest &= rest - 1) {
+		unsigned digit = (unsigned)__builtin_ctzll(rest);
+
+		slot_add(to, digit, from->slot[index_of(from, digit)]);
+	}
+	slabs_give(s, from, slabs_room(from));
 	*at = to;
 	return 0;
+}
+
+static bool is_wide(const struct trie_node *n)
+{
+	return slabs_room(n) >= WIDE;
 }

@@ -13,16 +13,22 @@
 struct slabs;
 struct trie_node;
 
+#define TRIE_NEAR 8u
+
+/* A lowest node that was used lately, and its keys without their last digit. */
+struct trie_near {
+	struct trie_node *leaf; /* NULL: none */
+	uint64_t key;
+};
+
 struct trie {
 	struct trie_node *root; /* NULL: empty */
 	unsigned height;        /* levels below and with the root */
 	uint64_t n;
-	struct trie_node
-		*leaf; /* that changed last, of the keys of which this is all but the last digit */
-	uint64_t leaf_key;
+	struct trie_near near[TRIE_NEAR]; /* by the last bits of their keys */
 };
 
-void *trie_find(const struct trie *t, uint64_t key);
+void *trie_find(struct trie *t, uint64_t key);
 /* The thing with the least key >= `key`; NULL when none. */
 void *trie_from(const struct trie *t, uint64_t key);
 /* Puts in a thing; the caller knows that its key is not in. 0 or -ENOMEM. */
