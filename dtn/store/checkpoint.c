@@ -115,8 +115,10 @@ void checkpoint_run(struct disk *d)
 			err = kv_commit(d->kv);
 			c->is_writing = false;
 			c->is_committed = !err;
-			if (!err)
+			if (!err) {
 				d->log.kept_generation = c->mark.generation;
+				kv_room(d->kv, c->room);
+			}
 		}
 	}
 	if (!err)

@@ -27,6 +27,8 @@
 #define CHECKPOINT_MAX 8192u /* changes that gather before the index is written */
 #define CHECKPOINT_MIN 256u  /* ... in a small store a quarter of its rows, at least this */
 #define KEPT_MAX (1u << 20)  /* ... at most, while it can't be */
+#define INDEX_ROOM 2048u     /* bytes for each of these kept allocated, for a full disk */
+#define INDEX_ROOM_LEAST (UINT64_C(1) << 20)
 #define TAIL_MAX (UINT64_C(64) << 20) /* bytes of the log that recovery reads, about */
 #define SETTLED 512u                  /* rows a turn that leave memory */
 #define SEGMENT_SIZE (UINT64_C(16) << 20)
@@ -159,6 +161,7 @@ static int open_files(struct disk *d, const char *path)
 		: every < CHECKPOINT_MIN ? CHECKPOINT_MIN
 					 : every;
 	checkpoint_init(&d->point, (size_t)every, tail > TAIL_MAX ? TAIL_MAX : tail);
+	d->point.room = d->is_offline ? 0 : every * INDEX_ROOM + INDEX_ROOM_LEAST;
 	int err = log_open(&d->log, d->dir, size, (size_t)segments);
 	if (err)
 		return err;
@@ -171,6 +174,8 @@ static int open_files(struct disk *d, const char *path)
 		err = make_index(d->dir, file, max);
 	if (!err)
 		err = kv_open(file, max, &d->kv);
+	if (!err)
+		kv_room(d->kv, d->point.room);
 	return err ? err : sync_names(d->dir);
 }
 

@@ -21,6 +21,7 @@ struct checkpoint {
 	struct link_node kept; /* changes that the index does not have yet, one a row; the loop's */
 	size_t n_kept, every;  /* so many begin a checkpoint */
 	uint64_t every_bytes;  /* ... or so many of the log */
+	uint64_t room;         /* kept allocated for the index */
 	struct link_node todo, done; /* of the one that runs; the writer's while a batch runs */
 	struct index_meta mark;      /* what of the log it will have */
 	bool is_begun;               /* todo and done hold what goes up to `mark` */

@@ -15,16 +15,22 @@
 
 #include "bundle/base/bytes.h"
 
+#include <fcntl.h>
 #include <lmdb.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define KEY_SIZE 9
+#define MAP_MORE (UINT64_C(16) << 20) /* to be had above twice what is used already */
+#define UNWRITTEN (UINT64_C(256) << 10)
 
 struct kv {
 	MDB_env *env;
 	MDB_dbi dbi;
 	MDB_txn *txn, *reader;
 	MDB_cursor *cursor; /* of the reader: neighbours are found without a way from the root */
+	uint64_t allocated; /* up to here the file has its blocks, as far as we know */
 };
 
 static int put(struct kv *kv, uint8_t kind, uint64_t id, struct view value, unsigned flags);
@@ -32,6 +38,8 @@ static void reader_close(struct kv *kv);
 static int kv_err(int rc);
 static MDB_val key_make(uint8_t buf[KEY_SIZE], uint8_t kind, uint64_t id);
 static int env_open(struct kv *kv, const char *file, uint64_t max_bytes);
+static int env_look(struct kv *kv, uint64_t max_bytes);
+static uint64_t used(const struct kv *kv);
 
 int kv_open(const char *file, uint64_t max_bytes, struct kv **out)
 {
@@ -75,6 +83,18 @@ void kv_abort(struct kv *kv)
 	if (kv->txn)
 		mdb_txn_abort(kv->txn);
 	kv->txn = NULL;
+}
+
+/* Blocks of a full disk can't be had when they are needed; half as many are enough not to ask again. */
+void kv_room(struct kv *kv, uint64_t bytes)
+{
+	uint64_t from = used(kv);
+	mdb_filehandle_t fd;
+
+	if (from + bytes / 2 <= kv->allocated || mdb_env_get_fd(kv->env, &fd))
+		return;
+	if (posix_fallocate(fd, (off_t)from, (off_t)bytes) == 0)
+		kv->allocated = from + bytes;
 }
 
 int kv_refresh(struct kv *kv)
@@ -169,12 +189,44 @@ static int env_open(struct kv *kv, const char *file, uint64_t max_bytes)
 		err = kv_err(
 			mdb_env_open(kv->env, file, MDB_NOSUBDIR | MDB_NOTLS | MDB_NOLOCK, 0640));
 	if (!err)
+		err = env_look(kv, max_bytes);
+	if (!err)
 		err = kv_begin(kv);
 	if (!err)
 		err = kv_err(mdb_dbi_open(kv->txn, NULL, 0, &kv->dbi));
 	if (!err)
 		err = kv_commit(kv);
 	return err;
+}
+
+/* Pages that are in the index and not in its file are a SIGBUS. LMDB does not write pages at the end which the
+ * same transaction took and freed: a few may be missing. A file that lacks more was cut. Where the limits were
+ * lowered it may be larger than they allow; all of it may have to be written anew before any of it is free. */
+static int env_look(struct kv *kv, uint64_t max_bytes)
+{
+	uint64_t n = used(kv), least = 2 * n + MAP_MORE;
+	mdb_filehandle_t fd;
+	struct stat sb;
+	int err = kv_err(mdb_env_get_fd(kv->env, &fd));
+
+	if (!err && fstat(fd, &sb))
+		err = -errno;
+	if (!err && (uint64_t)sb.st_size + UNWRITTEN < n)
+		err = -E_CORRUPT;
+	if (!err && (uint64_t)sb.st_size < n && ftruncate(fd, (off_t)n))
+		err = -errno;
+	return err || max_bytes >= least ? err : kv_err(mdb_env_set_mapsize(kv->env, least));
+}
+
+/* Bytes of the file up to the last page of the last transaction. */
+static uint64_t used(const struct kv *kv)
+{
+	MDB_envinfo info;
+	MDB_stat st;
+
+	if (mdb_env_info(kv->env, &info) || mdb_env_stat(kv->env, &st))
+		return 0;
+	return ((uint64_t)info.me_last_pgno + 1) * st.ms_psize;
 }
 
 static void reader_close(struct kv *kv)

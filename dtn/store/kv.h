@@ -11,9 +11,11 @@
 
 struct kv;
 
-/* Opens or makes the file; it grows up to max_bytes. -errno, -ENOSPC, -E_CORRUPT, -E_VERSION. */
+/* Opens or makes the file; it grows up to max_bytes, or somewhat beyond what it has already. -errno, -ENOSPC, -E_CORRUPT, -E_VERSION. */
 int kv_open(const char *file, uint64_t max_bytes, struct kv **out) MUST_USE;
 void kv_close(struct kv *kv);
+/* Outside transactions: so many bytes more are allocated for the file, if the disk has them. */
+void kv_room(struct kv *kv, uint64_t bytes);
 int kv_begin(struct kv *kv) MUST_USE;
 /* Makes all since kv_begin() durable, or nothing. */
 int kv_commit(struct kv *kv) MUST_USE;

@@ -12,14 +12,18 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define SPARES 2u
 #define SHORT 6u
+#define SEGMENT_NAME 32
 
+static bool is_name(const char *name, uint32_t *slot);
 static int log_adopt(struct log *log, uint32_t slot);
 static int read_head(struct segment *s);
 static struct segment *segment_make(struct log *log, uint64_t size);
@@ -39,10 +43,9 @@ int log_open(struct log *log, int dir, uint64_t segment_size, size_t max)
 	int err = !d ? -errno : !log->piece ? -ENOMEM : out_open(&log->out);
 
 	for (struct dirent *e; !err && (e = readdir(d));) {
-		unsigned slot;
-		int n = 0;
+		uint32_t slot;
 
-		if (sscanf(e->d_name, "seg-%8u.log%n", &slot, &n) == 1 && n && !e->d_name[n])
+		if (is_name(e->d_name, &slot))
 			err = log_adopt(log, slot);
 	}
 	if (d)
@@ -198,6 +201,11 @@ int segment_write(const struct segment *s, uint64_t off, struct view bytes)
 
 /* -- finding and making segments */
 
+static void segment_name(uint32_t slot, char name[SEGMENT_NAME])
+{
+	snprintf(name, SEGMENT_NAME, "seg-%08" PRIu32 ".log", slot);
+}
+
 static struct segment *segment_add(struct log *log, int fd, uint32_t slot, uint64_t size)
 {
 	struct segment *s = calloc(1, sizeof *s);
@@ -221,12 +229,23 @@ static struct segment *segment_add(struct log *log, int fd, uint32_t slot, uint6
 	return s;
 }
 
+/* Exactly as segment_name() has it: other files are none of ours, and no segment has two names. */
+static bool is_name(const char *name, uint32_t *slot)
+{
+	char again[SEGMENT_NAME];
+
+	if (sscanf(name, "seg-%8" SCNu32, slot) != 1)
+		return false;
+	segment_name(*slot, again);
+	return strcmp(name, again) == 0;
+}
+
 static int log_adopt(struct log *log, uint32_t slot)
 {
-	char name[32];
+	char name[SEGMENT_NAME];
 	struct stat sb;
 
-	snprintf(name, sizeof name, "seg-%08u.log", slot);
+	segment_name(slot, name);
 	int fd = openat(log->dir, name, O_RDWR | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &sb))
 		return -errno;
@@ -275,12 +294,12 @@ static void free_one(struct log *log)
 
 static struct segment *segment_make(struct log *log, uint64_t size)
 {
-	char name[32];
+	char name[SEGMENT_NAME];
 	uint32_t slot = 0;
 	int fd;
 
 	do {
-		snprintf(name, sizeof name, "seg-%08u.log", ++slot);
+		segment_name(++slot, name);
 		fd = openat(log->dir, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
 	} while (fd < 0 && errno == EEXIST && slot < 99999999);
 	if (fd < 0)
@@ -302,9 +321,9 @@ static struct segment *segment_make(struct log *log, uint64_t size)
 static void segment_unlink(struct log *log, size_t i)
 {
 	struct segment *s = log->segment[i];
-	char name[32];
+	char name[SEGMENT_NAME];
 
-	snprintf(name, sizeof name, "seg-%08u.log", s->slot);
+	segment_name(s->slot, name);
 	unlinkat(log->dir, name, 0);
 	close(s->fd);
 	free(s);

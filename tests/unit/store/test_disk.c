@@ -579,6 +579,31 @@ Test(disk, the_index_follows_at_checkpoints)
 	kit_close(&k);
 }
 
+/* A copy somebody left there, under a name that is nearly one of ours. */
+Test(disk, other_files_are_let_alone)
+{
+	static const char *const names[] = {"seg-1.log", "seg-99.log", "seg--0000001.log",
+		"seg-00000001.log.old", "seg-000000001.log", "seg-.log"};
+	char path[600];
+	struct kit k;
+
+	kit_open(&k, KIT_DISK, &small);
+	uint64_t id = kit_put(&k, 1, 100);
+	kit_commit(&k);
+	path_of(&k, "seg-00000001.log", path, sizeof path);
+	struct bytes copy = file_read(path);
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		path_of(&k, names[i], path, sizeof path);
+		file_write(path, copy);
+		kit_crash(&k);
+		kit_expect(&k, id, 1, 100, 1);
+		cr_assert_eq(access(path, F_OK), 0);
+		unlink(path);
+	}
+	free(copy.p);
+	kit_close(&k);
+}
+
 Test(disk, what_is_not_ours_is_refused)
 {
 	struct kit k;
