@@ -395,7 +395,7 @@ void block_write(struct buf *b, const struct block_spec *s)
 	block_crc_write(b, from, s->crc_type);
 }
 
-void block_write_kind(struct buf *b, enum block_kind kind, const struct block_spec *s,
+HOT void block_write_kind(struct buf *b, enum block_kind kind, const struct block_spec *s,
 	const struct block_values *v)
 {
 	size_t from = b->len;

@@ -7,11 +7,13 @@
 
 static uint32_t payload_open(struct buf *head, const struct bundle_spec *s, uint64_t payload_len);
 static int spec_check(const struct bundle_spec *s, uint64_t payload_len);
-static void standard_write(struct buf *b, const struct bundle_spec *s, uint64_t *number);
+static void start_write(struct buf *b, const struct bundle_spec *s, uint64_t *number);
+static void standard_write(
+	struct buf *b, const struct bundle_spec *s, enum block_kind first, uint64_t *number);
 static uint64_t number_next(const struct bundle_spec *s, uint64_t *number);
 
 /* RFC 9171 4.1/3 */
-int bundle_build_head(
+HOT int bundle_build_head(
 	struct buf *head, const struct bundle_spec *s, uint64_t payload_len, uint32_t *crc)
 {
 	uint64_t number = 2;
@@ -21,9 +23,7 @@ int bundle_build_head(
 	*crc = 0;
 	if (err)
 		return err;
-	cbor_put_array_open(head);
-	primary_write(head, s);
-	standard_write(head, s, &number);
+	start_write(head, s, &number);
 	for (unsigned i = 0; i < s->n_blocks; i++) {
 		struct block_spec k = s->block[i];
 		if (k.number == 0)
@@ -60,26 +60,26 @@ static uint32_t payload_open(struct buf *head, const struct bundle_spec *s, uint
 	return crc_update(k.crc_type, 0, view_of(head->p + at, head->len - at));
 }
 
-int bundle_build_tail(struct buf *tail, const struct bundle_spec *s, uint32_t crc)
+HOT int bundle_build_tail(struct buf *tail, const struct bundle_spec *s, uint32_t crc)
 {
-	uint8_t bytes[6] = {0};
-	size_t size = crc_size(s->block_crc_type), n = 0;
+	size_t size = crc_size(s->block_crc_type);
+	uint8_t *p = buf_grow(tail, size ? size + 2 : 1);
 
-	if (size) {
-		bytes[0] = (uint8_t)(CBOR_BYTES << 5 | size);
-		n = 1 + size;
+	if (p && size) {
+		*p++ = (uint8_t)(CBOR_BYTES << 5 | size);
 		crc = crc_field_value(s->block_crc_type, crc);
 		if (size == 2)
-			be16_put(bytes + 1, (uint16_t)crc);
+			be16_put(p, (uint16_t)crc);
 		else
-			be32_put(bytes + 1, crc);
+			be32_put(p, crc);
+		p += size;
 	}
-	bytes[n++] = CBOR_BREAK;
-	buf_put(tail, view_of(bytes, n));
+	if (p)
+		*p = CBOR_BREAK;
 	return buf_finish(tail);
 }
 
-int bundle_build(struct buf *out, const struct bundle_spec *s, struct view payload)
+HOT int bundle_build(struct buf *out, const struct bundle_spec *s, struct view payload)
 {
 	uint32_t crc;
 	int err = bundle_build_head(out, s, payload.n, &crc);
@@ -122,7 +122,25 @@ static int spec_check(const struct bundle_spec *s, uint64_t payload_len)
 	return 0;
 }
 
-static void standard_write(struct buf *b, const struct bundle_spec *s, uint64_t *number)
+/* Up to the blocks of the caller. */
+static void start_write(struct buf *b, const struct bundle_spec *s, uint64_t *number)
+{
+	uint8_t *p = buf_room(b, PLAIN_START_ROOM);
+	const uint8_t *end = p ? plain_start_put(p, s, number) : NULL;
+
+	if (end) {
+		b->len += (size_t)(end - p);
+		if (s->has_cteb || s->has_creb)
+			standard_write(b, s, KIND_CTEB, number);
+		return;
+	}
+	cbor_put_array_open(b);
+	primary_write(b, s);
+	standard_write(b, s, KIND_PREVIOUS_NODE, number);
+}
+
+static void standard_write(
+	struct buf *b, const struct bundle_spec *s, enum block_kind first, uint64_t *number)
 {
 	const struct block_values v = {
 		&s->prev, s->age_ms, s->hop_limit, s->hop_count, &s->cteb, &s->creb};
@@ -130,7 +148,7 @@ static void standard_write(struct buf *b, const struct bundle_spec *s, uint64_t 
 	const uint64_t replicate = s->replicate ? BLOCK_REPLICATE : 0;
 	const uint64_t flags[KINDS] = {0, replicate, replicate, BLOCK_REPLICATE, BLOCK_REPLICATE};
 
-	for (unsigned kind = 0; kind < KINDS; kind++) {
+	for (unsigned kind = first; kind < KINDS; kind++) {
 		if (!has[kind])
 			continue;
 		struct block_spec k = {.type = block_kind_type((enum block_kind)kind, &s->custody),

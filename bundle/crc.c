@@ -11,6 +11,7 @@
 #include "bundle/crc.h"
 
 #include "bundle/base/bytes.h"
+#include "bundle/base/hot.h"
 #include "bundle/crc_block.h"
 #include "bundle/crc_table.h"
 
@@ -29,11 +30,6 @@ uint32_t crc_update(enum crc_type type, uint32_t before, struct view v)
 	}
 }
 
-size_t crc_size(enum crc_type type)
-{
-	return type == CRC_32C ? 4 : type == CRC_16 ? 2 : 0;
-}
-
 uint32_t crc_block(enum crc_type type, struct view v)
 {
 	static const uint8_t zero[4];
@@ -42,7 +38,7 @@ uint32_t crc_block(enum crc_type type, struct view v)
 }
 
 #if defined(__x86_64__)
-uint32_t crc32c(uint32_t before, struct view v)
+HOT uint32_t crc32c(uint32_t before, struct view v)
 {
 	if (!crc_has_instruction())
 		return crc32c_table(before, v);
@@ -69,7 +65,7 @@ uint16_t crc16_x25(uint16_t before, struct view v)
 	return (uint16_t)~crc16_run(crc, v.p, v.n);
 }
 #else
-uint32_t crc32c(uint32_t before, struct view v)
+HOT uint32_t crc32c(uint32_t before, struct view v)
 {
 	return crc32c_table(before, v);
 }

@@ -16,6 +16,7 @@
 #include "bundle/crc_x86.h"
 
 #if defined(__x86_64__)
+#include "bundle/base/hot.h"
 #include "bundle/crc_shift.h"
 
 #include <immintrin.h>
@@ -56,7 +57,7 @@ bool crc_has_folding(void)
 	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("vpclmulqdq");
 }
 
-uint32_t crc32c_long(uint32_t crc, const uint8_t *p, size_t n)
+HOT uint32_t crc32c_long(uint32_t crc, const uint8_t *p, size_t n)
 {
 	return crc_has_folding() ? crc32c_folded(crc, p, n) : crc32c_streams(crc, p, n);
 }
@@ -222,7 +223,7 @@ AVX static __attribute__((always_inline)) inline uint32_t part(
 	return (uint32_t)(reduced(joined) ^ s.c);
 }
 
-AVX uint32_t crc32c_folded(uint32_t crc, const uint8_t *p, size_t n)
+HOT AVX uint32_t crc32c_folded(uint32_t crc, const uint8_t *p, size_t n)
 {
 	static const struct join big = {SHIFT_BIG_1, SHIFT_BIG_2, SHIFT_BIG_3};
 

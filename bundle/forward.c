@@ -23,7 +23,7 @@ static void block_forward(struct buf *head, struct edit *x, unsigned i);
 static void block_insert(struct buf *head, struct edit *x, enum block_kind kind);
 
 /* RFC 9171 4.3.1/2, 4.3.1/3, 4.4/2; RFC 9758 7.2/d1 */
-int bundle_forward_head(struct buf *head, const struct bundle *b, const struct bundle_edit *e)
+HOT int bundle_forward_head(struct buf *head, const struct bundle *b, const struct bundle_edit *e)
 {
 	struct edit x = {.b = b, .e = e, .number = 2};
 	const struct block *payload = &b->block[b->n_blocks - 1];

@@ -97,7 +97,7 @@ static __attribute__((noinline)) const uint8_t *padded(
 	return pad;
 }
 
-bool plain_read(struct reader *r)
+HOT bool plain_read(struct reader *r)
 {
 	struct bundle *b = r->b;
 
@@ -220,7 +220,7 @@ static inline bool is_plain(uint64_t first, enum crc_type type)
 }
 
 /* RFC 9171 4.3.2/2b */
-__attribute__((noinline)) void plain_blocks(struct reader *r)
+HOT __attribute__((noinline)) void plain_blocks(struct reader *r)
 {
 	do
 		short_blocks(r);

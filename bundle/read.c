@@ -25,7 +25,7 @@ struct bundle_rules bundle_rules_default(void)
 	return (struct bundle_rules){.custody = custody_codes_ccsds()};
 }
 
-int bundle_read(struct bundle *b, struct view bytes, const struct bundle_rules *rules,
+HOT int bundle_read(struct bundle *b, struct view bytes, const struct bundle_rules *rules,
 	struct bundle_fault *fault)
 {
 	struct reader r = {
@@ -58,7 +58,7 @@ int bundle_read_first(struct bundle *b, struct view bytes, const struct bundle_r
 	return err;
 }
 
-int bundle_read_head(struct bundle *b, struct view head, const struct bundle_rules *rules,
+HOT int bundle_read_head(struct bundle *b, struct view head, const struct bundle_rules *rules,
 	struct bundle_fault *fault)
 {
 	struct reader r = {.c = cursor_of(head),

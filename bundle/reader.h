@@ -4,6 +4,7 @@
 #ifndef OWLT_BUNDLE_READER_H
 #define OWLT_BUNDLE_READER_H
 
+#include "bundle/base/hot.h"
 #include "bundle/bundle.h"
 #include "bundle/cbor.h"
 #include "bundle/crc_block.h"

@@ -212,9 +212,10 @@ Test(plain, writers_agree)
 
 	rng_init(&rng, 10, 9);
 	for (unsigned round = 0; round < 3000; round++) {
+		bool usual = rng_below(&rng, 2); /* CRC-32C on all blocks */
 		struct bundle_spec s = {.flags = BUNDLE_NO_FRAGMENT,
-			.crc_type = (enum crc_type)rng_below(&rng, 3),
-			.block_crc_type = (enum crc_type)rng_below(&rng, 3),
+			.crc_type = usual ? CRC_32C : (enum crc_type)rng_below(&rng, 3),
+			.block_crc_type = usual ? CRC_32C : (enum crc_type)rng_below(&rng, 3),
 			.dest = some_eid(&rng),
 			.source = some_eid(&rng),
 			.report_to = some_eid(&rng),
@@ -228,6 +229,9 @@ Test(plain, writers_agree)
 			.has_hop = rng_below(&rng, 2),
 			.hop_limit = 1 + rng_below(&rng, 255),
 			.hop_count = some_number(&rng),
+			.replicate = rng_below(&rng, 2),
+			.has_cteb = rng_below(&rng, 2),
+			.cteb = {some_number(&rng), some_number(&rng), some_eid(&rng)},
 			.custody = custody_codes_ccsds(),
 			.payload_flags = some_number(&rng)};
 		struct buf w = buf_of(wide, sizeof wide), count = buf_of(NULL, 0);
