@@ -99,14 +99,19 @@ void events_print_json(struct buf *out, const struct trace_rec *rec, const struc
 	buf_u8(out, '\n');
 }
 
-static void print_node(struct json_writer *w, const char *name, node_id node)
+static void print_node(
+	struct json_writer *w, const struct event_ctx *ctx, const char *name, node_id node)
 {
 	char text[EID_TEXT_MAX];
+	size_t n;
 
-	if (node == NODE_NONE)
+	if (node == NODE_NONE) {
 		jw_null(w, name);
-	else
-		jw_text(w, name, view_of(text, node_print(node, text, sizeof text)));
+		return;
+	}
+	n = ctx->node_text ? ctx->node_text(ctx->arg, node, text, sizeof text)
+			   : node_print(node, text, sizeof text);
+	jw_text(w, name, view_of(text, n));
 }
 
 static void print_text8(struct json_writer *w, const char *name, uint64_t v)
@@ -125,7 +130,7 @@ static void print_field(struct json_writer *w, const struct event_ctx *ctx, enum
 {
 	switch (kind) {
 	case EVENT_NODE:
-		print_node(w, name, v);
+		print_node(w, ctx, name, v);
 		break;
 	case EVENT_US:
 		if ((int64_t)v == MONO_NEVER)

@@ -7,6 +7,7 @@
 
 #include "bundle/base/buf.h"
 #include "bundle/base/trace.h"
+#include "bundle/eid.h"
 
 enum trace_ev {
 #define EV(name, k0, f0, k1, f1, k2, f2, k3, f3, k4, f4) EV_##name,
@@ -68,6 +69,8 @@ struct event_ctx {
 	int64_t real_ns;     /* Unix time, ns; 0 = left out (simulator) */
 	const char *(*link_name)(
 		const void *arg, unsigned link); /* may be NULL: the index is printed */
+	/* A node as EID text; may be NULL: node_print() does it, which knows no names of the dtn scheme. */
+	size_t (*node_text)(const void *arg, node_id node, char *out, size_t cap);
 	const void *arg;
 };
 

@@ -145,12 +145,12 @@ static int save_plan(const struct lab *l)
 	struct json_writer w = {.out = &out};
 	int err;
 
-	plan_write_json(l->topo->plan, &w);
+	plan_write_json(l->topo->plan, NULL, &w);
 	out = buf_of(malloc(out.len + 1), out.len + 1);
 	if (!out.p)
 		return -ENOMEM;
 	w = (struct json_writer){.out = &out};
-	plan_write_json(l->topo->plan, &w);
+	plan_write_json(l->topo->plan, NULL, &w);
 	rundir_path(l, "plan.json", NULL, path);
 	err = save(path, buf_view(&out));
 	free(out.p);
@@ -191,7 +191,7 @@ static void write_own(const struct lab *l, size_t node, struct json_writer *w)
 	const struct topo_node *n = &l->topo->node[node];
 	char path[LAB_PATH_MAX], id[EID_TEXT_MAX];
 
-	node_print(n->id, id, sizeof id);
+	topo_print_id(l->topo, node, id, sizeof id);
 	jw_object(w, NULL);
 	jw_object(w, "node");
 	jw_text(w, "id", view_text(id));
@@ -234,7 +234,7 @@ static void write_link(const struct lab *l, unsigned link, size_t node, struct j
 	double guard_ms = 20.0 * l->speed;
 	char peer[EID_TEXT_MAX];
 
-	node_print(l->topo->node[mine == SIDE_A ? t->b : t->a].id, peer, sizeof peer);
+	topo_print_id(l->topo, mine == SIDE_A ? t->b : t->a, peer, sizeof peer);
 	jw_object(w, NULL);
 	jw_text(w, "name", view_text(t->name));
 	jw_text(w, "cl", view_text("udp"));
@@ -330,7 +330,7 @@ static void write_run(const struct lab *l, struct json_writer *w)
 	for (size_t k = 0; k < l->topo->n_nodes; k++) {
 		const struct topo_node *n = &l->topo->node[k];
 
-		node_print(n->id, id, sizeof id);
+		topo_print_id(l->topo, k, id, sizeof id);
 		jw_object(w, NULL);
 		jw_text(w, "name", view_text(n->name));
 		jw_text(w, "id", view_text(id));

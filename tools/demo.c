@@ -260,14 +260,14 @@ static void take_forward(struct watch *w, const struct line *l)
 	if (!line_i64(l, "tx_end_us", &tx_end) || !link.p || !node.p)
 		return;
 	for (size_t k = 0; k < t->n_links; k++) {
-		char eid[64];
+		char eid[EID_TEXT_MAX];
 		const struct topo_link *m = &t->link[k];
 		const struct contact *c;
 		bool from_a;
 
 		if (!view_equal(link, view_text(m->name)))
 			continue;
-		node_print(t->node[m->a].id, eid, sizeof eid);
+		topo_print_id(t, m->a, eid, sizeof eid);
 		from_a = view_equal(node, view_text(eid));
 		c = t->plan ? plan_contact_at(t->plan, t->node[from_a ? m->a : m->b].id,
 				      t->node[from_a ? m->b : m->a].id, tx_end - 1)

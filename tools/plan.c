@@ -4,51 +4,32 @@
  * function cmd_..., its options in the table above it.
  */
 #include "bundle/base/units.h"
-#include "dtn/route/paths.h"
 #include "tools/commands.h"
 #include "tools/opt.h"
 #include "tools/out.h"
-#include "tools/plan_file.h"
+#include "tools/plan_text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #define TIMELINE_COLUMNS 60
 #define TIMELINE_ROWS 100
-#define ROUTES_LIMIT 100
 
 struct settings {
-	bool json, all;
+	bool json;
 	const char *format, *to_format, *output;
-	const char *from, *to, *at, *expiry, *margin, *priority;
-	uint64_t limit, size_bytes, backlog_bytes;
 };
 
 static int cmd_check(int argc, char **argv);
 static int cmd_show(int argc, char **argv);
-static int cmd_routes(int argc, char **argv);
 static int cmd_convert(int argc, char **argv);
-static int open_plan(struct plan_file *f, const char *name, const char *format);
-static void put_time(struct out *o, const char *key, mono t);
-static void put_node(struct out *o, const char *key, node_id node);
-static const char *time_text(mono t, char *s, size_t n);
-
-#define OPT_FORMAT                                                                                 \
-	{                                                                                          \
-		"format", 0, OPT_TEXT, offsetof(struct settings, format), "FORMAT",                \
-			"owlt, ionrc or hdtn; without it the content tells", NULL                  \
-	}
-#define OPT_JSON                                                                                   \
-	{                                                                                          \
-		"json", 0, OPT_FLAG, offsetof(struct settings, json), NULL, "one JSON document",   \
-			NULL                                                                       \
-	}
 
 int cmd_plan(int argc, char **argv)
 {
 	static const struct subcommand table[] = {{"check", cmd_check, "is the plan valid"},
 		{"show", cmd_show, "contacts as a table and a timeline"},
-		{"routes", cmd_routes, "the best routes from a node to another"},
+		{"diff", plan_diff, "what differs between two plans"},
+		{"routes", plan_routes, "the best routes from a node to another"},
 		{"convert", cmd_convert, "write the plan in another format"}, {0}};
 
 	return opt_dispatch("owlt plan", table, argc, argv);
@@ -79,7 +60,8 @@ static void check_json(struct out *o, const struct plan_file *f, bool valid)
 
 static int cmd_check(int argc, char **argv)
 {
-	static const struct opt opts[] = {OPT_FORMAT, OPT_JSON, {0}};
+	static const struct opt opts[] = {
+		PLAN_OPT_FORMAT(struct settings), PLAN_OPT_JSON(struct settings), {0}};
 	static const struct opt_command cmd = {"plan check", "PLAN",
 		"Checks a contact plan, or the plan of a topology", opts,
 		"PLAN - is standard input. Exit: 0 valid, 1 not, 2 not readable."};
@@ -111,20 +93,20 @@ static int cmd_check(int argc, char **argv)
 
 static void show_table(struct out *o, const struct plan *p)
 {
-	char from[32], to[32], start[32], end[32], rate[32], owlt[32];
+	char from[EID_TEXT_MAX], to[EID_TEXT_MAX], start[32], end[32], rate[32], owlt[32];
 
 	out_text(o, "%6s  %-14s %-14s %12s %12s %12s  %s\n", "index", "from", "to", "start s",
 		"end s", "bit/s", "light time");
 	for (size_t i = 0; i < p->n_contacts; i++) {
 		const struct contact *c = &p->contact[i];
-		node_print(c->from, from, sizeof from);
-		node_print(c->to, to, sizeof to);
+		names_print(&p->names, c->from, from, sizeof from);
+		names_print(&p->names, c->to, to, sizeof to);
 		snprintf(rate, sizeof rate, "%llu", (unsigned long long)c->rate_bps);
 		units_print_duration(contact_owlt_max_us(p, c), owlt, sizeof owlt);
 		out_text(o, "%6u  %-14s %-14s %12s %12s %12s  %s%s\n", c->index, from, to,
-			time_text(c->start, start, sizeof start),
-			time_text(c->end, end, sizeof end), rate, c->n_owlt > 1 ? "up to " : "",
-			owlt);
+			plan_time_text(c->start, start, sizeof start),
+			plan_time_text(c->end, end, sizeof end), rate,
+			c->n_owlt > 1 ? "up to " : "", owlt);
 	}
 }
 
@@ -161,14 +143,15 @@ static void time_span(const struct plan *p, mono span[2])
 
 static void show_timeline(struct out *o, const struct plan *p)
 {
-	char row[TIMELINE_COLUMNS + 1], from[32], to[32], first[32], last[32];
+	char row[TIMELINE_COLUMNS + 1], from[EID_TEXT_MAX], to[EID_TEXT_MAX], first[32], last[32];
 	unsigned n_rows = 0;
 	mono span[2];
 	size_t i = 0;
 
 	time_span(p, span);
 	out_text(o, "\n%29s  %-*s%s s\n", "", TIMELINE_COLUMNS - 8,
-		time_text(span[0], first, sizeof first), time_text(span[1], last, sizeof last));
+		plan_time_text(span[0], first, sizeof first),
+		plan_time_text(span[1], last, sizeof last));
 	while (i < p->n_contacts && n_rows++ < TIMELINE_ROWS) {
 		const struct contact *c = p->by_pair[i];
 		size_t end = i;
@@ -176,8 +159,8 @@ static void show_timeline(struct out *o, const struct plan *p)
 			p->by_pair[end]->to == c->to)
 			end++;
 		timeline_row(p, i, end, span, row);
-		node_print(c->from, from, sizeof from);
-		node_print(c->to, to, sizeof to);
+		names_print(&p->names, c->from, from, sizeof from);
+		names_print(&p->names, c->to, to, sizeof to);
 		out_text(o, "%13s > %-13s  %s\n", from, to, row);
 		i = end;
 	}
@@ -200,10 +183,10 @@ static void show_json(struct out *o, const struct plan *p)
 		const struct contact *c = &p->contact[i];
 		jw_object(&o->w, NULL);
 		jw_u64(&o->w, "index", c->index);
-		put_node(o, "from", c->from);
-		put_node(o, "to", c->to);
-		put_time(o, "start", c->start);
-		put_time(o, "end", c->end);
+		plan_put_node(o, "from", p, c->from);
+		plan_put_node(o, "to", p, c->to);
+		plan_put_time(o, "start", c->start);
+		plan_put_time(o, "end", c->end);
 		jw_u64(&o->w, "rate_bps", c->rate_bps);
 		jw_i64(&o->w, "owlt_max_us", contact_owlt_max_us(p, c));
 		jw_double(&o->w, "confidence", c->confidence);
@@ -215,7 +198,8 @@ static void show_json(struct out *o, const struct plan *p)
 
 static int cmd_show(int argc, char **argv)
 {
-	static const struct opt opts[] = {OPT_FORMAT, OPT_JSON, {0}};
+	static const struct opt opts[] = {
+		PLAN_OPT_FORMAT(struct settings), PLAN_OPT_JSON(struct settings), {0}};
 	static const struct opt_command cmd = {"plan show", "PLAN",
 		"Contacts as a table and a timeline", opts,
 		"In the timeline '#' is open, '+' open for part of the column, '.' closed."};
@@ -226,7 +210,7 @@ static int cmd_show(int argc, char **argv)
 
 	if (rest.done)
 		return rest.code;
-	if (open_plan(&f, rest.argv[0], set.format))
+	if (plan_file_open(&f, rest.argv[0], set.format))
 		return EXIT_USAGE;
 	out_begin(&o, set.json);
 	if (set.json) {
@@ -237,162 +221,6 @@ static int cmd_show(int argc, char **argv)
 	}
 	plan_file_free(&f);
 	return out_end(&o);
-}
-
-/* -- routes */
-
-static void route_json(struct out *o, const struct path *p)
-{
-	jw_object(&o->w, NULL);
-	jw_array(&o->w, "contacts");
-	for (unsigned k = 0; k < p->hops; k++) {
-		const struct contact *c = p->contact[k];
-		jw_object(&o->w, NULL);
-		jw_u64(&o->w, "index", c->index);
-		put_node(o, "from", c->from);
-		put_node(o, "to", c->to);
-		put_time(o, "start", c->start);
-		put_time(o, "end", c->end);
-		jw_object_end(&o->w);
-	}
-	jw_array_end(&o->w);
-	put_node(o, "next_hop", p->contact[0]->to);
-	put_time(o, "arrival", p->arrival);
-	jw_u64(&o->w, "hops", p->hops);
-	put_time(o, "from_time", p->from_time);
-	put_time(o, "to_time", p->to_time);
-	jw_object_end(&o->w);
-}
-
-static void route_text(struct out *o, const struct path *p, size_t rank)
-{
-	char a[32], b[32];
-
-	node_print(p->contact[0]->to, a, sizeof a);
-	out_text(o, "%zu. arrival %s s, %u hop%s, by %s, until %s%s\n", rank,
-		time_text(p->arrival, b, sizeof b), p->hops, p->hops == 1 ? "" : "s", a,
-		time_text(p->to_time, (char[32]){0}, 32), p->to_time == MONO_NEVER ? "" : " s");
-	for (unsigned k = 0; k < p->hops; k++) {
-		const struct contact *c = p->contact[k];
-		node_print(c->from, a, sizeof a);
-		node_print(c->to, b, sizeof b);
-		out_text(o, "   contact %-5u %s > %s", c->index, a, b);
-		out_text(o, "  %s", time_text(c->start, a, sizeof a));
-		out_text(o, " to %s%s\n", time_text(c->end, a, sizeof a),
-			c->end == MONO_NEVER ? "" : " s");
-	}
-}
-
-static void routes_print(struct out *o, const struct paths *found)
-{
-	if (!o->json) {
-		for (size_t i = 0; i < found->n; i++)
-			route_text(o, &found->path[i], i + 1);
-		if (found->n == 0)
-			out_text(o, "no route\n");
-		return;
-	}
-	jw_array(&o->w, NULL);
-	for (size_t i = 0; i < found->n; i++)
-		route_json(o, &found->path[i]);
-	jw_array_end(&o->w);
-}
-
-/* Settings as a query. 0, or an exit code after a message. */
-static int routes_query(
-	const struct plan_file *f, const struct settings *set, struct paths_query *q)
-{
-	static const char *const priorities[] = {"bulk", "standard", "expedited"};
-	dtntime ref = f->plan->reference_ms;
-	bool known = false;
-
-	*q = (struct paths_query){.expiry = MONO_NEVER,
-		.size_bytes = set->size_bytes,
-		.limit = set->all || set->limit ? set->limit : 1};
-	if (set->all && !set->limit)
-		q->limit = ROUTES_LIMIT;
-	for (int i = 0; i < 3; i++)
-		known |= strcmp(set->priority, priorities[i]) == 0;
-	if (!set->from || !set->to)
-		return out_fail("plan routes: --from NODE and --to NODE are needed");
-	if (plan_file_node(f, set->from, &q->from))
-		return out_fail("plan routes: --from: '%s' is no node; use a number, ipn:N.0 or "
-				"dtn://name/",
-			set->from);
-	if (plan_file_node(f, set->to, &q->to))
-		return out_fail(
-			"plan routes: --to: '%s' is no node; use a number, ipn:N.0 or dtn://name/",
-			set->to);
-	if (plan_parse_time(set->at, ref, &q->at) ||
-		(set->expiry && plan_parse_time(set->expiry, ref, &q->expiry)))
-		return out_fail("plan routes: --at and --expiry are seconds, or UTC where the plan "
-				"has a reference");
-	if (strcmp(set->margin, "sabr") != 0 && strcmp(set->margin, "none") != 0)
-		return out_fail(
-			"plan routes: --owlt-margin is sabr or none, not '%s'", set->margin);
-	if (!known)
-		return out_fail("plan routes: --priority is bulk, standard or expedited, not '%s'",
-			set->priority);
-	if (set->backlog_bytes)
-		return out_fail("plan routes: --backlog needs contact volumes, which this version "
-				"does not count");
-	q->margin_sabr = strcmp(set->margin, "sabr") == 0;
-	return 0;
-}
-
-static int cmd_routes(int argc, char **argv)
-{
-	static const struct opt opts[] = {{"from", 0, OPT_TEXT, offsetof(struct settings, from),
-						  "NODE", "where the bundle is", NULL},
-		{"to", 0, OPT_TEXT, offsetof(struct settings, to), "NODE", "where it shall go",
-			NULL},
-		{"at", 0, OPT_TEXT, offsetof(struct settings, at), "TIME",
-			"when it is ready (default 0)", NULL},
-		{"all", 0, OPT_FLAG, offsetof(struct settings, all), NULL,
-			"all loop-free routes, best first, up to --limit (default 100)", NULL},
-		{"limit", 0, OPT_U64, offsetof(struct settings, limit), "N", "at most N routes",
-			NULL},
-		{"size", 0, OPT_BYTES, offsetof(struct settings, size_bytes), "BYTES",
-			"size of the bundle (default 0)", NULL},
-		{"priority", 0, OPT_TEXT, offsetof(struct settings, priority), "P",
-			"bulk, standard or expedited", NULL},
-		{"expiry", 0, OPT_TEXT, offsetof(struct settings, expiry), "TIME",
-			"arrival at this time or before", NULL},
-		{"backlog", 0, OPT_BYTES, offsetof(struct settings, backlog_bytes), "BYTES",
-			"queued before it (only 0 so far)", NULL},
-		{"owlt-margin", 0, OPT_TEXT, offsetof(struct settings, margin), "sabr|none",
-			"SABR's margin on light time (default sabr)", NULL},
-		OPT_FORMAT, OPT_JSON, {0}};
-	static const struct opt_command cmd = {"plan routes", "PLAN",
-		"The best routes from a node to another", opts,
-		"Order: arrival, fewer hops, later end, smaller next hop. Exit: 0 a route, 1 none, "
-		"2 usage."};
-	struct settings set = {.at = "0", .margin = "sabr", .priority = "standard"};
-	struct opt_rest rest = opt_read(&cmd, argc, argv, &set, 0, 1);
-	struct paths found = {0};
-	struct paths_query q;
-	struct plan_file f;
-	struct out o;
-	int code;
-
-	if (rest.done)
-		return rest.code;
-	if (rest.argc == 0)
-		return out_fail("plan routes: name a PLAN; asking the node for its own is not in "
-				"this version");
-	if (open_plan(&f, rest.argv[0], set.format))
-		return EXIT_USAGE;
-	code = routes_query(&f, &set, &q);
-	if (!code && paths_find(f.plan, &q, &found))
-		code = out_fail("plan routes: out of memory");
-	if (!code) {
-		out_begin(&o, set.json);
-		routes_print(&o, &found);
-		code = out_end(&o) ? EXIT_USAGE : found.n ? EXIT_YES : EXIT_NO;
-	}
-	paths_fini(&found);
-	plan_file_free(&f);
-	return code;
 }
 
 /* -- convert */
@@ -410,7 +238,7 @@ static int convert(const struct plan *p, enum plan_format to, struct buf *b)
 		if (to == PLAN_IONRC) {
 			plan_write_ionrc(p, b);
 		} else {
-			plan_write_json(p, &w);
+			plan_write_json(p, NULL, &w);
 			buf_u8(b, '\n');
 		}
 	}
@@ -435,7 +263,7 @@ static int cmd_convert(int argc, char **argv)
 						  "FORMAT", "owlt (default) or ionrc", NULL},
 		{"output", 'o', OPT_TEXT, offsetof(struct settings, output), "FILE",
 			"instead of standard output", NULL},
-		OPT_FORMAT, {0}};
+		PLAN_OPT_FORMAT(struct settings), {0}};
 	static const struct opt_command cmd = {"plan convert", "PLAN",
 		"Writes a plan in another format", opts,
 		"ionrc has bytes per second and steps of light time: what does not fit is "
@@ -451,7 +279,7 @@ static int cmd_convert(int argc, char **argv)
 		return rest.code;
 	if (to != PLAN_OWLT && to != PLAN_IONRC)
 		return out_fail("plan convert: --to is owlt or ionrc, not '%s'", set.to_format);
-	if (open_plan(&f, rest.argv[0], set.format))
+	if (plan_file_open(&f, rest.argv[0], set.format))
 		return EXIT_USAGE;
 	for (size_t i = 0; i < f.plan->n_contacts && to == PLAN_IONRC && !code; i++)
 		if ((f.plan->contact[i].from | f.plan->contact[i].to) & NODE_DTN_BIT)
@@ -464,52 +292,4 @@ static int cmd_convert(int argc, char **argv)
 	free(b.p);
 	plan_file_free(&f);
 	return code;
-}
-
-/* -- shared */
-
-/* Reads a plan that must be valid. 0, or negative after messages; then nothing is to be freed. */
-static int open_plan(struct plan_file *f, const char *name, const char *format)
-{
-	int err = plan_file_read(f, name, format);
-
-	plan_file_print_notes(f);
-	if (err && f->notes.n)
-		out_fail("%s is not a valid plan", name);
-	if (err)
-		plan_file_free(f);
-	return err;
-}
-
-static void put_time(struct out *o, const char *key, mono t)
-{
-	if (t == MONO_NEVER)
-		jw_null(&o->w, key);
-	else
-		jw_double(&o->w, key, (double)t / 1e6);
-}
-
-static void put_node(struct out *o, const char *key, node_id node)
-{
-	char text[32];
-
-	node_print(node, text, sizeof text);
-	out_string(o, key, text);
-}
-
-static const char *time_text(mono t, char *s, size_t n)
-{
-	size_t len;
-
-	if (t == MONO_NEVER) {
-		snprintf(s, n, "never");
-		return s;
-	}
-	snprintf(s, n, "%.6f", (double)t / 1e6);
-	len = strlen(s);
-	while (s[len - 1] == '0')
-		s[--len] = 0;
-	if (s[len - 1] == '.')
-		s[len - 1] = 0;
-	return s;
 }

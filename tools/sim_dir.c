@@ -98,7 +98,7 @@ int sim_dir_open(const struct sim_options *o, const struct sim_file *f, uint64_t
 	}
 	for (unsigned i = 0; code == 0 && i < f->topo->n_nodes; i++) {
 		snprintf(name, sizeof name, "%s.jsonl", f->topo->node[i].name);
-		node_print(f->topo->node[i].id, w->log[i].id, sizeof w->log[i].id);
+		topo_print_id(f->topo, i, w->log[i].id, sizeof w->log[i].id);
 		w->log[i].file = open_in(events, name);
 		code = w->log[i].file ? 0 : EXIT_USAGE;
 	}
@@ -121,6 +121,13 @@ static const char *link_name(const void *arg, unsigned link)
 	return sim_link_name(w->sim, w->node, link);
 }
 
+static size_t node_text(const void *arg, node_id node, char *out, size_t cap)
+{
+	const struct sim_dir_writer *w = arg;
+
+	return names_print(&w->topo->names, node, out, cap);
+}
+
 void sim_dir_record(struct sim_dir_writer *w, const struct sim *s, const struct sim_record *r)
 {
 	uint8_t room[LINE_MAX_BYTES];
@@ -129,6 +136,7 @@ void sim_dir_record(struct sim_dir_writer *w, const struct sim *s, const struct 
 		.node = w->log[r->node].id,
 		.dtn_at_zero = sim_dtn_zero(w->topo),
 		.link_name = link_name,
+		.node_text = node_text,
 		.arg = w,
 	};
 
@@ -185,7 +193,7 @@ static int write_run(const char *dir, const struct topo *t, uint64_t seed)
 	for (size_t i = 0; i < t->n_nodes; i++) {
 		jw_object(&w, NULL);
 		jw_text(&w, "name", view_text(t->node[i].name));
-		jw_text(&w, "id", view_of(id, node_print(t->node[i].id, id, sizeof id)));
+		jw_text(&w, "id", view_of(id, topo_print_id(t, i, id, sizeof id)));
 		jw_object_end(&w);
 	}
 	jw_array_end(&w);

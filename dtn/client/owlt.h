@@ -127,8 +127,8 @@ int64_t owlt_read(struct owlt *o, uint32_t registration, uint64_t id, uint64_t o
 /* The application has a delivered bundle for good: the node may forget it. */
 int owlt_ack(struct owlt *o, uint32_t registration, uint64_t id);
 
-/* What the node knows, as a JSON document: what = "" (summary), "nodes", "bundles", "links", "custody" or
- * "plan". Lives until the next call. */
+/* What the node knows, as a JSON document: what = "" (summary), "nodes", "bundles", "links", "custody",
+ * "tunnels", "plan" or "contact_plan". Lives until the next call. */
 int owlt_status(struct owlt *o, const char *what, const char **json, size_t *size);
 
 #ifdef __cplusplus

@@ -15,13 +15,14 @@ static void show_bundles(struct daemon *d, struct json_writer *w);
 static void show_custody(struct daemon *d, struct json_writer *w);
 static void show_tunnels(struct daemon *d, struct json_writer *w);
 static void show_plan(struct daemon *d, struct json_writer *w);
+static void show_contact_plan(struct daemon *d, struct json_writer *w);
 
 static const struct {
 	const char *name;
 	void (*show)(struct daemon *d, struct json_writer *w);
 } rows[] = {{"", show_summary}, {"links", show_links}, {"nodes", show_nodes},
 	{"bundles", show_bundles}, {"custody", show_custody}, {"tunnels", show_tunnels},
-	{"plan", show_plan}};
+	{"plan", show_plan}, {"contact_plan", show_contact_plan}};
 
 int control_status(struct daemon *d, struct view what, struct buf *out)
 {
@@ -152,7 +153,8 @@ static void show_nodes(struct daemon *d, struct json_writer *w)
 	jw_array_end(w);
 	jw_array(w, "plan_nodes");
 	for (size_t i = 0; d->plan && i < d->plan->n_nodes; i++)
-		jw_text(w, NULL, view_of(text, node_print(d->plan->node[i], text, sizeof text)));
+		jw_text(w, NULL,
+			view_of(text, names_print(&d->names, d->plan->node[i], text, sizeof text)));
 	jw_array_end(w);
 }
 
@@ -163,7 +165,7 @@ static void put_eid(struct json_writer *w, const char *key, const struct eid *e)
 	jw_text(w, key, view_of(text, eid_print(e, text, sizeof text)));
 }
 
-static void show_bundle(struct json_writer *w, const struct node_bundle *b)
+static void show_bundle(struct daemon *d, struct json_writer *w, const struct node_bundle *b)
 {
 	char text[EID_TEXT_MAX];
 
@@ -177,7 +179,8 @@ static void show_bundle(struct json_writer *w, const struct node_bundle *b)
 	jw_u64(w, "lifetime_ms", b->lifetime_ms);
 	jw_text(w, "state", view_text(b->state));
 	if (b->next != NODE_NONE)
-		jw_text(w, "next", view_of(text, node_print(b->next, text, sizeof text)));
+		jw_text(w, "next",
+			view_of(text, names_print(&d->names, b->next, text, sizeof text)));
 	jw_bool(w, "custody", b->custody);
 	if (b->custody) {
 		jw_u64(w, "custody_seq_id", b->custody_seq_id);
@@ -199,7 +202,7 @@ static void list_bundles(struct daemon *d, struct json_writer *w, bool custody_o
 		most = s.n_custody_held + s.n_custody_sent; /* behind the last one nobody looks */
 	jw_array(w, "bundles");
 	for (; n < most && next(d->node, &id, &b); n++)
-		show_bundle(w, &b);
+		show_bundle(d, w, &b);
 	jw_array_end(w);
 	jw_bool(w, "truncated", n == BUNDLES_MAX && next(d->node, &id, &b));
 }
@@ -209,12 +212,12 @@ static void show_bundles(struct daemon *d, struct json_writer *w)
 	list_bundles(d, w, false);
 }
 
-static void show_custodian(struct json_writer *w, const struct custodian_stats *c)
+static void show_custodian(struct daemon *d, struct json_writer *w, const struct custodian_stats *c)
 {
 	char text[EID_TEXT_MAX] = "others";
 
 	if (c->node != NODE_NONE)
-		node_print(c->node, text, sizeof text);
+		names_print(&d->names, c->node, text, sizeof text);
 	jw_object(w, NULL);
 	jw_text(w, "node", view_text(text));
 	jw_text(w, "profile", view_text(c->profile));
@@ -246,7 +249,7 @@ static void list_custodians(struct daemon *d, struct json_writer *w)
 	for (size_t i = 0; i < n; i++)
 		if (c[i].node != NODE_NONE || c[i].n_taken || c[i].n_held || c[i].n_awaiting ||
 			c[i].n_signals_rx)
-			show_custodian(w, &c[i]);
+			show_custodian(d, w, &c[i]);
 	jw_array_end(w);
 }
 
@@ -270,7 +273,7 @@ static void show_tunnels(struct daemon *d, struct json_writer *w)
 	jw_array(w, "tunnels");
 	for (size_t i = 0; i < n; i++) {
 		jw_object(w, NULL);
-		jw_text(w, "to", view_of(text, node_print(t[i].to, text, sizeof text)));
+		jw_text(w, "to", view_of(text, names_print(&d->names, t[i].to, text, sizeof text)));
 		jw_u64(w, "record", t[i].record);
 		jw_bool(w, "custody", t[i].custody);
 		jw_bool(w, "fallback", t[i].fallback);
@@ -297,8 +300,9 @@ static void show_plan(struct daemon *d, struct json_writer *w)
 
 		jw_object(w, NULL);
 		jw_u64(w, "index", c->index);
-		jw_text(w, "from", view_of(text, node_print(c->from, text, sizeof text)));
-		jw_text(w, "to", view_of(text, node_print(c->to, text, sizeof text)));
+		jw_text(w, "from",
+			view_of(text, names_print(&d->names, c->from, text, sizeof text)));
+		jw_text(w, "to", view_of(text, names_print(&d->names, c->to, text, sizeof text)));
 		put_time(w, "start_us", c->start);
 		put_time(w, "end_us", c->end);
 		jw_u64(w, "rate_bps", c->rate_bps);
@@ -306,4 +310,16 @@ static void show_plan(struct daemon *d, struct json_writer *w)
 		jw_object_end(w);
 	}
 	jw_array_end(w);
+}
+
+/* All of the plan in its own form, for who searches routes in it: owlt plan routes. */
+static void show_contact_plan(struct daemon *d, struct json_writer *w)
+{
+	jw_i64(w, "plan_now_us", d->now - d->plan_zero);
+	jw_bool(w, "margin_sabr", d->cfg.node.margin_sabr);
+	if (!d->plan) {
+		jw_null(w, "plan");
+		return;
+	}
+	plan_write_json(d->plan, "plan", w);
 }

@@ -13,6 +13,7 @@
 #include "dtn/io/loop.h"
 #include "dtn/io/udp.h"
 #include "dtn/io/writer.h"
+#include "dtn/plan/names.h"
 
 #define CLIENT_REGISTRATIONS 16
 #define CLIENT_PENDING 64
@@ -81,6 +82,8 @@ struct daemon {
 	struct store *store;
 	struct writer *writer;
 	struct plan *plan;
+	mono plan_zero;     /* when its reference is */
+	struct names names; /* of dtn nodes in the plan and the settings */
 	struct node *node;
 	struct keyring *keys; /* until the node is made */
 	struct daemon_link *link;

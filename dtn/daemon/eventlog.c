@@ -19,6 +19,7 @@ static void count_reason(struct reasons *n, const struct trace_rec *r);
 static enum log_level level_of(const struct trace_rec *r);
 static void print_line(struct daemon *d, enum log_level level, const char *area, struct view json);
 static const char *link_name(const void *arg, unsigned link);
+static size_t node_text(const void *arg, node_id node, char *out, size_t cap);
 
 int eventlog_open(struct daemon *d)
 {
@@ -62,6 +63,7 @@ void eventlog_drain(struct daemon *d)
 	struct event_ctx ctx = {.node = d->cfg.node.id,
 		.dtn_at_zero = d->clock.dtn0_ms,
 		.link_name = link_name,
+		.node_text = node_text,
 		.arg = d};
 	struct buf out = buf_of(d->log.buf, LOG_BUFFER);
 	struct trace_rec r;
@@ -200,4 +202,11 @@ static const char *link_name(const void *arg, unsigned link)
 	if (link == EVENT_LINK_TUNNEL)
 		return "tunnel";
 	return link < d->cfg.node.n_links ? d->cfg.node.link[link].name : "?";
+}
+
+static size_t node_text(const void *arg, node_id node, char *out, size_t cap)
+{
+	const struct daemon *d = arg;
+
+	return names_print(&d->names, node, out, cap);
 }

@@ -207,6 +207,23 @@ static int open_plan(struct daemon *d)
 	return err;
 }
 
+/* How the nodes of the dtn scheme are called that status and events name. */
+static int open_names(struct daemon *d)
+{
+	const struct node_cfg *n = &d->cfg.node;
+	int err = names_put(&d->names, n->id);
+
+	if (!err && d->plan)
+		err = names_join(&d->names, &d->plan->names);
+	for (size_t i = 0; !err && i < n->n_links; i++)
+		err = names_put(&d->names, n->link[i].peer);
+	for (size_t i = 0; !err && i < n->agent.n_custody_neighbours; i++)
+		err = names_put(&d->names, n->agent.custody_neighbour[i].node);
+	for (size_t i = 0; !err && i < n->agent.bibe.n_tunnels; i++)
+		err = names_put(&d->names, n->agent.bibe.tunnel[i].to);
+	return err;
+}
+
 static int open_links(struct daemon *d)
 {
 	int err = 0;
@@ -259,8 +276,9 @@ static int open_node(struct daemon *d)
 		getrandom(deps.secret, sizeof deps.secret, 0) != sizeof deps.secret)
 		return -EIO;
 	if (d->plan && d->plan->reference_ms && !d->clock.is_lab)
-		deps.plan_zero =
+		d->plan_zero =
 			((int64_t)d->plan->reference_ms - (int64_t)d->clock.dtn0_ms) * US_PER_MS;
+	deps.plan_zero = d->plan_zero;
 	deps.keys = d->keys;
 	err = node_new(&d->cfg.node, &deps, d->now, &d->node);
 	keyring_free(d->keys); /* the node has its own copy of what its rules name */
@@ -321,6 +339,8 @@ static int start(struct daemon *d)
 		return fault("log.events", d->cfg.events, err);
 	err = open_plan(d);
 	if (!err)
+		err = open_names(d);
+	if (!err)
 		err = open_links(d);
 	if (!err)
 		err = open_store(d);
@@ -343,6 +363,7 @@ static void stop(struct daemon *d)
 	free(d->link);
 	udp_rx_free(d->rx);
 	plan_free(d->plan);
+	names_free(&d->names);
 	loop_close(&d->loop);
 	if (d->signal_fd >= 0)
 		close(d->signal_fd);

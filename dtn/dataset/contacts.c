@@ -63,8 +63,8 @@ void contacts_row(const struct tables *t, size_t k, struct row *r)
 	row_u64(r, contacts_period_no, 0);
 	row_u64(r, contacts_contact_id, c->index);
 	row_u64(r, contacts_plan_version, 1);
-	row_node(r, contacts_src_node, c->from);
-	row_node(r, contacts_dst_node, c->to);
+	row_node(r, contacts_src_node, t->d->topo, c->from);
+	row_node(r, contacts_dst_node, t->d->topo, c->to);
 	row_time(r, contacts_t_start_plan_ns, lab_ns(t, c->start));
 	row_time(r, contacts_t_end_plan_ns, lab_ns(t, c->end));
 	row_u64(r, contacts_rate_bps_plan, c->rate_bps);

@@ -37,10 +37,10 @@ void hops_row(const struct tables *t, size_t k, struct row *r)
 	row_text(r, hops_run_id, d->run_id);
 	describe(t, b, hops_bundle_uid, r);
 	row_u64(r, hops_attempt_no, h->attempt_no);
-	row_node(r, hops_node, tx->sender);
+	row_node(r, hops_node, d->topo, tx->sender);
 	if (tx->sender != b->src_node && (in = arrival(d, b, tx->sender, tx->t)))
-		row_node(r, hops_prev_node, d->obs[in->tx].sender);
-	row_node(r, hops_next_node, tx->receiver);
+		row_node(r, hops_prev_node, d->topo, d->obs[in->tx].sender);
+	row_node(r, hops_next_node, d->topo, tx->receiver);
 	if (h->contact)
 		row_u64(r, hops_contact_id, h->contact);
 	fill_times(d, h, r);

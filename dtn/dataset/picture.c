@@ -201,7 +201,7 @@ static void draw_lanes(struct picture *p)
 		const struct topo_node *n = &p->d->topo->node[k];
 		double y = TOP + (double)k * (LANE + GAP);
 
-		node_print(n->id, eid, sizeof eid);
+		topo_print_id(p->d->topo, k, eid, sizeof eid);
 		put(p,
 			"<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" "
 			"fill=\"#f3f6fb\" stroke=\"#c6d2e4\"/>\n",

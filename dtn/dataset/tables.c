@@ -138,14 +138,14 @@ void row_time(struct row *r, unsigned col, int64_t ns)
 	row_i64(r, col + 1, ns / 1000000 - DTN_EPOCH_UNIX_S * 1000);
 }
 
-void row_node(struct row *r, unsigned col, node_id node)
+void row_node(struct row *r, unsigned col, const struct topo *t, node_id node)
 {
 	char text[EID_TEXT_MAX];
 
 	if (node == NODE_NONE)
 		return;
 	row_u64(r, col, node);
-	node_print(node, text, sizeof text);
+	names_print(&t->names, node, text, sizeof text);
 	row_text(r, col + 1, text);
 }
 

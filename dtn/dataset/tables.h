@@ -68,7 +68,7 @@ void row_text(struct row *r, unsigned col, const char *v);
 /* A time and its twin: columns col (_ns) and col + 1 (_dtn_ms); NO_TIME leaves both empty. */
 void row_time(struct row *r, unsigned col, int64_t ns);
 /* A node and its text: columns col and col + 1; NODE_NONE leaves both empty. */
-void row_node(struct row *r, unsigned col, node_id node);
+void row_node(struct row *r, unsigned col, const struct topo *t, node_id node);
 
 /* What happened in a contact. */
 struct contact_sum {

@@ -45,6 +45,7 @@ void plan_free(struct plan *p)
 	free(p->node_first);
 	free(p->edge);
 	free(p->edge_first);
+	names_free(&p->names);
 	free(p);
 }
 

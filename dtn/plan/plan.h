@@ -11,6 +11,7 @@
 #include "bundle/base/json.h"
 #include "bundle/base/time.h"
 #include "bundle/eid.h"
+#include "dtn/plan/names.h"
 
 #define PLAN_CONTACTS_MAX 200000u
 #define PLAN_OWLT_POINTS_MAX 64u
@@ -45,6 +46,7 @@ struct plan {
 	size_t n_nodes;
 	mono *edge; /* per node, ascending: its contacts open and close, as the node sees them */
 	uint32_t *edge_first; /* n_nodes + 1 entries into edge */
+	struct names names;   /* of its dtn nodes */
 };
 
 enum plan_format { PLAN_AUTO, PLAN_OWLT, PLAN_IONRC, PLAN_HDTN };
@@ -75,8 +77,8 @@ enum plan_format plan_detect(struct view text);
 const char *plan_format_name(enum plan_format f);
 enum plan_format plan_format_of(const char *name);
 void plan_free(struct plan *p);
-/* Own JSON form, and ION's (bytes/s; light times become ranges, a changing one steps of its points). */
-void plan_write_json(const struct plan *p, struct json_writer *w);
+/* Own JSON form (key NULL: at the top), and ION's (bytes/s; light times become ranges, a changing one steps of its points). */
+void plan_write_json(const struct plan *p, const char *key, struct json_writer *w);
 void plan_write_ionrc(const struct plan *p, struct buf *out);
 /* A time as text: seconds after the reference ("0" "+60" "1.5"), a duration ("5m") or RFC 3339 UTC,
  * which needs a reference. 0, -E_SYNTAX, -E_RANGE, -E_UNKNOWN (no reference). */

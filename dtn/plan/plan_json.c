@@ -68,11 +68,11 @@ int plan_read_hdtn(
 	return plan_build_finish(&b, out);
 }
 
-void plan_write_json(const struct plan *p, struct json_writer *w)
+void plan_write_json(const struct plan *p, const char *key, struct json_writer *w)
 {
 	char text[64];
 
-	jw_object(w, NULL);
+	jw_object(w, key);
 	if (p->reference_ms) {
 		plan_print_utc(p->reference_ms, text, sizeof text);
 		jw_text(w, "reference", view_text(text));
@@ -86,12 +86,12 @@ void plan_write_json(const struct plan *p, struct json_writer *w)
 
 static void write_contact(const struct plan *p, const struct contact *c, struct json_writer *w)
 {
-	char text[64];
+	char text[EID_TEXT_MAX];
 
 	jw_object(w, NULL);
-	node_print(c->from, text, sizeof text);
+	names_print(&p->names, c->from, text, sizeof text);
 	jw_text(w, "from", view_text(text));
-	node_print(c->to, text, sizeof text);
+	names_print(&p->names, c->to, text, sizeof text);
 	jw_text(w, "to", view_text(text));
 	jw_double(w, "start", (double)c->start / 1e6);
 	if (c->end != MONO_NEVER)
@@ -139,9 +139,9 @@ static void own_contact(struct plan_build *b, const struct json *v, uint32_t k)
 		plan_build_note(b, k, -E_UNKNOWN, "unknown key \"%.60s\" in a contact", unknown);
 		return;
 	}
-	if (value_node(json_get(v, "from"), &c.from))
+	if (value_node(json_get(v, "from"), &b->plan->names, &c.from))
 		wrong = "\"from\" must be a node number, ipn:N.0 or dtn://name/";
-	else if (value_node(json_get(v, "to"), &c.to))
+	else if (value_node(json_get(v, "to"), &b->plan->names, &c.to))
 		wrong = "\"to\" must be a node number, ipn:N.0 or dtn://name/";
 	else if (value_time(json_get(v, "start"), ref, &c.start))
 		wrong = "\"start\" must be seconds after the reference, or UTC where there is one";
@@ -199,8 +199,9 @@ static void hdtn_contact(struct plan_build *b, const struct json *v, uint32_t k)
 
 	if (unknown)
 		plan_build_note(b, k, 0, "key \"%.60s\" is not used", unknown);
-	ok = json_type(v) == JSON_OBJECT && !value_node(json_get(v, "source"), &c.from) &&
-	     !value_node(json_get(v, "dest"), &c.to) &&
+	ok = json_type(v) == JSON_OBJECT &&
+	     !value_node(json_get(v, "source"), &b->plan->names, &c.from) &&
+	     !value_node(json_get(v, "dest"), &b->plan->names, &c.to) &&
 	     !seconds_of(json_get(v, "startTime"), &c.start) &&
 	     !seconds_of(json_get(v, "endTime"), &c.end) &&
 	     !value_rate(json_get(v, "rateBitsPerSec"), &c.rate_bps) &&

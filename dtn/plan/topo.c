@@ -77,8 +77,14 @@ void topo_free(struct topo *t)
 	free(t->link);
 	free(t->traffic);
 	plan_free(t->plan);
+	names_free(&t->names);
 	json_free(t->doc);
 	free(t);
+}
+
+size_t topo_print_id(const struct topo *t, size_t k, char *out, size_t cap)
+{
+	return names_print(&t->names, t->node[k].id, out, cap);
 }
 
 size_t topo_node_index(const struct topo *t, const char *name_or_id)
@@ -202,7 +208,7 @@ static void read_node(struct reader *r, const struct json *v, unsigned k)
 	else if (!name_copy(json_get(v, "name"), node->name))
 		problem_at(r, "nodes", k, "name",
 			"a name of up to 31 letters, digits, - _ . is needed");
-	else if (!json_get(v, "id") || value_node(json_get(v, "id"), &node->id))
+	else if (!json_get(v, "id") || value_node(json_get(v, "id"), &r->t->names, &node->id))
 		problem_at(r, "nodes", k, "id", "a node ID such as \"ipn:1.0\" is needed");
 	else
 		r->t->n_nodes++;
@@ -424,6 +430,8 @@ static void read_plan(struct reader *r, struct view plan_text)
 			json_text(plan) ? "the file was not read" : "a file name or an object");
 	if (err && !r->err)
 		r->err = err;
+	if (r->t->plan && names_join(&r->t->names, &r->t->plan->names))
+		problem(r, -ENOMEM, "", "out of memory");
 	if (r->t->plan)
 		check_plan(r);
 }
@@ -442,7 +450,7 @@ static void check_plan(struct reader *r)
 {
 	const struct topo *t = r->t;
 	node_id(*pair)[2] = calloc(2 * t->n_links + 1, sizeof *pair);
-	char from[32], to[32];
+	char from[64], to[64];
 
 	if (!pair) {
 		problem(r, -ENOMEM, "", "out of memory");
@@ -458,8 +466,8 @@ static void check_plan(struct reader *r)
 		node_id key[2] = {c->from, c->to};
 		if (bsearch(key, pair, 2 * t->n_links, sizeof *pair, pair_cmp))
 			continue;
-		node_print(c->from, from, sizeof from);
-		node_print(c->to, to, sizeof to);
+		names_print(&t->names, c->from, from, sizeof from);
+		names_print(&t->names, c->to, to, sizeof to);
 		plan_note(r->notes, 0, false, "contact %u: no link joins %s and %s", c->index, from,
 			to);
 	}

@@ -64,6 +64,7 @@ struct topo {
 	struct plan *plan;         /* NULL: every link always open */
 	const struct json *config; /* for every node; may be NULL */
 	struct json *doc;          /* owned */
+	struct names names;        /* of dtn nodes, the plan's too */
 };
 
 /* plan_text: contents of the plan file that the topology names, or {NULL,0} when it is inside.
@@ -72,6 +73,8 @@ const char *topo_plan_file(const struct json *doc);
 int topo_read(struct view text, struct view plan_text, struct topo **out,
 	struct plan_notes *notes) MUST_USE;
 void topo_free(struct topo *t);
+/* The ID of its k-th node as EID text. */
+size_t topo_print_id(const struct topo *t, size_t k, char *out, size_t cap);
 size_t topo_node_index(const struct topo *t, const char *name_or_id); /* SIZE_MAX: none */
 
 #endif

@@ -70,7 +70,7 @@ int value_chance(const struct json *v, double *p)
 	return 0;
 }
 
-int value_node(const struct json *v, node_id *node)
+int value_node(const struct json *v, struct names *names, node_id *node)
 {
 	const char *text = json_text(v);
 	struct eid e;
@@ -86,7 +86,7 @@ int value_node(const struct json *v, node_id *node)
 	if (err)
 		return err;
 	*node = e.node;
-	return e.node == NODE_NONE ? -E_RANGE : 0;
+	return e.node == NODE_NONE ? -E_RANGE : names_put(names, text);
 }
 
 const char *value_unknown_key(const struct json *v, const char *const *known)

@@ -15,8 +15,8 @@ int value_rate(const struct json *v, uint64_t *bps) MUST_USE;
 int value_bytes(const struct json *v, uint64_t *bytes) MUST_USE;
 /* 0 .. 1 */
 int value_chance(const struct json *v, double *p) MUST_USE;
-/* A node number, "ipn:1.0" or "dtn://n/". */
-int value_node(const struct json *v, node_id *node) MUST_USE;
+/* A node number, "ipn:1.0" or "dtn://n/"; a name goes to `names` too. */
+int value_node(const struct json *v, struct names *names, node_id *node) MUST_USE;
 /* A member of `v` whose name is not in the NULL-terminated list; NULL when all are. */
 const char *value_unknown_key(const struct json *v, const char *const *known);
 

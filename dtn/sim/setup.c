@@ -39,7 +39,7 @@ int sim_setup(const struct topo *t, struct node_cfg **out, char *why, size_t cap
 			free(cfg);
 			return -E_CONFIG;
 		}
-		node_print(t->node[i].id, cfg[i].id, sizeof cfg[i].id);
+		topo_print_id(t, i, cfg[i].id, sizeof cfg[i].id);
 		add_links(t, i, &cfg[i]);
 	}
 	if (!cfg) {
@@ -111,7 +111,7 @@ static void add_links(const struct topo *t, unsigned index, struct node_cfg *cfg
 		*l = def;
 		snprintf(l->name, sizeof l->name, "%s", tl->name);
 		snprintf(l->cl, sizeof l->cl, "udp");
-		node_print(t->node[tl->a == index ? tl->b : tl->a].id, l->peer, sizeof l->peer);
+		topo_print_id(t, tl->a == index ? tl->b : tl->a, l->peer, sizeof l->peer);
 		l->cl_cfg.mtu_bytes = tl->mtu_bytes;
 		l->cl_cfg.guard_us = l->cl_cfg.guard_us ? l->cl_cfg.guard_us : US_PER_MS;
 		l->rate_bps = out->rate_bps;

@@ -169,7 +169,7 @@ static void print_node(struct story *st, const char *name, node_id node, struct 
 			return;
 		}
 	}
-	node_print(node, text, sizeof text);
+	names_print(&st->topo->names, node, text, sizeof text);
 	put(out, " %s=%s", name, node == NODE_NONE ? "none" : text);
 }
 

@@ -50,3 +50,68 @@ code "show prints a timeline" 0 owlt plan show $plan
 is "every pair has its row" "$(grep -c ' > ' "$t/out")" 12
 for lab in netns/labs/*.json; do code "check of $lab" 0 owlt plan check "$lab"; done
 is "names of a topology" "$(ask netns/labs/earth-relay-mars.json --from earth --to mars --owlt-margin none | cut -d@ -f1)" "1,3"
+
+# Nodes of the dtn scheme are told by their names, everywhere.
+cat >"$t/dtn.json" <<'END'
+{"name":"named","until":"60s","nodes":[{"name":"earth","id":"dtn://earth/"},{"name":"mars","id":"dtn://mars/"}],
+ "links":[{"name":"em","a":"earth","b":"mars","rate":"1M","owlt":"1s"}],
+ "plan":{"contacts":[{"from":"dtn://earth/","to":"dtn://mars/","start":0,"end":50,"rate":"1M","owlt":"1s","bidirectional":true}]},
+ "traffic":[{"from":"earth","to":"dtn://mars/in","at":"1s","custody":true}]}
+END
+code "show with names" 0 owlt plan show "$t/dtn.json"
+is "show tells names" "$(grep -c 'dtn://earth/ *dtn://mars/' "$t/out") $(grep -c dtn-node "$t/out")" "1 0"
+code "convert with names" 0 owlt plan convert "$t/dtn.json" -o "$t/dtn-plan.json"
+is "convert writes names" "$(grep -c '"from":"dtn://earth/"' "$t/dtn-plan.json") $(grep -c dtn-node "$t/dtn-plan.json")" "1 0"
+code "routes with names" 0 owlt plan routes "$t/dtn.json" --from earth --to dtn://mars/ --json
+is "routes tell names" "$(/usr/bin/python3 -c 'import json,sys; print(json.load(open(sys.argv[1]))[0]["next_hop"])' "$t/out")" "dtn://mars/"
+code "a simulation with names" 0 owlt sim "$t/dtn.json" -o "$t/named"
+is "its logs tell names" "$(cat "$t"/named/run.json "$t"/named/events/* | grep -c dtn-node)" 0
+is "its nodes have names" "$(grep -q '"next_node":"dtn://mars/"' "$t"/named/events/earth.jsonl; echo $?)" 0
+
+# What differs between two plans.
+printf 'a contact +0 +60 1 2 100\na contact +70 +80 1 2 100\na contact +0 +60 2 1 100\na range +0 +90 1 2 3\n' >"$t/a"
+printf 'a contact +0 +60 1 2 100\na contact +70 +85 1 2 200\na contact +0 +60 1 3 100\na range +0 +90 1 2 3\na range +0 +90 1 3 3\n' >"$t/b"
+code "the same plan differs in nothing" 0 owlt plan diff $plan $plan
+is "and says so" "$(cat "$t/out")" "the same: 16 contacts"
+code "a converted plan is the same" 0 owlt plan diff $plan "$t/plan.json"
+code "other plans differ" 1 owlt plan diff "$t/a" "$t/b"
+is "one of each" "$(cut -c1 "$t/out" | tr -d '\n') $(tail -1 "$t/out")" "-+~ 1 1 removed, 1 added, 1 changed"
+code "diff in JSON" 1 owlt plan diff --json "$t/a" "$t/b"
+is "diff in JSON tells what" "$(/usr/bin/python3 -c 'import json,sys
+d = json.load(open(sys.argv[1])); c = d["changed"][0]
+print([(x["from"], x["to"], x["start"]) for x in d["removed"] + d["added"]], c["index"], c["was"]["end"], c["is"]["end"],
+      c["was"]["rate_bps"], c["is"]["rate_bps"])' "$t/out")" \
+	"[('ipn:2.0', 'ipn:1.0', 0), ('ipn:1.0', 'ipn:3.0', 0)] 2 80 85 800 1600"
+at() { printf '{"reference":"2026-01-01T00:00:%s","contacts":[{"from":1,"to":2,"start":%s,"end":%s,"rate":8,"owlt":[[%s,1],[%s,2]]}]}' "$@"; }
+at 00Z 10 20 10 20 >"$t/a"
+at 10Z 0 10 0 10 >"$t/b"
+code "times are told after one reference" 0 owlt plan diff "$t/a" "$t/b"
+at 10Z 0 10 0 9 >"$t/b"
+code "another light time is another contact" 1 owlt plan diff "$t/a" "$t/b"
+code "diff needs two" 2 owlt plan diff "$t/a"
+code "diff of a faulty plan" 2 owlt plan diff "$t/a" "$t/overlap"
+is "diff tells its line" "$(grep -q 'overlap:2:' "$t/err"; echo $?)" 0
+
+# A running node's own plan.
+mkdir "$t/node"
+cat >"$t/node/owltd.json" <<END
+{"node":{"id":"dtn://earth/"},"control":{"socket":"$t/node/owltd.sock"},"plan":"$t/dtn-plan.json",
+ "links":[{"name":"m","cl":"udp","local":"127.0.0.1:$((20000 + $$ % 20000))","remote":"127.0.0.1:9","peer":"dtn://mars/"}]}
+END
+mkfifo "$t/node/fifo"
+owltd -c "$t/node/owltd.json" >"$t/node/fifo" 2>"$t/node/log" &
+node=$!
+if read -r -t 20 line <"$t/node/fifo" && [ "$line" = ready ]; then
+	export OWLT_SOCKET=$t/node/owltd.sock
+	code "routes of the running node" 0 owlt plan routes --to dtn://mars/ --json
+	is "they are its plan's" "$(/usr/bin/python3 -c 'import json,sys
+r = json.load(open(sys.argv[1])); print(len(r), r[0]["contacts"][0]["from"], 1 <= r[0]["arrival"] < 51)' "$t/out")" "1 dtn://earth/ True"
+	code "at another time there is none" 1 owlt plan routes --to dtn://mars/ --at 55
+	owlt status plan >"$t/out"; owlt status nodes >>"$t/out"; owlt status links >>"$t/out"
+	is "status tells names" "$(grep -c 'from=dtn://earth/ to=dtn://mars/' "$t/out") $(grep -c dtn-node "$t/out")" "1 0"
+	unset OWLT_SOCKET
+else
+	echo "not ok a node with a plan: $(cat "$t/node/log")"
+fi
+kill -9 $node; wait $node 2>/dev/null
+code "no plan and no node" 2 owlt plan routes --socket "$t/node/none" --to 2

@@ -35,10 +35,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	}
 	ask(p);
-	plan_write_json(p, &w);
+	plan_write_json(p, NULL, &w);
 	b = buf_of(malloc(b.len + 1), b.len + 1);
 	w = (struct json_writer){.out = &b};
-	plan_write_json(p, &w);
+	plan_write_json(p, NULL, &w);
 	assert(buf_fits(&b));
 	notes.n = 0;
 	if (plan_read(buf_view(&b), PLAN_OWLT, &again, &notes) != 0 ||

@@ -170,7 +170,7 @@ Test(plan, written_json_reads_back_the_same)
 	struct buf b = buf_of(text, sizeof text);
 	struct json_writer w = {.out = &b};
 
-	plan_write_json(p, &w);
+	plan_write_json(p, NULL, &w);
 	cr_expect(view_equal(buf_view(&b), view_text(sample)), "%.*s", (int)b.len, text);
 	plan_free(p);
 }
