@@ -27,14 +27,14 @@ struct store_batch *store_commit_begin(struct store *st)
 		return NULL;
 	b->seq = st->seq++;
 	b->has_lane = false;
-	while (!list_empty(&st->stage)) {
-		struct op *op = container_of(list_pop_front(&st->stage), struct op, link);
+	for (struct link_node *l = st->stage.next; l != &st->stage; l = l->next) {
+		struct op *op = container_of(l, struct op, link);
 
 		op->entry->op = NULL;
 		op->entry->is_running = true;
 		b->has_lane |= op->flags & STORE_LONG;
-		list_push_back(&b->ops, &op->link);
 	}
+	list_move_all(&b->ops, &st->stage);
 	st->is_running = true;
 	if (st->ops->begin)
 		st->ops->begin(st, b);

@@ -15,6 +15,8 @@
 #include "dtn/store/store.h"
 #include "dtn/store/trie.h"
 
+#include <assert.h>
+
 #define STORE_EVENTS 16
 #define STORE_DAMAGED_MAX 64u
 #define ENTRY_DAMAGED 0x80u /* of entry.flags: its bytes on the disk are not what they were */
@@ -183,8 +185,23 @@ int store_init(
 void store_fini(struct store *st);
 struct cell *store_cell_new(struct store *st, size_t n);
 struct cell *store_cell_of(struct store *st, struct view v);
-struct cell *store_cell_ref(struct cell *c);
-void store_cell_unref(struct store *st, struct cell *c); /* NULL is fine */
+static inline struct cell *store_cell_ref(struct cell *c)
+{
+	if (c)
+		c->n_refs++;
+	return c;
+}
+/* NULL is fine. */
+static inline void store_cell_unref(struct store *st, struct cell *c)
+{
+	if (!c)
+		return;
+	assert(c->n_refs > 0);
+	if (--c->n_refs > 0)
+		return;
+	c->next = st->dead;
+	st->dead = c;
+}
 /* The store can't go on: err is why. */
 void store_shut(struct store *st, int err);
 

@@ -365,15 +365,16 @@ static void lay_out(const struct store *st, struct entry *e, const struct store_
 static void payload_copy(
 	const struct store *st, uint8_t *payload, uint64_t size, uint64_t at, struct view piece)
 {
-	bool sums = st->ops->sums && record_sums(size) > 0;
-	size_t step = sums ? RECORD_CHUNK : SIZE_MAX;
-
+	if (!st->ops->sums || record_sums(size) == 0) {
+		if (piece.n)
+			memcpy(payload + at, piece.p, piece.n);
+		return;
+	}
 	for (size_t done = 0, n; done < piece.n; done += n) {
-		n = step - (size_t)((at + done) % step);
+		n = RECORD_CHUNK - (size_t)((at + done) % RECORD_CHUNK);
 		n = piece.n - done < n ? piece.n - done : n;
 		memcpy(payload + at + done, piece.p + done, n);
-		if (sums)
-			record_sum(payload, size, at + done, at + done + n, payload + size);
+		record_sum(payload, size, at + done, at + done + n, payload + size);
 	}
 }
 

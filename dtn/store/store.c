@@ -11,8 +11,6 @@
  */
 #include "dtn/store/impl.h"
 
-#include <assert.h>
-
 #define DEFAULT_CACHE (UINT64_C(8) << 20)
 
 static void free_dead(struct store *st);
@@ -145,24 +143,6 @@ struct cell *store_cell_of(struct store *st, struct view v)
 	if (c && v.n)
 		memcpy(c->bytes, v.p, v.n);
 	return c;
-}
-
-struct cell *store_cell_ref(struct cell *c)
-{
-	if (c)
-		c->n_refs++;
-	return c;
-}
-
-void store_cell_unref(struct store *st, struct cell *c)
-{
-	if (!c)
-		return;
-	assert(c->n_refs > 0);
-	if (--c->n_refs > 0)
-		return;
-	c->next = st->dead;
-	st->dead = c;
 }
 
 static void free_dead(struct store *st)

@@ -308,11 +308,14 @@ static int node_move(struct slabs *s, struct trie_node **at, size_t bytes)
 
 	if (!to)
 		return -ENOMEM;
-	to->map = 0;
-	for (uint64_t rest = from->map; rest; rest &= rest - 1) {
+	bool was_wide = is_wide(from), wide = is_wide(to);
+	unsigned i = 0;
+
+	to->map = from->map;
+	for (uint64_t rest = from->map; rest; rest &= rest - 1, i++) {
 		unsigned digit = (unsigned)__builtin_ctzll(rest);
 
-		slot_add(to, digit, from->slot[index_of(from, digit)]);
+		to->slot[wide ? digit : i] = from->slot[was_wide ? digit : i];
 	}
 	slabs_give(s, from, slabs_room(from));
 	*at = to;
