@@ -12,7 +12,7 @@
 	X(bundle, "make, check and show bundles")                                                  \
 	X(store, "check, list and move what a stopped node has stored")                            \
 	X(key, "make and list the keys of secured bundles")                                        \
-	X(plan, "show, check, compare and convert contact plans, ask for routes")                           \
+	X(plan, "show, check, compare and convert contact plans, ask for routes")                  \
 	X(lab, "run networks of nodes in namespaces")                                              \
 	X(capture, "capture frames, or one line per bundle")                                       \
 	X(dataset, "join captures and logs into tables")                                           \
