@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -47,13 +48,42 @@ static bool write_all(int fd, const uint8_t *p, size_t n)
 	return true;
 }
 
+/* Every store counts its ids from 1, so the folder may hold a file of that name which is the only copy of another
+ * bundle. The same bundle as of an earlier call may be replaced. */
+static bool is_other(const struct export *x, const char *name, const struct stored *s)
+{
+	struct bundle_rules rules = stored_rules(&s->r);
+	struct bundle_fault fault;
+	struct bundle b;
+	struct record r;
+	char path[4096];
+	uint8_t *bytes;
+	size_t n;
+
+	if (faccessat(x->dir, name, F_OK, AT_SYMLINK_NOFOLLOW) && errno == ENOENT)
+		return false;
+	if (snprintf(path, sizeof path, "%s/%s", x->a->output, name) >= (int)sizeof path ||
+		input_read(path, &bytes, &n))
+		return true;
+	bool other = bundle_read(&b, view_of(bytes, n), &rules, &fault) != 0;
+	if (!other) {
+		record_import(&r, &b, stored_now());
+		other = r.uid[0] != s->r.uid[0] || r.uid[1] != s->r.uid[1];
+	}
+	free(bytes);
+	return other;
+}
+
 /* Whole and on the disk, or not there. */
-static int file_put(int dir, uint64_t id, const uint8_t *bytes, size_t n)
+static int file_put(const struct export *x, const struct stored *s, const uint8_t *bytes, size_t n)
 {
 	char name[40], part[48];
+	int dir = x->dir;
 
-	snprintf(name, sizeof name, "%" PRIu64 ".bundle", id);
+	snprintf(name, sizeof name, "%" PRIu64 ".bundle", s->id);
 	snprintf(part, sizeof part, "%s.part", name);
+	if (is_other(x, name, s))
+		return -EEXIST;
 	int fd = openat(dir, part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
 	if (fd < 0)
 		return -errno;
@@ -83,10 +113,17 @@ static int export_one(struct export *x, uint64_t id)
 		return 0;
 	}
 	if (x->dir >= 0)
-		err = file_put(x->dir, id, bytes, n);
+		err = file_put(x, &s, bytes, n);
 	else if (!write_all(STDOUT_FILENO, bytes, n))
 		err = -errno;
 	free(bytes);
+	if (err == -EEXIST) {
+		out_no("store export: %" PRIu64 ": %s/%" PRIu64
+		       ".bundle is another one: take another folder",
+			id, x->a->output, id);
+		x->n_failed++;
+		return 0;
+	}
 	if (err)
 		return out_fail("store export: %" PRIu64 ": %s", id, err_text(err));
 	if (x->a->remove)
@@ -130,7 +167,10 @@ static int export_to(struct export *x)
 	if (mkdir(x->a->output, 0750) && errno != EEXIST)
 		return out_fail("store export: %s: %s", x->a->output, err_text(-errno));
 	x->dir = open(x->a->output, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return x->dir < 0 ? out_fail("store export: %s: %s", x->a->output, err_text(-errno)) : 0;
+	if (x->dir < 0 || (flock(x->dir, LOCK_EX | LOCK_NB) && errno != ENOTSUP))
+		return out_fail("store export: %s: %s", x->a->output,
+			errno == EWOULDBLOCK ? "another export writes there" : err_text(-errno));
+	return 0;
 }
 
 int store_export(int argc, char **argv)
@@ -147,7 +187,8 @@ int store_export(int argc, char **argv)
 		"up "
 		"to date)",
 		opts,
-		"Exit status: 0 all written, 1 one is unknown or damaged, 2 usage or in use."};
+		"Exit status: 0 all written, 1 one is unknown or damaged or would replace "
+		"another bundle's file, 2 usage or in use."};
 	struct args a = {0};
 	struct opt_rest rest = opt_read(&cmd, argc, argv, &a, 1, -1);
 	struct export x = {.a = &a, .dir = -1, .p = {.command = "store export"}};

@@ -7,10 +7,18 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
 
 int stored_open(const char *command, const char *dir, struct store **st)
 {
+	struct rlimit files;
+
+	/* A large store has up to 1034 segments open at a time. */
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &files);
+	}
 	int err = store_disk_open_offline(dir, st);
 
 	switch (err) {

@@ -90,6 +90,15 @@ check export_valid [ "$(sort -u "$T/valid")" = valid ]
 rc export_stream 0 owlt store export "$S"
 cat "$T/rc.out" >"$T/stream"
 check export_same [ "$(stat -c %s "$T/stream")" -eq "$(cat "$T"/out/*.bundle | wc -c)" ]
+# Ids are each store's own: what stands there is perhaps the only copy of another bundle.
+rc export_dir_again 0 owlt store export "$S" -o "$T/out"
+mkdir "$T/mixed"
+cp "$T/out/$(id_of 41).bundle" "$T/mixed/$(id_of 42).bundle"
+rc export_no_other_replaced_is_1 1 owlt store export --remove "$S" -o "$T/mixed" "$(id_of 42)"
+check export_no_other_says grep -q 'is another one' "$T/rc.err"
+check export_other_is_there cmp "$T/out/$(id_of 41).bundle" "$T/mixed/$(id_of 42).bundle"
+rc export_not_removed 0 owlt store show "$S" "$(id_of 42)"
+rc ls_few_files 0 bash -c 'ulimit -Sn 5; exec owlt store ls "$0"' "$S"
 rc export_unknown_is_1 1 owlt store export "$S" -o "$T/out" 99999999
 rc remove_needs_dir 2 owlt store export --remove "$S"
 
