@@ -18,7 +18,7 @@ struct owlt *connect_node(const char *name, const char *socket)
 	out_fail("%s: no node at %s: %s; %s", name,
 		socket        ? socket
 		: env && *env ? env
-			      : "the usual places",
+			      : "$XDG_RUNTIME_DIR/owlt/owltd.sock or /run/owlt/owltd.sock",
 		owlt_error_text(err),
 		err == -EACCES
 			? "the socket's mode and the node's control.access say who may use it"

@@ -15,7 +15,7 @@
 #include <string.h>
 
 #define HELP_COLUMNS 96
-#define HELP_INDENT 32
+#define HELP_INDENT 33
 
 static bool help_wanted(const struct opt_command *cmd, const char *arg);
 static int option_read(const struct opt_command *cmd, int *k, int argc, char **argv, void *into);
@@ -161,22 +161,39 @@ static int value_store(const struct opt *o, const char *arg, void *into)
 	}
 }
 
-/* An option and its sentence, in lines of HELP_COLUMNS. */
-static void option_print(const char *left, const char *help)
+/* Words in lines of HELP_COLUMNS behind `indent` columns; the cursor is there already. An empty line stays. */
+static void wrap_print(const char *text, int indent)
 {
-	printf("  %-30s", left);
-	for (int at = HELP_INDENT; *help;) {
-		int n = (int)strcspn(help, " ");
+	int at = indent;
 
-		if (at > HELP_INDENT && at + 1 + n > HELP_COLUMNS) {
-			printf("\n%*s", HELP_INDENT, "");
-			at = HELP_INDENT;
+	text += strspn(text, " \n");
+	while (*text) {
+		int n = (int)strcspn(text, " \n"), gap = at > indent;
+
+		if (gap && at + gap + n > HELP_COLUMNS) {
+			printf("\n%*s", indent, "");
+			at = indent;
+			gap = 0;
 		}
-		at += printf(" %.*s", n, help);
-		help += n;
-		help += strspn(help, " ");
+		at += printf("%s%.*s", gap ? " " : "", n, text);
+		text += n;
+		n = (int)strspn(text, " \n");
+		if (text[n] && strncmp(text, "\n\n", 2) == 0) {
+			printf("\n\n%*s", indent, "");
+			at = indent;
+		}
+		text += n;
 	}
 	puts("");
+}
+
+/* An option and its sentence, which begins a line of its own behind an option that is too long. */
+static void option_print(const char *left, const char *help)
+{
+	printf("  %-*s", HELP_INDENT - 2, left);
+	if ((int)strlen(left) + 2 >= HELP_INDENT)
+		printf("\n%*s", HELP_INDENT, "");
+	wrap_print(help, HELP_INDENT);
 }
 
 static void help_print(const struct opt_command *cmd)
@@ -195,9 +212,10 @@ static void help_print(const struct opt_command *cmd)
 		option_print(left, o->help);
 	}
 	option_print("-h, --help", "this text");
-	if (cmd->detail)
-		printf("\n%s%s", cmd->detail,
-			cmd->detail[strlen(cmd->detail) - 1] == '\n' ? "" : "\n");
+	if (cmd->detail) {
+		puts("");
+		wrap_print(cmd->detail, 0);
+	}
 }
 
 /* Text for roff: "-" as a minus, backslashes and leading dots made harmless. */
