@@ -55,8 +55,8 @@ void admit_init(struct agent *a, const struct store_stats *st)
 	if (a->hop_bytes < HOP_STEP_BYTES)
 		a->hop_bytes =
 			st->max_bytes / 32 < HOP_STEP_BYTES ? st->max_bytes / 32 : HOP_STEP_BYTES;
-	a->hop_bundles = most / 128;
-	a->room_bundles = most - most / 16;
+	a->hop_bundles = most < 128 ? 1 : most / 128; /* a small node has its steps, too */
+	a->room_bundles = most - entry_reserve(most);
 }
 
 /* Room for a bundle with so many hops behind it, among those that may not use the reserve. */
@@ -86,7 +86,7 @@ bool admit_arrival(const struct agent *a, const struct arrival *in)
  * not keep our own signals from being made. */
 static bool urgent_room(const struct agent *a, uint64_t bytes)
 {
-	return a->entries.n_free > a->entries.n / 32 &&
+	return a->entries.n_free > entry_reserve(a->entries.n) / 2 &&
 	       store_has_room(a->store, u64_add_sat(bytes, a->hop_bytes / 2), STORE_URGENT);
 }
 

@@ -19,10 +19,9 @@ static void break_pair(struct agent *a, mono now, struct promise *p);
 static void answer_later(struct agent *a, struct promise *p, int err);
 static void promise_end(struct agent *a, struct promise *p);
 
-/* One in sixteen entries and promises is kept for signals: a full node goes on answering. */
 bool entry_room(const struct agent *a, bool urgent)
 {
-	return a->entries.n_free > (urgent ? 0 : a->entries.n / 16);
+	return a->entries.n_free > (urgent ? 0 : entry_reserve(a->entries.n));
 }
 
 bool promise_spare(const struct agent *a)

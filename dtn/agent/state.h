@@ -340,6 +340,12 @@ struct promise *promise_add(struct agent *a, enum promise_kind kind, uint64_t se
 bool promise_room(const struct agent *a);
 void promise_settle(struct agent *a, mono now);
 bool entry_room(const struct agent *a, bool urgent);
+/* One in sixteen entries is kept for signals, and at least two, because others may have half of them: a full
+ * node goes on answering. */
+static inline uint64_t entry_reserve(uint64_t most)
+{
+	return most < 32 ? 2 : most / 16;
+}
 bool promise_spare(const struct agent *a);
 
 /* -- receive.c, duplicate.c, expire.c */

@@ -78,7 +78,8 @@ bool transmission_room(const struct agent *a, unsigned tunnel)
  * full of bundles for a tunnel drains by it. */
 bool transmission_fits(const struct agent *a, uint64_t bytes)
 {
-	return a->entries.n_free > a->entries.n / 32 && store_has_room(a->store, bytes, 0);
+	return a->entries.n_free > entry_reserve(a->entries.n) / 2 &&
+	       store_has_room(a->store, bytes, 0);
 }
 
 int transmission_number(struct agent *a, mono now, unsigned tunnel, struct bpdu *p, uint64_t *seq)

@@ -28,6 +28,7 @@ static dtntime dtn_now(const struct sim *s);
 static void judge_lost(struct sim *s, const struct sim_node *n);
 static void judge_belief(struct sim *s, struct sim_node *n);
 static void resolve(struct sim *s, struct held *h);
+static void resolve_all(struct sim *s);
 static struct held *held_new(struct sim_node *n, uint64_t id);
 static void held_free(struct sim_node *n, struct held *h);
 
@@ -245,6 +246,20 @@ static void resolve(struct sim *s, struct held *h)
 	set_committed(s, h, committed);
 }
 
+/* A bundle may have come to a node before its sender was told its name, which is all we know it by: the stores
+ * that did not change since then have it, too. */
+static void resolve_all(struct sim *s)
+{
+	for (size_t i = 0; i < s->n_nodes; i++)
+		for (struct link_node *l = s->node[i].all_held.next; l != &s->node[i].all_held;
+			l = l->next) {
+			struct held *h = container_of(l, struct held, all);
+
+			if (!h->msg)
+				resolve(s, h);
+		}
+}
+
 static dtntime dtn_now(const struct sim *s)
 {
 	return s->cfg.dtn_at_zero + (uint64_t)(s->now / US_PER_MS);
@@ -253,12 +268,18 @@ static dtntime dtn_now(const struct sim *s)
 static void judge_lost(struct sim *s, const struct sim_node *n)
 {
 	dtntime now = dtn_now(s);
+	bool is_sure = false;
 
 	for (size_t i = 0; i < s->n_msgs; i++) {
 		struct sim_msg *m = s->msg[i];
 
 		if (!m->accepted || !m->kept || m->n_holders > 0 || m->acked || m->ack_called ||
 			m->excused)
+			continue;
+		if (!is_sure)
+			resolve_all(s);
+		is_sure = true;
+		if (m->n_holders > 0)
 			continue;
 		if (!m->was_stored)
 			continue; /* no store was looked at since it was accepted */

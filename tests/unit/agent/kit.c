@@ -144,6 +144,38 @@ int side_send(struct side *s, node_id to, uint64_t service, uint64_t lifetime_ms
 	return agent_send(s->agent, s->now, &a, &s->last_request);
 }
 
+void side_fill(struct side *s, node_id to, bool commits)
+{
+	struct bundle_spec spec = {.flags = BUNDLE_NO_FRAGMENT,
+		.crc_type = CRC_32C,
+		.block_crc_type = CRC_16,
+		.dest = eid_ipn(to, 98),
+		.source = eid_ipn(77, 1),
+		.report_to = eid_null(),
+		.created_ms = KIT_DTN,
+		.lifetime_ms = HOUR_MS,
+		.has_hop = true,
+		.hop_limit = 30,
+		.hop_count = 8};
+	uint64_t before;
+	struct flight f;
+
+	while (side_send(s, to, 99, HOUR_MS, false) == 0)
+		if (commits)
+			side_commit(s, 0);
+	do {
+		struct buf out = buf_of(f.bytes, sizeof f.bytes);
+
+		before = stats(s).n_bundles;
+		spec.seq++;
+		cr_assert_eq(bundle_build(&out, &spec, view_text("far away")), 0);
+		f.n = out.len;
+		side_in(s, 77, &f);
+		if (commits)
+			side_commit(s, 0);
+	} while (stats(s).n_bundles > before);
+}
+
 uint32_t side_register(struct side *s, uint64_t service, uint64_t credit)
 {
 	struct eid e = eid_ipn(s->node, service);

@@ -50,6 +50,8 @@ void side_listen(struct side *s);
 void side_at(struct side *s, mono now);
 
 int side_send(struct side *s, node_id to, uint64_t service, uint64_t lifetime_ms, bool custody);
+/* All that is not kept for signals is taken by bundles for `to`: made here, then some that have come far. */
+void side_fill(struct side *s, node_id to, bool commits);
 uint32_t side_register(struct side *s, uint64_t service, uint64_t credit);
 /* The next bundle for a neighbour; false when none. It counts as sent. */
 bool side_out(struct side *s, node_id to, struct flight *f);

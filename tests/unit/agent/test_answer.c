@@ -220,8 +220,8 @@ Test(answer, refused)
 		if (i == BLOCKS)
 			s.cfg.max_blocks = 1;
 		far_start(&s);
-		for (int k = 0; i == FULL && k < 20; k++)
-			(void)!side_send(&s, 9, 5, HOUR_MS, false);
+		if (i == FULL)
+			side_fill(&s, 9, false);
 		side_commit(&s, 0);
 		if (i == NULL_DEST)
 			spec.dest = eid_null();

@@ -127,8 +127,7 @@ Test(custody_retry, refused_for_want_of_room)
 	x.b.cfg.max_bundles = 16;
 	chain_start(&x);
 	chain_listen(&x.b);
-	while (side_send(&x.b, 2, 99, HOUR_MS, false) == 0)
-		;
+	side_fill(&x.b, 2, false);
 	chain_send(&x);
 	side_pass(&x.a, &x.b);
 	cr_assert(hand_last(&x.b, EV_custody_declined, arg));

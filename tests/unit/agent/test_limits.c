@@ -470,6 +470,43 @@ Test(limits, full_but_for_what_ends_here)
 	side_fini(&s);
 }
 
+/* So do small nodes: whatever their size, what ends here has room beside what was made here, and what is put into
+ * tunnels and records of others leave an entry for our signals. */
+Test(limits, small_nodes_have_steps_too)
+{
+	static const uint64_t sizes[] = {16, 17, 31, 32, 63, 64, 100, 127, 128};
+
+	for (size_t i = 0; i < ROWS(sizes); i++) {
+		struct bundle_spec spec = spec_of(1000);
+		uint64_t reserve = sizes[i] < 32 ? 2 : sizes[i] / 16, made;
+		struct side s;
+
+		prepare(&s);
+		s.cfg.max_bundles = sizes[i];
+		side_start(&s, NULL, 0);
+		while (side_send(&s, 3, 5, HOUR_MS, true) == 0)
+			side_commit(&s, 0);
+		made = stats(&s).n_bundles;
+		cr_expect_eq(made, sizes[i] - reserve - 7, "%zu", i);
+		side_register(&s, 5, 1);
+		spec.dest = eid_ipn(2, 5);
+		do {
+			spec.seq++;
+			arrive(&s, &spec);
+		} while (refused(&s) == WHY_NONE);
+		cr_expect_eq(stats(&s).n_bundles, made + 7, "%zu", i);
+		do {
+			spec.dest = eid_ipn(3, 0);
+			spec.source = eid_ipn(1, 0);
+			spec.flags = BUNDLE_ADMIN;
+			spec.seq++;
+			arrive(&s, &spec);
+		} while (refused(&s) == WHY_NONE);
+		cr_expect_eq(stats(&s).n_bundles, sizes[i] - reserve / 2, "%zu", i);
+		side_fini(&s);
+	}
+}
+
 /* Whoever calls his bundles administrative records may not take all that is kept for signals. */
 Test(limits, records_of_others_leave_room_for_our_signals)
 {

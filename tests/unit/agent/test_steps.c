@@ -721,8 +721,7 @@ Test(steps, no_room_at_the_source)
 	side_commit(&a, 0);
 	cr_assert_eq(agent_send_open(a.agent, a.now, &large, SIZE, &request), 0);
 	feed(&a, request, 0, 1);
-	while (side_send(&a, 2, 6, HOUR_MS, false) == 0)
-		side_commit(&a, 0);
+	side_fill(&a, 2, true);
 	bytes = view_of(data, 1);
 	cr_assert_eq(agent_send_part(a.agent, a.now, request, &bytes), -E_FULL);
 	stop(&a, &b);
