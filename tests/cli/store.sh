@@ -5,7 +5,7 @@ cd "$(dirname "$0")/../.." || exit 2
 PATH="$PWD/build/bin:$PATH"
 unset OWLT_SOCKET
 T=$(mktemp -d /tmp/owlt-store-XXXXXX)
-port=$((20000 + $$ % 20000))
+port=$(tests/free-ports 4) || exit 2
 declare -A pid
 bad=0
 
@@ -22,7 +22,7 @@ start() { # NAME: waits for its "ready"
 	[ -p "$T/$1.fifo" ] || mkfifo "$T/$1.fifo"
 	owltd -c "$T/$1.json" >"$T/$1.fifo" 2>>"$T/$1.log" &
 	pid[$1]=$!
-	read -r -t 20 line <"$T/$1.fifo" && [ "$line" = ready ] && return 0
+	read -r -t 60 line <"$T/$1.fifo" && [ "$line" = ready ] && return 0
 	not_ok "start_$1"; cat "$T/$1.log"; return 1
 }
 stop() { kill -TERM "${pid[$1]}"; wait "${pid[$1]}" 2>/dev/null; unset "pid[$1]"; }
@@ -149,7 +149,7 @@ rc import_invalid_is_1 1 owlt store import "$T/b.store" "$T/junk"
 rc import_check 0 owlt store check "$T/b.store"
 start b || exit 1
 for k in 1 2 3 4; do
-	rc "deliver_$k" 0 timeout 20 owlt recv "${B[@]}" ipn:2.$((40 + k)) -n 1
+	rc "deliver_$k" 0 timeout 100 owlt recv "${B[@]}" ipn:2.$((40 + k)) -n 1
 	check "delivered_$k" cmp "$T/rc.out" "$T/p$k"
 done
 stop b

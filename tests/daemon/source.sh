@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.." || exit 2
 PATH="$PWD/build/bin:$PATH"
 unset OWLT_SOCKET
 T=$(mktemp -d /tmp/owlt-source-XXXXXX)
-port=$((21000 + $$ % 20000))
+port=$(tests/free-ports 4) || exit 2
 declare -A pid
 bad=0
 
@@ -21,7 +21,7 @@ start() { # NAME: waits for its "ready"
 	mkfifo "$T/$1.fifo"
 	owltd -c "$T/$1.json" >"$T/$1.fifo" 2>>"$T/$1.log" &
 	pid[$1]=$!
-	read -r -t 20 line <"$T/$1.fifo" && [ "$line" = ready ] && return 0
+	read -r -t 60 line <"$T/$1.fifo" && [ "$line" = ready ] && return 0
 	not_ok "start_$1" "$(cat "$T/$1.log")"; return 1
 }
 # refused WORD: how many bundles node 2 refused with that word
@@ -48,7 +48,7 @@ cat >"$T/b.json" <<END
 END
 start a || exit 1
 start b || exit 1
-owlt recv --socket "$T/b.sock" ipn:2.5 -n 40 -o "$T/in" --timeout 60 >/dev/null & receiver=$!
+owlt recv --socket "$T/b.sock" ipn:2.5 -n 40 -o "$T/in" --timeout 200 >/dev/null & receiver=$!
 
 # 20000 bundles for an application that never comes: first the rate refuses, then the share, half of 2000
 /usr/bin/python3 tests/daemon/source_flood.py $((port + 3)) $((port + 2)) 20000 66 2.9 & flood=$!
@@ -75,7 +75,7 @@ print(s["refused"].get("source-rate", 0), s["refused"].get("source-quota", 0), s
 	all=$(datagrams)
 	[ "$before" = "$all" ] && [ $((rate + quota + stored)) -eq "$all" ]
 }
-end=$((SECONDS + 60))
+end=$((SECONDS + 200))
 until moment || [ $SECONDS -ge $end ]; do :; done
 check beyond_the_rate [ "$rate" -gt 0 ]
 check beyond_the_share [ "$quota" -gt 0 ]
@@ -83,5 +83,5 @@ check half_of_the_store [ "$stored" -eq 1000 ]
 check all_are_counted [ $((rate + quota + stored)) -eq "$all" ]
 echo "# $all came in: $stored stored, $rate beyond the rate, $quota beyond the share"
 echo last | owlt send --socket "$T/a.sock" --custody ipn:2.6 >/dev/null
-check room_for_others timeout 20 owlt recv --socket "$T/b.sock" ipn:2.6 -n 1 -o "$T/last" --timeout 15
+check room_for_others timeout 100 owlt recv --socket "$T/b.sock" ipn:2.6 -n 1 -o "$T/last" --timeout 90
 exit $bad

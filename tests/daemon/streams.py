@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Large payloads to and from one node: clients that vanish half way, that do not read, many at once.
 Usage: streams.py SOCKET PID. The node has a stage of 1 MiB and no links."""
-import json, os, sys
+import json, os, sys, time
 from node import *
 
 path, pid = sys.argv[1], int(sys.argv[2])
@@ -23,11 +23,13 @@ def status(n):
 
 
 def until(what):
-    """Asks the node until it is true; its answers are the clock."""
-    for _ in range(20000):
-        if what():
-            return True
-    return False
+    """Asks the node until it is true."""
+    end = time.monotonic() + 60
+    while not what():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.002)
+    return True
 
 
 n = Node(path)

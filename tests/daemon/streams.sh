@@ -16,12 +16,12 @@ start() {
 	local line
 	owltd -c "$T/a.json" >"$T/fifo" 2>>"$T/log" &
 	pid=$!
-	read -r -t 20 line <"$T/fifo" && [ "$line" = ready ] || { echo "not ok streams_start"; cat "$T/log"; exit 1; }
+	read -r -t 60 line <"$T/fifo" && [ "$line" = ready ] || { echo "not ok streams_start"; cat "$T/log"; exit 1; }
 }
 stored() { owlt status --socket "$T/a.sock" --json | sed 's/.*"n_bundles":\([0-9]*\).*/\1/'; }
 
 start
-PYTHONDONTWRITEBYTECODE=1 timeout 120 /usr/bin/python3 tests/daemon/streams.py "$T/a.sock" $pid || bad=1
+PYTHONDONTWRITEBYTECODE=1 timeout 600 /usr/bin/python3 tests/daemon/streams.py "$T/a.sock" $pid || bad=1
 kill -TERM $pid; wait $pid
 check end test $? -eq 0
 
@@ -31,7 +31,8 @@ start
 head -c 400000000 /dev/zero >"$T/file"
 owlt send --socket "$T/a.sock" ipn:9.1 "$T/file" >/dev/null 2>"$T/err" &
 sender=$!
-until [ "$(find "$T/store" -name 'seg-*' | wc -l)" -gt 3 ] || ! kill -0 $sender 2>/dev/null; do :; done
+begun() { local s=("$T"/store/seg-*); [ ${#s[@]} -gt 3 ]; }
+until begun || ! kill -0 $sender 2>/dev/null; do :; done
 kill -9 $pid; wait $pid 2>/dev/null
 wait $sender
 check sender_is_told test $? -eq 2 -a -s "$T/err"
@@ -49,11 +50,11 @@ rm -rf "$T/store"
 owlt key make --kind hmac --sha 256 --id k -o "$T/keys.json" || bad=1
 cat >"$T/a.json" <<END
 {"node":{"id":"ipn:1.0"},"store":{"path":"$T/store","stage_bytes":"1Mi"},
- "control":{"socket":"$T/a.sock","send_idle":"500ms"},"log":{"level":"error"},
+ "control":{"socket":"$T/a.sock","send_idle":"5s"},"log":{"level":"error"},
  "security":{"keys":"$T/keys.json","rules":[{"role":"source","operation":"integrity","destination":"ipn:8.*","key":"k"}]}}
 END
 start
-PYTHONDONTWRITEBYTECODE=1 timeout 120 /usr/bin/python3 tests/daemon/streams_idle.py "$T/a.sock" || bad=1
+PYTHONDONTWRITEBYTECODE=1 timeout 600 /usr/bin/python3 tests/daemon/streams_idle.py "$T/a.sock" || bad=1
 kill -TERM $pid; wait $pid
 check end_idle test $? -eq 0
 exit $bad

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-"""Payloads that stop coming: streams_idle.py SOCKET. The node has control.send_idle of half a second."""
-import json, sys
+"""Payloads that stop coming: streams_idle.py SOCKET. The node has control.send_idle of five seconds: a process that is ready to
+run is not kept from it that long."""
+import json, sys, time
 from node import *
 
 failed = False
@@ -18,8 +19,13 @@ def status():
 
 
 def until(what):
-    """Asks the node until it is true; its answers are the clock."""
-    return any(what(status()) for _ in range(20000))
+    """Asks the node until it is true."""
+    end = time.monotonic() + 60
+    while not what(status()):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.002)
+    return True
 
 
 n = Node(sys.argv[1])
@@ -40,6 +46,7 @@ answers = {}
 while len(answers) < 3 and sent < size - 1:
     busy.request(PART, {PAYLOAD: b"x"}, slow)
     sent += 1
+    time.sleep(0.002)
     try:
         kind, tag, fields = silent.event()
         answers[tag] = kind, fields

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.." || exit 2
 PATH="$PWD/build/bin:$PATH"
 unset OWLT_SOCKET
 T=$(mktemp -d /tmp/owlt-daemon-XXXXXX)
-port=$((20000 + $$ % 20000))
+port=$(tests/free-ports 4) || exit 2
 declare -A pid
 bad=0
 
@@ -24,7 +24,7 @@ start() { # NAME: waits for its "ready"
 	[ -p "$T/$1.fifo" ] || mkfifo "$T/$1.fifo"
 	owltd -c "$T/$1.json" >"$T/$1.fifo" 2>>"$T/$1.log" &
 	pid[$1]=$!
-	read -r -t 20 line <"$T/$1.fifo" && [ "$line" = ready ] && return 0
+	read -r -t 60 line <"$T/$1.fifo" && [ "$line" = ready ] && return 0
 	not_ok "start_$1"; cat "$T/$1.log"; return 1
 }
 stop() { kill -TERM "${pid[$1]}"; wait "${pid[$1]}" 2>/dev/null; }
@@ -47,9 +47,9 @@ start b || exit 1
 ok start
 
 # -- ping, status
-rc ping 0 timeout 20 owlt ping "${A[@]}" ipn:2.0 -c 2 -i 0.1
+rc ping 0 timeout 100 owlt ping "${A[@]}" ipn:2.0 -c 2 -i 0.1
 check ping_summary grep -q '^2 packets transmitted, 2 received, 0% packet loss' "$T/rc.out"
-rc ping_nobody_is_1 1 timeout 20 owlt ping "${A[@]}" ipn:2.99 -c 1 -W 0.2
+rc ping_nobody_is_1 1 timeout 100 owlt ping "${A[@]}" ipn:2.99 -c 1 -W 0.2
 rc health 0 owlt status "${A[@]}" --health
 rc status_links 0 owlt status "${A[@]}" links --json
 check status_links_json grep -q '"name":"to-2"' "$T/rc.out"
@@ -62,49 +62,60 @@ rc admin_endpoint_is_2 2 owlt recv "${A[@]}" -n 1 ipn:1.0
 rc bad_report_to_is_2 2 owlt send "${A[@]}" --report-to junk ipn:2.5 "$T/a.json"
 rc bad_endpoint_is_2 2 owlt recv "${A[@]}" -n 1 ipn:1.x
 rc no_lifetime_is_2 2 owlt send "${A[@]}" --lifetime 0 ipn:2.5 "$T/a.json"
-rc ping_itself_is_2 2 timeout 20 owlt ping "${A[@]}" ipn:1.0 -c 1
-rc ping_no_times_is_2 2 timeout 20 owlt ping "${A[@]}" ipn:2.0 -c 0
+rc ping_itself_is_2 2 timeout 100 owlt ping "${A[@]}" ipn:1.0 -c 1
+rc ping_no_times_is_2 2 timeout 100 owlt ping "${A[@]}" ipn:2.0 -c 0
 
 # -- send and receive
 echo hello >"$T/hello"
 rc send 0 owlt send "${A[@]}" ipn:2.5 "$T/hello"
 check send_prints_id grep -Eq '^ipn:1\.[0-9]+ [0-9]+ [0-9]+$' "$T/rc.out"
-rc recv_stdout 0 timeout 20 owlt recv "${B[@]}" ipn:2.5 -n 1 --timeout 10
+rc recv_stdout 0 timeout 100 owlt recv "${B[@]}" ipn:2.5 -n 1 --timeout 90
 check recv_same cmp "$T/hello" "$T/rc.out"
 rc send_empty 0 owlt send "${A[@]}" ipn:2.5 /dev/null
 rc send_stdin 0 bash -c "echo two | owlt send --socket $T/a.sock --json ipn:2.5"
 check send_json grep -q '"bundle_id":"ipn:1' "$T/rc.out"
-rc recv_files 0 timeout 20 owlt recv "${B[@]}" ipn:2.5 -n 2 -o "$T/in" --timeout 10
+rc recv_files 0 timeout 100 owlt recv "${B[@]}" ipn:2.5 -n 2 -o "$T/in" --timeout 90
 check recv_file_names bash -c "ls $T/in | grep -Eq '^ipn%3A1\.[0-9]+-[0-9]+-[0-9]+\.bin$' && [ \$(ls $T/in | wc -l) = 2 ]"
-rc recv_timeout_is_1 1 timeout 20 owlt recv "${B[@]}" ipn:2.5 -n 1 --timeout 0.2
+rc recv_timeout_is_1 1 timeout 100 owlt recv "${B[@]}" ipn:2.5 -n 1 --timeout 0.2
 rc recv_needs_o_is_2 2 owlt recv "${B[@]}" ipn:2.5
 
 # -- custody, --wait
-timeout 20 owlt recv "${B[@]}" ipn:2.6 -n 1 --timeout 15 >"$T/waited" &
+timeout 100 owlt recv "${B[@]}" ipn:2.6 -n 1 --timeout 90 >"$T/waited" &
 receiver=$!
-rc send_custody_wait 0 timeout 20 owlt send "${A[@]}" --custody --wait ipn:2.6 "$T/hello"
+rc send_custody_wait 0 timeout 100 owlt send "${A[@]}" --custody --wait ipn:2.6 "$T/hello"
 wait $receiver
 check custody_arrived cmp "$T/hello" "$T/waited"
 
 # -- compressed reports: one signal tells about all chunks
-timeout 20 owlt recv "${B[@]}" ipn:2.6 -n 1 -o "$T/compressed" --timeout 15 >"$T/rc.out" &
+timeout 100 owlt recv "${B[@]}" ipn:2.6 -n 1 -o "$T/compressed" --timeout 90 >"$T/rc.out" &
 receiver=$!
-rc send_compressed_wait 0 timeout 20 owlt send "${A[@]}" --report delivered --compressed --chunk 2 --wait ipn:2.6 "$T/hello"
+rc send_compressed_wait 0 timeout 100 owlt send "${A[@]}" --report delivered --compressed --chunk 2 --wait ipn:2.6 "$T/hello"
 wait $receiver
 check compressed_arrived cmp "$T/hello" "$T/compressed/hello"
-check compressed_is_one_signal bash -c "grep -c '\"ev\":\"crs_tx\".*\"n_reports\":3' $T/b.jsonl | grep -qx 1"
-check compressed_is_told grep -q '"ev":"crs_rx".*"n_known":3' "$T/a.jsonl"
+# One signal, if the three were taken well within custody.signal_delay; no more of them than bundles in any case.
+compressed_together() {
+	/usr/bin/python3 - "$T" <<'END'
+import json, sys
+a, b = ([json.loads(l) for l in open(f"{sys.argv[1]}/{n}.jsonl")] for n in "ab")
+told = [e["n_reports"] for e in b if e["ev"] == "crs_tx"]
+assert sum(told) == 3 and sum(e["n_known"] for e in a if e["ev"] == "crs_rx") == 3, told
+taken = [e["t_us"] for e in b if e["ev"] == "bundle_delivered"][-3:]
+assert len(told) == 1 or taken[-1] - taken[0] > 80000, (told, taken)
+END
+}
+until_true() { local end=$((SECONDS + 20)); until "$@" 2>/dev/null || [ $SECONDS -ge $end ]; do :; done; "$@"; }
+check compressed_is_one_signal until_true compressed_together
 rc send_accepted_needs_compressed 2 owlt send "${A[@]}" --report accepted ipn:2.6 "$T/hello"
 rc send_compressed_needs_report 2 owlt send "${A[@]}" --compressed ipn:2.6 "$T/hello"
 
 # -- a file in chunks; the receiver is killed once and goes on
 head -c 1048576 /dev/urandom >"$T/file"
 rc send_chunks 0 owlt send "${A[@]}" --custody --chunk 20000 ipn:2.8 "$T/file"
-owlt recv "${B[@]}" ipn:2.8 -n 1 -o "$T/chunks" --timeout 15 >"$T/chunks.out" &
+owlt recv "${B[@]}" ipn:2.8 -n 1 -o "$T/chunks" --timeout 90 >"$T/chunks.out" &
 receiver=$!
 until ls "$T"/chunks/.file-*.have >/dev/null 2>&1 || ! kill -0 $receiver 2>/dev/null; do :; done
 kill -9 $receiver 2>/dev/null; wait $receiver 2>/dev/null
-[ -e "$T/chunks/file" ] || rc recv_chunks 0 timeout 30 owlt recv "${B[@]}" ipn:2.8 -n 1 -o "$T/chunks" --timeout 25
+[ -e "$T/chunks/file" ] || rc recv_chunks 0 timeout 100 owlt recv "${B[@]}" ipn:2.8 -n 1 -o "$T/chunks" --timeout 90
 check chunks_joined cmp "$T/file" "$T/chunks/file"
 
 # -- a bundle that has no way is given up
@@ -118,32 +129,36 @@ check cancel_reason grep -q '"ev":"bundle_deleted".*"reason":"cancelled"' "$T/a.
 
 # -- large data as one bundle in fragments: a file, standard input, to a folder and to standard output
 head -c 3000000 /dev/urandom >"$T/large"
-rc send_large 0 timeout 30 owlt send "${A[@]}" ipn:2.11 "$T/large"
-check send_large_is_one test "$(wc -l <"$T/rc.out")" -eq 1
-rc recv_large 0 timeout 30 owlt recv "${B[@]}" ipn:2.11 -n 1 -o "$T/larges" --timeout 25
-check recv_large_same bash -c "cmp $T/large $T/larges/*.bin"
-rc send_large_stdin 0 timeout 30 bash -c "cat $T/large | owlt send --socket $T/a.sock --json ipn:2.11"
-check send_large_json grep -q '"bytes":3000000' "$T/rc.out"
-rc recv_large_stdout 0 timeout 30 owlt recv "${B[@]}" ipn:2.11 -n 1 --timeout 25
-check recv_large_stdout_same cmp "$T/large" "$T/rc.out"
-timeout 30 owlt recv "${B[@]}" ipn:2.11 -n 1 --timeout 25 >"$T/waited" &
-receiver=$!
-rc send_large_wait 0 timeout 30 owlt send "${A[@]}" --wait ipn:2.11 "$T/large"
-wait $receiver
+if why=$(tests/socket-room 8000000); then
+	rc send_large 0 timeout 100 owlt send "${A[@]}" ipn:2.11 "$T/large"
+	check send_large_is_one test "$(wc -l <"$T/rc.out")" -eq 1
+	rc recv_large 0 timeout 100 owlt recv "${B[@]}" ipn:2.11 -n 1 -o "$T/larges" --timeout 90
+	check recv_large_same bash -c "cmp $T/large $T/larges/*.bin"
+	rc send_large_stdin 0 timeout 100 bash -c "cat $T/large | owlt send --socket $T/a.sock --json ipn:2.11"
+	check send_large_json grep -q '"bytes":3000000' "$T/rc.out"
+	rc recv_large_stdout 0 timeout 100 owlt recv "${B[@]}" ipn:2.11 -n 1 --timeout 90
+	check recv_large_stdout_same cmp "$T/large" "$T/rc.out"
+	timeout 100 owlt recv "${B[@]}" ipn:2.11 -n 1 --timeout 90 >"$T/waited" &
+	receiver=$!
+	rc send_large_wait 0 timeout 100 owlt send "${A[@]}" --wait ipn:2.11 "$T/large"
+	wait $receiver
+else
+	echo "skip send_large: $why"
+fi
 # killed while it takes a large payload: the next one gets all of it
 head -c 40000000 /dev/urandom >"$T/larger"
-rc send_larger 0 timeout 30 owlt send "${B[@]}" ipn:2.13 "$T/larger"
-owlt recv "${B[@]}" ipn:2.13 -n 1 -o "$T/larger-got" --timeout 25 >/dev/null &
+rc send_larger 0 timeout 100 owlt send "${B[@]}" ipn:2.13 "$T/larger"
+owlt recv "${B[@]}" ipn:2.13 -n 1 -o "$T/larger-got" --timeout 90 >/dev/null &
 receiver=$!
 until compgen -G "$T/larger-got/*" >/dev/null || ! kill -0 $receiver 2>/dev/null; do :; done
 kill -9 $receiver 2>/dev/null; wait $receiver 2>/dev/null
-compgen -G "$T/larger-got/*.bin" >/dev/null || rc recv_larger_again 0 timeout 30 owlt recv "${B[@]}" ipn:2.13 -n 1 -o "$T/larger-got" --timeout 25
+compgen -G "$T/larger-got/*.bin" >/dev/null || rc recv_larger_again 0 timeout 100 owlt recv "${B[@]}" ipn:2.13 -n 1 -o "$T/larger-got" --timeout 90
 check recv_larger_same bash -c "cmp $T/larger $T/larger-got/*.bin"
 rm -f "$T/larger" "$T"/larger-got/*
 # chunks that are large themselves, to the same node: no UDP datagram carries them
-rc send_large_chunks 0 timeout 30 owlt send "${B[@]}" --no-fragment --chunk 500000 ipn:2.12 "$T/large"
+rc send_large_chunks 0 timeout 100 owlt send "${B[@]}" --no-fragment --chunk 500000 ipn:2.12 "$T/large"
 check send_large_chunks_are_six test "$(wc -l <"$T/rc.out")" -eq 6
-rc recv_large_chunks 0 timeout 30 owlt recv "${B[@]}" ipn:2.12 -n 1 --timeout 25
+rc recv_large_chunks 0 timeout 100 owlt recv "${B[@]}" ipn:2.12 -n 1 --timeout 90
 check recv_large_chunks_same cmp "$T/large" "$T/rc.out"
 rc send_large_custody_is_1 1 owlt send "${A[@]}" --custody --chunk 0 ipn:2.11 "$T/large"
 check send_large_custody_says_chunk grep -q 'custody bundles are never fragmented; cut it with --chunk' "$T/rc.err"
@@ -157,12 +172,12 @@ rm -f "$T/huge"
 for i in 1 2 3 4 5 6 7 8 9 10; do echo "kept $i" | owlt send "${A[@]}" --custody ipn:2.9 >/dev/null || not_ok "send_kept_$i"; done
 kill -9 "${pid[b]}"; wait "${pid[b]}" 2>/dev/null
 start b || exit 1
-rc recv_after_kill 0 timeout 60 owlt recv "${B[@]}" ipn:2.9 -n 10 -o "$T/kept" --timeout 50
+rc recv_after_kill 0 timeout 100 owlt recv "${B[@]}" ipn:2.9 -n 10 -o "$T/kept" --timeout 90
 check nothing_lost bash -c "cat $T/kept/*.bin | sort -k2n | diff - <(for i in 1 2 3 4 5 6 7 8 9 10; do echo kept \$i; done)"
 
 # -- a client in Python, written from the protocol's page
 if /usr/bin/python3 -c 'import cbor2' 2>/dev/null; then
-	PYTHONDONTWRITEBYTECODE=1 timeout 60 /usr/bin/python3 tests/daemon/client.py "$T/a.sock" "$T/b.sock" ipn:2.20 || bad=1
+	PYTHONDONTWRITEBYTECODE=1 timeout 300 /usr/bin/python3 tests/daemon/client.py "$T/a.sock" "$T/b.sock" ipn:2.20 || bad=1
 else
 	echo "skip python_client: python3-cbor2 is not installed"
 fi
@@ -202,15 +217,15 @@ stop a
 /usr/bin/python3 tests/daemon/flood.py "$port" $((port + 1)) 5000 1 >/dev/null
 before=$(counters) rss_before=$(rss)
 /usr/bin/python3 tests/daemon/flood.py "$port" $((port + 1)) 50000 2 >/dev/null
-after=$(counters) rss_after=$(rss)
+after=$(counters) rss_after=$(rss) # an answer comes after all that was read before it
 [ $((rss_after - rss_before)) -le 1024 ] && ok flood_memory || { not_ok flood_memory; echo "# $rss_before to $rss_after KiB"; }
 [ $((after - before)) -eq 50000 ] && ok flood_counted || { not_ok flood_counted; echo "# $((after - before)) of 50000"; }
 start a || exit 1
 /usr/bin/python3 tests/daemon/flood.py $((port + 2)) $((port + 1)) 20000 3 >/dev/null &
 flood=$!
-timeout 20 owlt recv "${B[@]}" ipn:2.30 -n 1 --timeout 15 >"$T/beside" &
+timeout 100 owlt recv "${B[@]}" ipn:2.30 -n 1 --timeout 90 >"$T/beside" &
 receiver=$!
-rc send_beside_flood 0 timeout 20 owlt send "${A[@]}" --custody --wait ipn:2.30 "$T/hello"
+rc send_beside_flood 0 timeout 100 owlt send "${A[@]}" --custody --wait ipn:2.30 "$T/hello"
 wait $receiver $flood
 check custody_beside_flood cmp "$T/hello" "$T/beside"
 

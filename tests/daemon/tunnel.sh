@@ -7,7 +7,7 @@ PATH="${OWLT_BIN:-$PWD/build/bin}:$PATH"
 here=$PWD
 unset OWLT_SOCKET OWLT_BIN
 T=$(mktemp -d /tmp/owlt-tunnel-XXXXXX)
-port=$((20000 + ($$ + 3333) % 20000))
+port=$(tests/free-ports 4) || exit 2
 bad=0
 cleanup() { for p in "$T"/*.pid; do kill -9 "$(cat "$p")" 2>/dev/null; done; rm -rf "$T"; }
 trap cleanup EXIT
@@ -39,22 +39,22 @@ check near start near owltd -c "$T/near.json"
 
 tunnels() { owlt status --socket "$T/near.sock" tunnels --json >"$T/status" && grep -qE "$1" "$T/status"; }
 echo "one" | owlt send --socket "$T/near.sock" ipn:2.42
-check waits until_holds 20 tunnels '"custody":true.*"n_waiting":1'
-check lost_twice until_holds 40 tunnels '"n_waiting":0,"n_answered":1,"n_refused":0,"n_late":[1-9]'
-check gone_here until_holds 20 bash -c "owlt status --socket $T/near.sock --json | grep -q '\"n_bundles\":0'"
+check waits until_holds 60 tunnels '"custody":true.*"n_waiting":1'
+check lost_twice until_holds 120 tunnels '"n_waiting":0,"n_answered":1,"n_refused":0,"n_late":[1-9]'
+check gone_here until_holds 60 bash -c "owlt status --socket $T/near.sock --json | grep -q '\"n_bundles\":0'"
 
 # The far end is dead: it waits; the near end is killed and goes on.
 kill -9 "$(cat "$T/far.pid")"
 echo "two" | owlt send --socket "$T/near.sock" ipn:2.42
-check waits_for_the_dead until_holds 20 tunnels '"n_waiting":1'
+check waits_for_the_dead until_holds 60 tunnels '"n_waiting":1'
 kill -9 "$(cat "$T/near.pid")"
 check near_again start near owltd -c "$T/near.json"
-check kept until_holds 20 bash -c "owlt status --socket $T/near.sock bundles --json | grep -q '\"dest\":\"ipn:2.42\"'"
+check kept until_holds 60 bash -c "owlt status --socket $T/near.sock bundles --json | grep -q '\"dest\":\"ipn:2.42\"'"
 check far_again start far owltd -c "$T/far.json"
-check answered until_holds 40 tunnels '"n_waiting":0,"n_answered":[1-9]'
-mkdir "$T/in"; timeout 40 owlt recv --socket "$T/far.sock" ipn:2.42 -n 2 -o "$T/in"
+check answered until_holds 120 tunnels '"n_waiting":0,"n_answered":[1-9]'
+mkdir "$T/in"; timeout 120 owlt recv --socket "$T/far.sock" ipn:2.42 -n 2 -o "$T/in"
 check received bash -c "cat $T/in/* | sort | cmp - <(printf 'one\ntwo\n')"
-check nothing_twice bash -c "owlt status --socket $T/far.sock --json | grep -q '\"n_for_apps\":0'"
+check nothing_twice until_holds 60 bash -c "owlt status --socket $T/far.sock --json | grep -q '\"n_for_apps\":0'" # the last acknowledgement is noted
 kill "$(cat "$T/near.pid")" "$(cat "$T/far.pid")" "$(cat "$T/wire.pid")"
 
 if ! command -v tshark >/dev/null; then
