@@ -67,7 +67,7 @@ echo "  $n bundles are on earth's disk"
 
 held=$((RANDOM % n + 1)) later=$((RANDOM % 1500))
 say "waiting until the relay has custody of $held bundles, and $later ms more (--kill-seed $seed)"
-owlt demo "$run" --expect "$n" --until custody --node relay --count $held --timeout 90 || exit 1
+owlt demo "$run" --expect "$n" --until custody --node relay --count $held --timeout 300 || exit 1
 owlt demo "$run" --expect "$n" --for ${later}ms || exit 1
 
 say "kill -9 of the relay's owltd, and a start three seconds later"
@@ -76,7 +76,7 @@ owlt demo "$run" --expect "$n" --for 3s || exit 1
 owlt lab start "$run" relay || exit 1
 
 say "waiting until all is delivered and no node has custody"
-owlt demo "$run" --expect "$n" --until released --timeout 150 || exit 1
+owlt demo "$run" --expect "$n" --until released --timeout 600 || exit 1
 wait "$recv_pid" || { cat "$run/recv.log" >&2; fail "mars: owlt recv failed"; }
 recv_pid=''
 got=$(find "$run/received" -type f ! -name '.*' | head -n 1)

@@ -25,12 +25,12 @@ body() {
 	check $t-start $owlt lab start "$run" left
 	check $t-new-pid test "$(node_pid)" != "$before" -a "$(node_pid)" != 0
 	before=$(field "$run"/links.json 'd["links"][0]["directions"][0]["frames_in"]')
-	check $t-talks-again until_true 10 talks "$before"
+	check $t-talks-again until_true 60 talks "$before"
 	check $t-cut $owlt lab cut "$run" wire
-	check $t-cut-drops until_true 10 cut_off 10
+	check $t-cut-drops until_true 60 cut_off 10
 	check $t-mend $owlt lab mend "$run" wire
 	before=$(field "$run"/links.json 'd["links"][0]["directions"][0]["dropped"]["closed"]')
-	check $t-mended until_true 10 closed_again "$before"
+	check $t-mended until_true 60 closed_again "$before"
 	check $t-cut-unknown sh -c "! $owlt lab cut $run nothing 2>/dev/null"
 	check $t-unknown-node sh -c "! $owlt lab kill $run nobody 2>/dev/null"
 	check $t-down $owlt lab down "$run"

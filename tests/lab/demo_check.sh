@@ -16,7 +16,7 @@ dir=$(mktemp -d /tmp/owlt-demo-XXXXXX) tsv=$dir/tshark.tsv
 trap 'rm -rf "$dir"' EXIT
 if [ $# -eq 0 ]; then
 	run=$dir/run
-	"$root/tools/demo.sh" -o "$run" >"$dir/demo.log" 2>&1
+	"$root/tools/demo.sh" --kill-seed "${DEMO_SEED:-1}" -o "$run" >"$dir/demo.log" 2>&1
 	rc=$?
 	check exits_0 [ $rc -eq 0 ]
 	[ $rc -eq 0 ] || { tail -n 30 "$dir/demo.log"; exit 1; }

@@ -20,12 +20,15 @@ QUOTA, RESERVED, BUNDLES = 10000000, 1000000, 20000
 FULL = 0.8 * (QUOTA - RESERVED)  # above it there is room for what has come further only
 # owlt-store(5): the log is at most twice what the quota may hold with its records' headers, and ten segments.
 DISK = 2 * (QUOTA + BUNDLES * 320) + 10 * (512 << 10)
+FLOOD_BYTES_PER_S = 10e6
+REFERENCE_S = 0.14
 NODES = {"earth": 1, "relay": 2, "mars": 3}
 
 
 def topology(open_at, file):
-    ways = (("1", "2", 0, "60M"), ("2", "1", 0, "60M"), ("9", "2", 0, "400M"), ("2", "9", 0, "10M"),
-            ("2", "3", open_at, "60M"), ("3", "2", open_at, "60M"))
+    # Together less than a quarter of what an ordinary machine emulates, so that a slow one starts the lab, too.
+    ways = (("1", "2", 0, "40M"), ("2", "1", 0, "40M"), ("9", "2", 0, "100M"), ("2", "9", 0, "10M"),
+            ("2", "3", open_at, "40M"), ("3", "2", open_at, "40M"))
     with open(file, "w") as f:
         json.dump({
             "name": "full", "speed": 1,
@@ -70,6 +73,14 @@ def blocks(pattern):
 def cpu_s(pid):
     w = open("/proc/%d/stat" % pid).read().rsplit(")", 1)[1].split()
     return (int(w[11]) + int(w[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def slowness():
+    """How much processor time work takes here, against the machine this was written on; at least 1."""
+    begun = time.process_time()
+    for _ in range(1000):
+        hash(tuple(range(10000)))
+    return max(1.0, (time.process_time() - begun) / REFERENCE_S)
 
 
 def node_pids(run):
@@ -123,7 +134,7 @@ def body(args, lab, folder, run, total, open_at, begun, talkers):
     talker("send", "earth", "3000", "ipn:3.42")
     talker("send", "relay", "1000", "ipn:3.42", "ipn:1.42")
     flood = subprocess.Popen([args.owlt, "lab", "exec", run, "flood", "/usr/bin/python3", HERE + "/full_flood.py", run,
-                              str(total), "40e6", folder + "/flood.json"] + sys.argv[4:])
+                              str(total), str(FLOOD_BYTES_PER_S), folder + "/flood.json"] + sys.argv[4:])
     while not os.path.exists(folder + "/flood.json") and flood.poll() is None:
         watch.look()
         time.sleep(0.1)
@@ -147,7 +158,9 @@ def body(args, lab, folder, run, total, open_at, begun, talkers):
     before = {n: cpu_s(pids[n]) for n in NODES}
     time.sleep(4)
     load = {n: (cpu_s(pids[n]) - before[n]) / 4 * 100 for n in NODES}
-    check("idle-while-full", max(load.values()) < 25, ", ".join("%s %.1f %% of a core" % x for x in load.items()))
+    slow = slowness()
+    check("idle-while-full", max(load.values()) < 25 * slow, "%s; this machine takes %.1f times as long as the first one" % (
+        ", ".join("%s %.1f %% of a core" % x for x in load.items()), slow))
 
     refusals = {n: sum(1 for l in open("%s/send-%s" % (folder, n)) if l[0] == "R") for n in NODES}
     check("applications-told", min(refusals.values()) > 0, ", ".join("%s %d times" % x for x in refusals.items()))
@@ -157,6 +170,9 @@ def body(args, lab, folder, run, total, open_at, begun, talkers):
               len(told["accepted"]), told["signals"]))
     check("others-counted", seen(run, "relay", '"ev":"bundle_refused"') >= told["bundles"] - told["not_sent"] - 1000,
           "%d arrivals refused at the relay" % seen(run, "relay", '"ev":"bundle_refused"'))
+    until = time.monotonic() + 30
+    while not seen(run, "earth", '"custody_signal_rx"', '"ipn:9.0"') and time.monotonic() < until:
+        time.sleep(0.1)
     check("signal-passes", seen(run, "earth", '"custody_signal_rx"', '"ipn:9.0"') == 1)
     check("held-until-then", full["relay"]["store"]["n_bundles"] > 0)
 
@@ -164,7 +180,7 @@ def body(args, lab, folder, run, total, open_at, begun, talkers):
     while time.monotonic() - begun < open_at:
         watch.look()
         time.sleep(0.2)
-    opened, end = time.monotonic(), time.monotonic() + 90
+    opened, end = time.monotonic(), time.monotonic() + 300
     while time.monotonic() < end:
         now = watch.look()
         if not any(s["n_bundles"] or s["store"]["n_bundles"] for s in now.values()):

@@ -9,6 +9,6 @@ if ! can_userns "" && [ "$(id -u)" -ne 0 ]; then
 fi
 unset OWLT_SOCKET
 make -s all build/release/tests/lab/torture_talker >/dev/null || exit 1
-open_at=$((18 + mb / 25))
+open_at=$((32 + mb / 8)) # the flood lasts mb / 10; the rest is for filling up on a slow machine
 /usr/bin/python3 tests/lab/full.py "$work/custody" "$mb" $open_at custody
 [ "$mb" -lt 1000 ] || /usr/bin/python3 tests/lab/full.py "$work/mixed" "$mb" $open_at | sed 's/ full-/ full-mixed-/'

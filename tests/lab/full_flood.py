@@ -54,7 +54,6 @@ def main():
         if late > 0:
             time.sleep(late)
     took = time.monotonic() - begun
-    s.send(wire.signal(wire.ipn(9), wire.ipn(1), (wire.dtn_ms(clock), 10 ** 9), True, 5, 10 ** 6, 1))
 
     def tell():
         with open(out + ".new", "w") as f:
@@ -67,6 +66,8 @@ def main():
     while time.monotonic() < quiet:
         hear()
         time.sleep(0.01)
+    # After that quiet nothing waits in the relay's socket, and the kernel drops no datagram there.
+    s.send(wire.signal(wire.ipn(9), wire.ipn(1), (wire.dtn_ms(clock), 10 ** 9), True, 5, 10 ** 6, 1))
     tell()
     while not os.path.exists(out + ".stop"):
         hear()

@@ -106,9 +106,9 @@ crossing() {
 	line="send $n"
 	# What is on its way to a dead node is lost, unless there is custody: then in the middle of a contact.
 	if [ "$name" = large-chunks ]; then
-		check "$name-half-way" until_true 120 events west link_open 3
+		check "$name-half-way" until_true 400 events west link_open 3
 	else
-		check "$name-half-way" until_true 120 all_there 3
+		check "$name-half-way" until_true 400 all_there 3
 	fi
 	most=$(node_peak mars)
 	check "$name-kill" "$owlt" lab kill "$run" mars

@@ -8,21 +8,21 @@ start() {
 	rm -rf "$run"
 	setsid $as "$bin"/owlt lab run "$here"/lossy.json -o "$run" --daemon "$here"/talker.py --for 10m >"$dir"/out 2>&1 &
 	shell=$!
-	until_true 20 ready "$run" "$dir"/out || { echo "not ok $1: the lab did not start"; cat "$dir"/out; return 1; }
+	until_true 60 ready "$run" "$dir"/out || { echo "not ok $1: the lab did not start"; cat "$dir"/out; return 1; }
 	runner=$(field "$run"/run.json runner_pid)
 	all=$(pids "$run")
 	ns=$(spaces "$run")
 	$as "$bin"/owlt lab exec "$run" left sleep 600 &
-	until_true 10 in_node || { echo "not ok $1: no program runs in the node"; return 1; }
+	until_true 60 in_node || { echo "not ok $1: no program runs in the node"; return 1; }
 	all="$all $!"
 }
 in_node() { pgrep -x sleep -P "$(pgrep -f "lab exec $run" | head -1)"; }
 
-# ends NAME CODE: five seconds from now nothing is left; the runner's exit code was CODE ("" = any).
+# ends NAME CODE: soon nothing is left; the runner's exit code was CODE ("" = any).
 ends() {
 	local code
 	wait "$shell"; code=$?
-	check "$1-nothing-left" until_true 5 gone "$all" "$ns" "$run"
+	check "$1-nothing-left" until_true 60 gone "$all" "$ns" "$run"
 	[ -z "$2" ] || check "$1-code" test "$code" -eq "$2"
 	check "$1-no-veth" test "$(ls /sys/class/net | tr '\n' ' ')" = "$nets"
 }

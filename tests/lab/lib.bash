@@ -25,13 +25,15 @@ field() {
 	P
 }
 
-# until SECONDS COMMAND...: true as soon as the command is.
+# until SECONDS COMMAND...: true as soon as the command is. The seconds only bound how long a broken one is waited for:
+# take plenty. What the last try said is told.
 until_true() {
 	local end=$((SECONDS + $1)); shift
-	while ! "$@" >/dev/null 2>&1; do
-		[ $SECONDS -lt $end ] || return 1
+	while [ $SECONDS -lt $end ]; do
+		"$@" >/dev/null 2>&1 && return 0
 		sleep 0.05
 	done
+	"$@"
 }
 
 check() { # check NAME COMMAND...
@@ -64,8 +66,6 @@ each_rights() {
 	"$1"
 }
 
-alive() { kill -0 "$1" 2>/dev/null && [ "$(cut -d')' -f2- "/proc/$1/stat" 2>/dev/null | cut -d' ' -f2)" != Z ]; }
-
 # pids RUN: runner, emulator, janitor, daemons of a lab.
 pids() {
 	local r; r=$(field "$1"/run.json runner_pid)
@@ -79,15 +79,28 @@ child() { # child RUNNER NAME
 spaces() { local p; for p in $(pids "$1"); do readlink /proc/"$p"/ns/net; done | grep -vF "$(readlink /proc/self/ns/net)" | sort -u; }
 ready() { [ -s "$1"/lab.sock -o -S "$1"/lab.sock ] && grep -q 'nodes ready' "$2"; }
 
-# gone PIDS SPACES RUN: no process, no namespace held by anything, no socket of that lab.
+# gone PIDS SPACES RUN: no process, no namespace held by anything, no socket of that lab. One look at all of /proc.
 gone() {
-	local p ns
-	for p in $1; do ! alive "$p" || return 1; done
-	for ns in $2; do
-		for p in /proc/[0-9]*; do
-			[ "$(readlink "$p"/ns/net 2>/dev/null)" != "$ns" ] || return 1
-		done
-		! ls -l /proc/[0-9]*/fd 2>/dev/null | grep -qF "$ns" || return 1
-	done
-	[ -z "$(find "$3" -type s)" ]
+	/usr/bin/python3 - "$@" <<-'P'
+	import glob, os, stat, sys
+	pids, spaces, run = sys.argv[1].split(), set(sys.argv[2].split()), sys.argv[3]
+	for p in pids:
+	    try:
+	        state = open("/proc/%s/stat" % p).read().rsplit(")", 1)[1].split()[0]
+	    except OSError:
+	        continue
+	    if state != "Z":
+	        sys.exit("process %s is still there" % p)
+	for link in glob.glob("/proc/[0-9]*/ns/net") + glob.glob("/proc/[0-9]*/fd/*"):
+	    try:
+	        held = os.readlink(link)
+	    except OSError:
+	        continue
+	    if held in spaces:
+	        sys.exit("%s is %s" % (link, held))
+	for folder, _, files in os.walk(run):
+	    for f in files:
+	        if stat.S_ISSOCK(os.lstat(os.path.join(folder, f)).st_mode):
+	            sys.exit("%s/%s is still there" % (folder, f))
+	P
 }
