@@ -60,8 +60,8 @@ Test(ahead, bytes_come_near_and_stay_what_they_are)
 	store_ahead(k.st, (const uint64_t[]){12345, 0}, 2); /* there is none */
 	store_ahead(k.st, id, N);
 	store_ahead(k.st, id, N);
-	/* The kernel reads by itself: it has seconds. Where it keeps all pages there is nothing to see. */
-	for (unsigned i = 0; i < 5000 && all >= cold + 50 && near < cold + 50; i++) {
+	/* The kernel reads by itself: it has a minute. Where it keeps all pages there is nothing to see. */
+	for (unsigned i = 0; i < 60000 && all >= cold + 50 && near < cold + 50; i++) {
 		usleep(1000);
 		near = pages(&k, false);
 	}
