@@ -18,7 +18,13 @@ static int completion_print(void);
 
 int main(int argc, char **argv)
 {
-	return run(argc, argv);
+	int code = run(argc, argv), failed = fflush(stdout);
+
+	/* What went through out.h was looked at there; nothing else may be lost in silence either. */
+	if ((failed || ferror(stdout)) && code != EXIT_USAGE)
+		return out_fail("standard output: %s",
+			failed ? err_text(-errno) : "it could not all be written");
+	return code;
 }
 
 static int run(int argc, char **argv)

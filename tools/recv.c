@@ -129,8 +129,8 @@ static int receive(struct job *j, const char *eid)
 		if (got < 0)
 			return out_fail("recv: %s", owlt_error_text(got));
 		if (got == 0 && owlt_now_us(j->node) >= until)
-			return out_no("recv: %s: %llu bundles in the time given", eid,
-				(unsigned long long)j->n);
+			return out_no("recv: %s: %llu bundle%s in the time given", eid,
+				(unsigned long long)j->n, j->n == 1 ? "" : "s");
 		if (got == 0)
 			continue;
 		if (ev.type == OWLT_GONE)
@@ -141,8 +141,13 @@ static int receive(struct job *j, const char *eid)
 			uint64_t id = ev.id;
 
 			err = take(j, &ev);
-			if (!err)
-				err = owlt_ack(j->node, registration, id);
+			if (err) {
+				progress_clear(&j->line);
+				return out_fail("recv: %s: %s; the node keeps what was not taken",
+					j->a->dir ? j->a->dir : "standard output",
+					owlt_error_text(err));
+			}
+			err = owlt_ack(j->node, registration, id);
 			if (err)
 				return out_fail("recv: %s", owlt_error_text(err));
 			unsure++;
@@ -177,7 +182,10 @@ static int next_bytes(struct job *j, struct payload *p, struct view *v)
 
 static int to_stdout(struct view v)
 {
-	return fwrite(v.p ? (const char *)v.p : "", 1, v.n, stdout) == v.n ? 0 : -EPIPE;
+	errno = 0;
+	if (fwrite(v.p ? (const char *)v.p : "", 1, v.n, stdout) == v.n)
+		return 0;
+	return errno ? -errno : -EIO;
 }
 
 static int payload_to_stdout(struct job *j, struct payload *p)
@@ -190,7 +198,7 @@ static int payload_to_stdout(struct job *j, struct payload *p)
 		if (!err)
 			err = to_stdout(v);
 	} while (!err && v.n > 0);
-	return !err && fflush(stdout) ? -EPIPE : err;
+	return !err && fflush(stdout) ? -errno : err;
 }
 
 static int payload_to_file(struct job *j, struct payload *p, const char *path)
@@ -244,7 +252,7 @@ static int spill(struct job *j, const char *path)
 		err = n < 0 ? -errno : to_stdout(view_of(j->room, (size_t)n));
 	close(fd);
 	unlink(path);
-	return !err && fflush(stdout) ? -EPIPE : err;
+	return !err && fflush(stdout) ? -errno : err;
 }
 
 static int put_chunk(struct job *j, const char *dir, const struct chunk *c, struct payload *p)

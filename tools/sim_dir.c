@@ -143,8 +143,9 @@ void sim_dir_record(struct sim_dir_writer *w, const struct sim *s, const struct 
 	w->sim = s;
 	w->node = r->node;
 	events_print_json(&line, &r->rec, &ctx);
+	errno = 0;
 	if (buf_finish(&line) != 0 || fwrite(line.p, 1, line.len, w->log[r->node].file) != line.len)
-		w->err = -EIO;
+		w->err = errno ? -errno : -EIO;
 }
 
 int sim_dir_close(struct sim_dir_writer *w)
@@ -153,10 +154,10 @@ int sim_dir_close(struct sim_dir_writer *w)
 
 	for (unsigned i = 0; i < w->topo->n_nodes; i++)
 		if (w->log[i].file && fclose(w->log[i].file) != 0)
-			err = -EIO;
+			err = err ? err : -errno;
 	free(w->log);
 	if (err)
-		out_fail("%s: event logs could not be written", w->path);
+		out_fail("%s: event logs could not be written: %s", w->path, err_text(err));
 	free(w);
 	return err ? EXIT_USAGE : 0;
 }

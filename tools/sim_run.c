@@ -301,7 +301,7 @@ static int summary(const struct sim_options *o, const struct sim_file *f, struct
 		jw_u64(&t->out->w, "runs", o->runs);
 		jw_u64(&t->out->w, "failed", t->failed);
 	}
-	out_text(t->out, "%s: %" PRIu64 " runs from seed %" PRIu64 ", %" PRIu64 " failed\n",
-		f->topo->name, o->runs, o->seed, t->failed);
+	out_text(t->out, "%s: %" PRIu64 " run%s from seed %" PRIu64 ", %" PRIu64 " failed\n",
+		f->topo->name, o->runs, o->runs == 1 ? "" : "s", o->seed, t->failed);
 	return t->failed ? EXIT_NO : EXIT_YES;
 }

@@ -261,6 +261,10 @@ static int open_store(struct daemon *d)
 		fputs("owltd: the index or the log is damaged so far that it would forget what was "
 		      "promised; see owlt-store(5)\n",
 			stderr);
+	if (err == -ENOENT)
+		fputs("owltd: the store's folder is made where it is missing, but not the one it "
+		      "is in\n",
+			stderr);
 	return err ? fault("store.path", d->cfg.store_path, err) : 0;
 }
 

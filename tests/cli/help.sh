@@ -39,3 +39,16 @@ complete_line() { bash -c 'eval "$(owlt --completion)"; COMP_WORDS=($1 "$2"); CO
 check complete-command test "$(complete_line owlt st)" = "status store"
 check complete-below test "$(complete_line "owlt plan" d)" = diff
 check complete-option test "$(complete_line "owlt plan routes" --ba)" = --backlog
+
+# Nothing is lost in silence when standard output is full, whatever prints.
+full() { local name=$1; shift; "$@" >/dev/full 2>"$t/err"; [ $? -eq 2 ] && grep -q '^owlt: ' "$t/err" && [ "$(wc -l <"$t/err")" -eq 1 ] \
+	&& echo "ok $name" || { echo "not ok $name"; cat "$t/err"; }; }
+full full-help owlt --help
+full full-command-help owlt plan routes --help
+full full-words owlt plan --help-words
+full full-rules owlt bundle rules
+full full-plan owlt plan show netns/labs/moon.json
+full full-simulation owlt sim netns/labs/two-nodes.json
+full full-labs owlt lab list
+full full-labs-json owlt lab list --json
+full full-key owlt key make --kind hmac --id a
