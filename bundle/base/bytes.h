@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <string.h>
 
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "Owlt needs a little-endian processor");
+
 static inline uint16_t be16_get(const uint8_t *p)
 {
 	uint16_t v;
