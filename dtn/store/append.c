@@ -272,14 +272,15 @@ static int put_record(struct log *log, const struct record *r)
 	return 0;
 }
 
-/* A failed batch must not come back at recovery: its first header goes. Best effort; the store is closed
- * after anything but a lack of space. */
+/* A failed batch must not come back at recovery: its first header goes, and in a segment of its own the one behind
+ * the segment's, which would speak for it. Best effort; the store is closed after anything but a lack of
+ * space. */
 static void wipe(struct log *log, const struct segment *before, uint64_t generation)
 {
-	static const uint8_t zero[RECORD_HEADER];
+	static const uint8_t zero[SEGMENT_HEAD + RECORD_HEADER];
 
 	if (before)
-		(void)!pwrite(before->fd, zero, sizeof zero, (off_t)before->end);
+		(void)!pwrite(before->fd, zero, RECORD_HEADER, (off_t)before->end);
 	for (size_t i = 0; i < log->n; i++)
 		if (log->segment[i]->generation >= generation)
 			(void)!pwrite(log->segment[i]->fd, zero, sizeof zero, 0);

@@ -92,6 +92,11 @@ static int read_segment(struct replay *r, struct segment *s, uint64_t off, struc
 	return err ? err : replay_segment(r, s, s->generation, view_of(bytes, s->size), off);
 }
 
+static uint64_t tail_start(const struct segment *s, uint64_t off)
+{
+	return s->is_headless && off < SEGMENT_HEAD ? SEGMENT_HEAD : off;
+}
+
 static int replay_tail(struct disk *d, const struct index_meta *meta)
 {
 	struct replay r = {.last = meta->batch, .apply = apply, .arg = d};
@@ -101,7 +106,7 @@ static int replay_tail(struct disk *d, const struct index_meta *meta)
 
 	for (struct segment *s = log_after(&d->log, meta->generation); s && !err;
 		s = log_after(&d->log, s->generation + 1))
-		err = read_segment(&r, s, s == first ? meta->end : 0, &room);
+		err = read_segment(&r, s, tail_start(s, s == first ? meta->end : 0), &room);
 	free((void *)(uintptr_t)room.p);
 	d->log.last_batch = r.last;
 	d->log.active = r.at ? r.at : first;

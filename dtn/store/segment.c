@@ -26,6 +26,7 @@
 static bool is_name(const char *name, uint32_t *slot);
 static int log_adopt(struct log *log, uint32_t slot);
 static int read_head(struct segment *s);
+static int look_behind_head(struct segment *s);
 static struct segment *segment_make(struct log *log, uint64_t size);
 static void free_one(struct log *log);
 static void segment_unlink(struct log *log, size_t i);
@@ -117,7 +118,7 @@ struct segment *log_take(struct log *log, uint64_t size, enum log_use use)
 	s->generation = log->next_generation++;
 	s->end = SEGMENT_HEAD;
 	s->live = 0;
-	s->is_bad = s->is_lane = false;
+	s->is_bad = s->is_lane = s->is_headless = false;
 	return s;
 }
 
@@ -260,7 +261,15 @@ static int log_adopt(struct log *log, uint32_t slot)
 	return err;
 }
 
-/* A segment whose first record is not whole was never used, or its first use was lost: it is free. */
+static bool is_zero(const uint8_t *p, size_t n)
+{
+	while (n > 0 && p[n - 1] == 0)
+		n--;
+	return n == 0;
+}
+
+/* A segment whose first record is not whole was never used, or its first use was lost or failed: it is free. One
+ * that has another behind it is in use, and a few bytes of it have decayed. */
 static int read_head(struct segment *s)
 {
 	uint8_t head[SEGMENT_HEAD];
@@ -274,12 +283,34 @@ static int read_head(struct segment *s)
 		return err;
 	if (record_read(view_of(head, sizeof head), &r, &size) || r.type != RECORD_SEGMENT ||
 		r.value.n != 4)
-		return 0;
+		return is_zero(head, RECORD_HEADER) ? 0 : look_behind_head(s);
 	if (be32_get(r.value.p) != RECORD_VERSION)
 		return -E_VERSION;
 	s->generation = r.generation;
 	s->is_lane = r.kind == RECORD_LANE;
 	return 0;
+}
+
+/* Its generation is that of the records that follow. Only the lane has nothing but bundles. */
+static int look_behind_head(struct segment *s)
+{
+	uint8_t *bytes = malloc(s->size);
+	int err = bytes ? segment_read(s, 0, bytes, s->size) : -ENOMEM;
+	uint64_t size;
+	struct record r;
+
+	for (uint64_t off = SEGMENT_HEAD; !err && off < s->size; off += size) {
+		if (record_read(view_of(bytes + off, s->size - off), &r, &size) ||
+			(s->is_headless && r.generation != s->generation))
+			break;
+		if (!s->is_headless)
+			s->is_lane = s->is_headless = true;
+		s->generation = r.generation;
+		if (r.type != RECORD_PUT && r.type != RECORD_LONG)
+			s->is_lane = false;
+	}
+	free(bytes);
+	return err;
 }
 
 /* Another file may be made then. */

@@ -25,6 +25,7 @@ struct segment {
 	uint64_t live;            /* bytes of records of bundles that are in the store */
 	uint64_t moved_with;      /* batch that moved records out of it last */
 	bool is_lane;             /* no part of the log: not replayed */
+	bool is_headless;         /* its first record is damaged, what follows is not */
 	bool is_bad;              /* a live record in it could not be read: not compacted */
 	struct link_node entries; /* bundles whose records these are */
 };

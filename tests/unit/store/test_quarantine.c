@@ -116,6 +116,78 @@ Test(quarantine, a_damaged_bundle_is_told_once_and_set_aside)
 	kit_close(&k);
 }
 
+/* Turns a byte over in the first record of each segment; how many. */
+static unsigned behead(const struct kit *k)
+{
+	unsigned n = 0;
+
+	for (unsigned slot = 1; slot < 30; slot++) {
+		char path[600];
+		uint8_t byte;
+
+		snprintf(path, sizeof path, "%s/seg-%08u.log", k->dir, slot);
+		int fd = open(path, O_RDWR);
+		if (fd < 0)
+			continue;
+		if (pread(fd, &byte, 1, 0) == 1 && byte) {
+			byte ^= 0x10;
+			cr_assert_eq(pwrite(fd, &byte, 1, 0), 1);
+			n++;
+		}
+		close(fd);
+	}
+	return n;
+}
+
+/* It was free then, and its bundles were gone; the last one's batches without a word. */
+Test(quarantine, the_first_record_of_a_segment_costs_no_bundle)
+{
+	uint64_t id[8], lasting[4];
+	struct kit k;
+
+	kit_open(&k, KIT_DISK, &small);
+	for (unsigned i = 0; i < 4; i++) {
+		if (i == 3) /* the log's tail: behind the index, so replayed */
+			reopen(&k);
+		id[i] = put_text(&k, "short-lived", 150000);
+		kit_commit(&k);
+	}
+	cr_assert_gt(behead(&k), 2);
+	for (int again = 0; again < 2; again++) {
+		reopen(&k);
+		for (unsigned i = 0; i < 4; i++)
+			cr_assert_eq(store_check(k.st, id[i]), 0, "%u", i);
+		cr_assert_not(store_has_damaged(k.st));
+	}
+	kit_limit(&k, (struct store_limits){.max_bytes = 8 << 20,
+			      .max_bundles = 1000,
+			      .max_rows = 1000,
+			      .stage_bytes = 4 << 20});
+	for (unsigned i = 0; i < 4; i++)
+		cr_assert_eq(kit_try_put(&k, i, 300000, STORE_LONG, &lasting[i]), 0);
+	kit_commit(&k);
+	id[4] = put_text(&k, "in the log", 1000);
+	kit_commit(&k);
+	cr_assert_gt(behead(&k), 1, "the log and the lane");
+	reopen(&k);
+	for (unsigned i = 0; i < 4; i++)
+		cr_assert_eq(store_check(k.st, lasting[i]), 0, "%u", i);
+	cr_assert_eq(store_check(k.st, id[4]), 0);
+	/* They go on to be used, and are used again when nothing is in them. */
+	for (unsigned i = 0; i < 4; i++)
+		store_delete(k.st, lasting[i]);
+	for (unsigned i = 0; i < 60; i++) {
+		uint64_t one = put_text(&k, "comes and goes", 200000);
+		kit_commit(&k);
+		store_delete(k.st, one);
+	}
+	kit_commit(&k);
+	reopen(&k);
+	cr_assert_eq(kit_count(&k, STORE_BUNDLE), 1);
+	cr_assert_eq(store_check(k.st, id[4]), 0);
+	kit_close(&k);
+}
+
 Test(quarantine, a_lost_segment_costs_its_bundles_only)
 {
 	struct kit k;
