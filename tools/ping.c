@@ -74,6 +74,7 @@ int cmd_ping(int argc, char **argv)
 	struct opt_rest rest = opt_read(&command, argc, argv, &a, 1, 1);
 	struct sigaction on = {.sa_handler = on_signal};
 	struct job j = {.a = &a, .min = INFINITY};
+	struct eid e;
 	int64_t start;
 	int err, end;
 
@@ -87,6 +88,10 @@ int cmd_ping(int argc, char **argv)
 			ECHO_BYTES);
 	if (a.count == 0 || a.interval_us <= 0)
 		return out_fail("ping: --%s: above 0", a.count ? "interval" : "count");
+	if (eid_parse(j.dest, &e) == 0 && e.scheme == EID_SCHEME_DTN && eid_is_admin(&e))
+		return out_fail("ping: %s: echo services are numbers of ipn nodes; of a dtn node "
+				"name an endpoint where an application answers",
+			j.dest);
 	j.node = connect_node("ping", a.socket);
 	if (!j.node)
 		return EXIT_USAGE;

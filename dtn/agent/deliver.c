@@ -12,9 +12,14 @@
 #include "dtn/agent/break.h"
 #include "dtn/agent/state.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
+#define ENDPOINT_TEXT 128
+
 static struct registration *find(struct agent *a, uint32_t id);
 static struct registration *endpoint_find(const struct agent *a, const struct eid *e);
-static int endpoint_choose(struct agent *a, struct eid *e);
+static int endpoint_choose(struct agent *a, char text[ENDPOINT_TEXT], struct eid *e);
 static bool is_for(
 	const struct agent *a, const struct bundle_entry *e, const struct registration *r);
 static void fill(struct agent *a, mono now, struct registration *r);
@@ -33,13 +38,14 @@ int agent_register(struct agent *a, mono now, struct eid *endpoint, uint32_t *re
 {
 	struct registration *r = NULL;
 	struct link_node *n, *next;
+	char chosen[ENDPOINT_TEXT];
 	int err;
 
 	name_local(a, endpoint);
 	if (endpoint->node != a->self.node || endpoint->group || endpoint->ssp.n > sizeof r->ssp)
 		return -E_NOT_OURS; /* groups have no members here */
 	if (endpoint->scheme == EID_SCHEME_IPN && endpoint->service == 0) {
-		err = endpoint_choose(a, endpoint);
+		err = endpoint_choose(a, chosen, endpoint);
 		if (err != 0)
 			return err;
 	}
@@ -54,7 +60,7 @@ int agent_register(struct agent *a, mono now, struct eid *endpoint, uint32_t *re
 	*r = (struct registration){.id = ++a->last_registration, .endpoint = *endpoint};
 	if (endpoint->ssp.n > 0) {
 		memcpy(r->ssp, endpoint->ssp.p, endpoint->ssp.n);
-		r->endpoint.ssp.p = (const uint8_t *)r->ssp;
+		r->endpoint.ssp.p = endpoint->ssp.p = (const uint8_t *)r->ssp;
 	}
 	list_init(&r->waiting);
 	list_init(&r->ready);
@@ -451,15 +457,20 @@ static struct registration *endpoint_find(const struct agent *a, const struct ei
 
 /* A free service: numbers go on after a restart, so a new application does not get an old one's
  * bundles. RFC 9758 9.3/d1 */
-static int endpoint_choose(struct agent *a, struct eid *e)
+static int endpoint_choose(struct agent *a, char text[ENDPOINT_TEXT], struct eid *e)
 {
 	uint64_t n, seq;
 	int err = store_reserve(a->store, COUNTER_REGISTRATION, 1, &n, &seq);
 
 	if (err != 0)
 		return err;
-	*e = eid_ipn(a->self.node, 0x10000 + n); /* private use, RFC 9758 9.3 */
-	return 0;
+	if (a->self.scheme == EID_SCHEME_IPN) {
+		*e = eid_ipn(a->self.node, 0x10000 + n); /* private use, RFC 9758 9.3 */
+		return 0;
+	}
+	snprintf(text, ENDPOINT_TEXT, "dtn:%.*s%" PRIu64, (int)a->self.ssp.n,
+		(const char *)a->self.ssp.p, 0x10000 + n);
+	return eid_parse(text, e);
 }
 
 static bool is_for(

@@ -109,6 +109,10 @@ r = json.load(open(sys.argv[1])); print(len(r), r[0]["contacts"][0]["from"], 1 <
 	code "at another time there is none" 1 owlt plan routes --to dtn://mars/ --at 55
 	owlt status plan >"$t/out"; owlt status nodes >>"$t/out"; owlt status links >>"$t/out"
 	is "status tells names" "$(grep -c 'from=dtn://earth/ to=dtn://mars/' "$t/out") $(grep -c dtn-node "$t/out")" "1 0"
+	# An endpoint that the node chooses is its own, of the scheme it has.
+	echo hello | owlt send dtn://earth/in >"$t/out"
+	is "a chosen source" "$(cut -d' ' -f1 "$t/out" | tr '0-9' 'n' | tr -s n)" "dtn://earth/n"
+	is "and the bundle comes" "$(owlt recv dtn://earth/in -n 1 --timeout 20)" hello
 	unset OWLT_SOCKET
 else
 	echo "not ok a node with a plan: $(cat "$t/node/log")"
