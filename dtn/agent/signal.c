@@ -247,12 +247,17 @@ static bool sequence_has(const struct ccs_sequence *s, const struct own_pair *p)
 			       p->dest_service == s->dest.service));
 }
 
-/* The pair is one of ours; was it ever sent, and may this signal speak of it? */
+/* The pair is one of ours; was it ever sent, and may this signal speak of it? A link may tell later than the
+ * next custodian that it is there. */
 static bool entry_answered(struct hearing *h, struct bundle_entry *e, bool accepted)
 {
-	if (!(e->flags & E_SENT) || is_older(h, e))
+	bool is_out = e->state == ENTRY_SENDING, has_key = e->custody & C_SIGNED;
+
+	if (!(e->flags & E_SENT || is_out) || is_older(h, e))
 		return false;
-	if (e->custody & C_SIGNED && h->in->is_signed != SIGNED_ALL && !BREAK_UNSIGNED_RELEASES) {
+	if (is_out && custodian_find(h->a, h->a->neighbour[e->neighbour].node)->key)
+		has_key = true;
+	if (has_key && h->in->is_signed != SIGNED_ALL && !BREAK_UNSIGNED_RELEASES) {
 		h->n_doubted++;
 		return true;
 	}

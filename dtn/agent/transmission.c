@@ -12,7 +12,7 @@
  *
  * Numbers are reserved in committed blocks and never come again; which bundle one was for is known in
  * memory only. So after a restart, and when a bundle has come back, an old answer releases nothing.
- * Answers count from the far end alone, for what has left; with its signature where it has a key.
+ * Answers count from the far end alone, for what was given to a link; with its signature where it has a key.
  * Start reading at transmission_add() and transmission_receive().
  */
 #include "dtn/agent/break.h"
@@ -28,6 +28,7 @@ static enum why doubt(const struct agent *a, const struct arrival *in);
 static uint64_t apply(
 	struct agent *a, mono now, const struct arrival *in, const struct bibe_signal *s);
 static bool answered(struct agent *a, mono now, struct transmission *x, node_id by, uint64_t what);
+static bool is_out(const struct agent *a, const struct transmission *x);
 static void taken(struct agent *a, mono now, const struct transmission *x);
 static void failed(struct agent *a, mono now, const struct transmission *x, enum why why);
 static bool is_sending(
@@ -255,7 +256,7 @@ static bool answered(struct agent *a, mono now, struct transmission *x, node_id 
 	struct bibe_tunnel *w = x ? &a->bibe.tunnel[x->tunnel] : NULL;
 	struct transmission last;
 
-	if (!x || !x->has_left || w->to.node != by)
+	if (!x || !is_out(a, x) || w->to.node != by)
 		return false;
 	last = *x;
 	drop(a, x);
@@ -267,6 +268,14 @@ static bool answered(struct agent *a, mono now, struct transmission *x, node_id 
 	else
 		failed(a, now, &last, WHY_SIGNAL_REFUSED);
 	return true;
+}
+
+/* A link has it, at least in part, and may tell later than the far end that it is there. */
+static bool is_out(const struct agent *a, const struct transmission *x)
+{
+	const struct bundle_entry *e = x->has_left ? NULL : entry_by_id(a, x->outer);
+
+	return x->has_left || (e && (e->state == ENTRY_SENDING || e->flags & E_SPLIT));
 }
 
 /* The far end has it; or, in our custody, it is on its way. */

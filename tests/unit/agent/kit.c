@@ -188,6 +188,21 @@ uint32_t side_register(struct side *s, uint64_t service, uint64_t credit)
 
 bool side_out(struct side *s, node_id to, struct flight *f)
 {
+	bool is_there = side_give(s, to, f);
+
+	if (is_there)
+		side_sent(s, f);
+	return is_there;
+}
+
+void side_sent(struct side *s, const struct flight *f)
+{
+	agent_sent(s->agent, s->now,
+		&(struct agent_sent){.id = f->id, .frame_bytes = f->n + 42, .tx_end = s->now});
+}
+
+bool side_give(struct side *s, node_id to, struct flight *f)
+{
 	uint8_t room[4096];
 	struct buf b = buf_of(room, sizeof room), out = buf_of(f->bytes, sizeof f->bytes);
 	struct agent_offer o = {.neighbour = (unsigned)agent_neighbour(s->agent, to),
@@ -205,8 +220,6 @@ bool side_out(struct side *s, node_id to, struct flight *f)
 	f->n = out.len;
 	f->id = o.id;
 	cr_assert_eq(out.len, o.size_bytes);
-	agent_sent(s->agent, s->now,
-		&(struct agent_sent){.id = o.id, .frame_bytes = f->n + 42, .tx_end = s->now});
 	return true;
 }
 

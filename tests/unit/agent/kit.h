@@ -55,6 +55,9 @@ void side_fill(struct side *s, node_id to, bool commits);
 uint32_t side_register(struct side *s, uint64_t service, uint64_t credit);
 /* The next bundle for a neighbour; false when none. It counts as sent. */
 bool side_out(struct side *s, node_id to, struct flight *f);
+/* The same in two: the link has it, and later tells that it was sent. */
+bool side_give(struct side *s, node_id to, struct flight *f);
+void side_sent(struct side *s, const struct flight *f);
 void side_in(struct side *s, node_id from, const struct flight *f);
 /* All that is queued for the other, delivered. How many. */
 unsigned side_pass(struct side *from, struct side *to);

@@ -35,6 +35,30 @@ Test(custody, handed_from_node_to_node)
 	chain_fini(&x);
 }
 
+/* The signal may be here before the link tells that the bundle was sent: it proves that. */
+Test(custody, signalled_before_the_link_tells)
+{
+	for (int accepted = 0; accepted < 2; accepted++) {
+		struct flight f, sig, none;
+		struct chain x;
+
+		chain_init(&x);
+		chain_send(&x);
+		signal_make(&sig, 2, 1, accepted, 1, (const uint64_t[2]){0, 1});
+		side_in(&x.a, 2, &sig);
+		cr_expect_eq(stats(&x.a).n_bundles, 1, "nobody can have it");
+		cr_assert(side_give(&x.a, 2, &f));
+		side_in(&x.a, 2, &sig);
+		cr_expect_eq(count(&x.a, EV_custody_released), accepted);
+		side_sent(&x.a, &f);
+		cr_expect_eq(stats(&x.a).n_bundles, !accepted);
+		side_at(&x.a, 70 * SEC);
+		cr_expect_eq(count(&x.a, EV_custody_retx), !accepted);
+		cr_expect_eq(side_out(&x.a, 2, &none), !accepted);
+		chain_fini(&x);
+	}
+}
+
 Test(custody, crash_between_stage_and_commit)
 {
 	struct chain x;

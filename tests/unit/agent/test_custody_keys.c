@@ -66,6 +66,30 @@ Test(custody_keys, signed_signal_releases)
 	chain_fini(&x);
 }
 
+/* So it is before the link tells that the bundle was sent. */
+Test(custody_keys, before_the_link_tells)
+{
+	struct flight f, sig;
+	struct chain x;
+
+	if (BREAK_UNSIGNED_RELEASES)
+		cr_skip_test("a build that is broken on purpose");
+	chain_with_key(&x);
+	chain_send(&x);
+	cr_assert(side_give(&x.a, 2, &f));
+	signal_make(&sig, 3, 1, true, 1, (const uint64_t[2]){0, 1});
+	side_in(&x.a, 2, &sig);
+	cr_expect_eq(count(&x.a, EV_custody_released), 0, "not signed");
+	side_in(&x.b, 1, &f);
+	settle(&x.b);
+	cr_assert(side_out(&x.b, 1, &sig));
+	side_in(&x.a, 2, &sig);
+	cr_expect_eq(count(&x.a, EV_custody_released), 1);
+	side_sent(&x.a, &f);
+	cr_expect_eq(stats(&x.a).n_bundles, 0);
+	chain_fini(&x);
+}
+
 /* What 2 would say if it had this key, or none. */
 static void say(struct flight *sig, const struct flight *data, const char *secret)
 {

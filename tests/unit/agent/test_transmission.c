@@ -205,6 +205,33 @@ Test(transmission, not_left)
 	side_fini(&s);
 }
 
+/* The answer may be here before the link tells that the bundle around was sent: it proves that. */
+Test(transmission, answered_before_the_link_tells)
+{
+	for (int fails = 0; fails < 2; fails++) {
+		struct flight f;
+		struct side s;
+
+		near_init(&s);
+		near_start(&s);
+		put_in(&s);
+		cr_assert(side_give(&s, 3, &f));
+		say(&s, 4, "8208820081820101");
+		cr_expect_eq(stats(&s).n_bundles, 3, "not the far end");
+		say(&s, 3, "8208820081820101");
+		cr_expect_eq(count(&s, EV_tunnel_answered), 1);
+		cr_expect_eq(stats(&s).n_bundles, 2, "the one inside is released");
+		if (fails)
+			agent_send_failed(s.agent, s.now, f.id);
+		else
+			side_sent(&s, &f);
+		cr_expect_eq(stats(&s).n_bundles, 1 + (unsigned)fails);
+		side_at(&s, 300 * SEC);
+		cr_expect_eq(count(&s, EV_tunnel_tx), 1, "not put in again");
+		side_fini(&s);
+	}
+}
+
 /* Signals that release nothing, each counted; the work for a huge claim is bounded by what waits. */
 Test(transmission, not_believed)
 {
