@@ -18,7 +18,7 @@
 static int write_at(int fd, struct view v, uint64_t off);
 static int sync_path(const char *path);
 static int note(const char *have, const struct chunk *c);
-static int covered(const char *have, uint64_t *got);
+static int covered(const char *have, uint64_t size, uint64_t *got);
 static int sum_file(const char *path, uint8_t sum[SHA256_BYTES]);
 
 void chunk_file_name(struct view name, char *out, size_t cap)
@@ -82,10 +82,14 @@ int chunk_done(const char *dir, const struct chunk *c, char path[PATH_MAX], uint
 	if (!err)
 		err = note(have, c);
 	if (!err)
-		err = covered(have, got);
+		err = covered(have, c->size, got);
 	if (err || *got < c->size)
 		return err;
-	err = sum_file(part, sum);
+	if (truncate(part, (off_t)c->size)) /* behind it lies what claimed to be of a larger file */
+		return -errno;
+	err = sync_path(part);
+	if (!err)
+		err = sum_file(part, sum);
 	if (!err && memcmp(sum, c->sum, sizeof sum) != 0)
 		err = -E_CRC;
 	if (!err && rename(part, path))
@@ -146,8 +150,9 @@ static int by_offset(const void *a, const void *b)
 	return memcmp(a, b, 8);
 }
 
-/* How many bytes the records cover, each counted once. */
-static int covered(const char *have, uint64_t *got)
+/* How many of the file's bytes the records cover, each counted once. While they can't be all, their sum is enough: they need
+ * not be sorted for every chunk of a large file. */
+static int covered(const char *have, uint64_t size, uint64_t *got)
 {
 	struct view v;
 	uint64_t upto = 0;
@@ -156,11 +161,19 @@ static int covered(const char *have, uint64_t *got)
 	*got = 0;
 	if (err)
 		return err;
+	for (size_t i = 0; i + RECORD <= v.n && *got < size; i += RECORD)
+		*got += be64_get(v.p + i + 8);
+	if (*got < size) {
+		free((void *)(uintptr_t)v.p);
+		return 0;
+	}
+	*got = 0;
 	qsort((void *)(uintptr_t)v.p, v.n / RECORD, RECORD, by_offset);
 	for (size_t i = 0; i + RECORD <= v.n; i += RECORD) {
 		uint64_t off = be64_get(v.p + i), end = off + be64_get(v.p + i + 8);
 
 		off = off > upto ? off : upto;
+		end = end > size ? size : end; /* of a chunk that claimed a larger file */
 		*got += end > off ? end - off : 0;
 		upto = end > upto ? end : upto;
 	}

@@ -81,6 +81,7 @@ struct job {
 	struct out out;
 	struct sent *sent;
 	size_t n_sent, n_accepted, n_delivered;
+	size_t n_answered; /* all before this one are accepted */
 	char source[OWLT_EID_MAX];
 	int fd; /* the data, and its size */
 	uint64_t size;
@@ -403,7 +404,9 @@ static int wait_all(struct job *j, const struct args *a)
 
 static void accepted(struct job *j, const struct owlt_event *ev)
 {
-	for (size_t i = 0; i < j->n_sent; i++) {
+	while (j->n_answered < j->n_sent && j->sent[j->n_answered].is_accepted)
+		j->n_answered++;
+	for (size_t i = j->n_answered; i < j->n_sent; i++) {
 		struct sent *s = &j->sent[i];
 		char id[OWLT_EID_MAX + 64];
 
