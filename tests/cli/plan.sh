@@ -100,7 +100,7 @@ END
 mkfifo "$t/node/fifo"
 owltd -c "$t/node/owltd.json" >"$t/node/fifo" 2>"$t/node/log" &
 node=$!
-if read -r -t 20 line <"$t/node/fifo" && [ "$line" = ready ]; then
+if read -r -t 60 line <"$t/node/fifo" && [ "$line" = ready ]; then
 	export OWLT_SOCKET=$t/node/owltd.sock
 	code "routes of the running node" 0 owlt plan routes --to dtn://mars/ --json
 	is "they are its plan's" "$(/usr/bin/python3 -c 'import json,sys
@@ -111,7 +111,7 @@ r = json.load(open(sys.argv[1])); print(len(r), r[0]["contacts"][0]["from"], 1 <
 	# An endpoint that the node chooses is its own, of the scheme it has.
 	echo hello | owlt send dtn://earth/in >"$t/out"
 	is "a chosen source" "$(cut -d' ' -f1 "$t/out" | tr '0-9' 'n' | tr -s n)" "dtn://earth/n"
-	is "and the bundle comes" "$(owlt recv dtn://earth/in -n 1 --timeout 20)" hello
+	is "and the bundle comes" "$(owlt recv dtn://earth/in -n 1 --timeout 90)" hello
 	unset OWLT_SOCKET
 else
 	echo "not ok a node with a plan: $(cat "$t/node/log")"
