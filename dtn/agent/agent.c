@@ -177,33 +177,6 @@ static bool next_of(const struct agent *a, uint64_t *id, bool held_only, struct 
 	return true;
 }
 
-dtntime agent_dtn(const struct agent *a, mono now)
-{
-	int64_t ms = now / US_PER_MS;
-
-	return ms < 0 && a->deps.dtn_at_zero < (uint64_t)-ms ? 0
-							     : a->deps.dtn_at_zero + (uint64_t)ms;
-}
-
-dtntime agent_clock(const struct agent *a, mono now)
-{
-	int64_t wrong = a->deps.clock_offset_ms;
-
-	if (a->deps.clock_drift_ppm != 0)
-		wrong += (int64_t)((double)now / 1e9 * a->deps.clock_drift_ppm);
-
-	return agent_dtn(a, now) + (uint64_t)wrong;
-}
-
-/* When a true time is, in mono; far times stop at MONO_NEVER. */
-mono agent_mono(const struct agent *a, dtntime t)
-{
-	if (t < a->deps.dtn_at_zero)
-		return 0;
-	t -= a->deps.dtn_at_zero;
-	return t > (uint64_t)(MONO_NEVER / US_PER_MS) ? MONO_NEVER : (mono)t * US_PER_MS;
-}
-
 /* What peers and published vectors need, each by its switch. What was stored was taken by the
  * switches of that time: it stays readable. */
 static void take_rules(struct agent *a)

@@ -405,7 +405,7 @@ static int outbound_read(struct agent *a, mono now, struct bundle_entry *e, stru
 	x->edit = (struct bundle_edit){.set_prev = may_name_us(a, e),
 		.prev = a->self,
 		.set_age = x->b.has_age,
-		.age_ms = u64_add_sat(r->age_ms, agent_dtn(a, now) - r->received_ms),
+		.age_ms = u64_add_sat(r->age_ms, clock_elapsed(a, now, r->received_ms)),
 		.set_hop = x->b.has_hop,
 		.hop_count = r->hop_count + 1,
 		.custody = a->codes[PROFILE_CCSDS],

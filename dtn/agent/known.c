@@ -22,7 +22,8 @@ static struct hash_table *table_of(struct agent *a, enum known_kind kind);
 static struct known *find(const struct agent *a, const struct hash_table *t, const uint64_t key[4]);
 static bool same_key(const struct hash_node *n, const void *key);
 static enum store_kind row_kind(const struct known *k);
-static int restore_row(struct agent *a, enum known_kind kind, uint64_t row, struct view value);
+static int restore_row(
+	struct agent *a, mono now, enum known_kind kind, uint64_t row, struct view value);
 static struct known *insert(
 	struct agent *a, enum known_kind kind, const uint64_t key[4], mono expiry);
 
@@ -148,23 +149,24 @@ mono known_deadline(const struct agent *a)
 }
 
 /* 0, or -E_VERSION: a younger release wrote one, and a duplicate that is not known is delivered again. */
-int known_restore(struct agent *a)
+int known_restore(struct agent *a, mono now)
 {
 	uint64_t row = 0;
 	struct view v;
 	int err = 0;
 
 	while (!err && store_next(a->store, STORE_TOMB, &row, &v))
-		err = restore_row(a, KNOWN_GONE, row, v);
+		err = restore_row(a, now, KNOWN_GONE, row, v);
 	row = 0;
 	while (!err && store_next(a->store, STORE_PAIR, &row, &v))
-		err = restore_row(a, KNOWN_PAIR, row, v);
+		err = restore_row(a, now, KNOWN_PAIR, row, v);
 	if (!err)
 		pairmap_write(a);
 	return err;
 }
 
-static int restore_row(struct agent *a, enum known_kind kind, uint64_t row, struct view value)
+static int restore_row(
+	struct agent *a, mono now, enum known_kind kind, uint64_t row, struct view value)
 {
 	struct cursor c = cursor_of(value);
 	unsigned version = cursor_u8(&c);
@@ -176,7 +178,7 @@ static int restore_row(struct agent *a, enum known_kind kind, uint64_t row, stru
 		a->next_row = row;
 	if (version > KNOWN_VERSION && (kind != KNOWN_PAIR || version != PAIRMAP_VERSION))
 		return -E_VERSION;
-	if (kind == KNOWN_PAIR && version == PAIRMAP_VERSION && pairmap_restore(a, row, value))
+	if (kind == KNOWN_PAIR && version == PAIRMAP_VERSION && pairmap_restore(a, now, row, value))
 		return 0;
 	for (size_t i = 0; i < (version == 1 ? NUMBERS_1 : NUMBERS); i++) {
 		struct view p = cursor_take(&c, 8);
@@ -187,13 +189,14 @@ static int restore_row(struct agent *a, enum known_kind kind, uint64_t row, stru
 		kind = KNOWN_DELIVERED;
 	bool is_bad = version == 0 || version > KNOWN_VERSION || cursor_finish(&c) != 0;
 	bool is_full = a->known_timers[kind].n >= a->cfg.max_tombstones; /* it was larger */
+	mono until = clock_known_until(a, now, v[5]);
 	if (is_bad || is_full || find(a, table_of(a, kind), v)) {
 		store_row_delete(a->store, kind == KNOWN_PAIR ? STORE_PAIR : STORE_TOMB, row);
-		if (is_bad || kind != KNOWN_PAIR || !pairmap_add(a, v, v[6], agent_mono(a, v[5])))
+		if (is_bad || kind != KNOWN_PAIR || !pairmap_add(a, v, v[6], until))
 			a->n_evicted++;
 		return 0;
 	}
-	k = insert(a, kind, v, agent_mono(a, v[5]));
+	k = insert(a, kind, v, until);
 	k->row = row;
 	k->bundle_id = v[4];
 	k->about = v[6];

@@ -111,7 +111,7 @@ mono pairmap_deadline(const struct agent *a)
 	return h ? h->key : MONO_NEVER;
 }
 
-bool pairmap_restore(struct agent *a, uint64_t row, struct view value)
+bool pairmap_restore(struct agent *a, mono now, uint64_t row, struct view value)
 {
 	struct cursor c = cursor_of(value);
 	uint8_t version = cursor_u8(&c);
@@ -126,7 +126,7 @@ bool pairmap_restore(struct agent *a, uint64_t row, struct view value)
 	if (key[3] % PAIRMAP_NUMBERS != 0 || !has_room(a) || a->pairmaps.pool.n_free == 0 ||
 		find(a, key))
 		return false;
-	m = add(a, key, agent_mono(a, be64_get(head.p + 32)));
+	m = add(a, key, clock_known_until(a, now, be64_get(head.p + 32)));
 	m->row = row;
 	for (size_t i = 0; i < PAIRMAP_NUMBERS; i++) {
 		m->digest[i] = be32_get(digests.p + 4 * i);

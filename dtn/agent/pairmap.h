@@ -48,6 +48,6 @@ bool pairmap_has(const struct agent *a, const uint64_t key[4], uint64_t about);
 void pairmap_tick(struct agent *a, mono now);
 mono pairmap_deadline(const struct agent *a);
 /* A row of PAIRMAP_VERSION. False: not readable, or no room. */
-bool pairmap_restore(struct agent *a, uint64_t row, struct view value);
+bool pairmap_restore(struct agent *a, mono now, uint64_t row, struct view value);
 
 #endif

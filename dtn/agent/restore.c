@@ -16,7 +16,7 @@ int restore_all(struct agent *a, mono now)
 	uint64_t id = 0;
 	struct record r;
 	struct view v;
-	int err = known_restore(a);
+	int err = known_restore(a, now);
 
 	if (err != 0)
 		return err;
@@ -61,8 +61,14 @@ static void restore_one(struct agent *a, mono now, uint64_t id, const struct rec
 {
 	struct bundle_entry *e = entry_add(a, now, id, r);
 
+	mono expiry = clock_restored_expiry(a, now, r);
+
 	assert(e);
 	e->seq = 0;
+	if (expiry != e->expiry) {
+		e->expiry = expiry;
+		entry_set_due(a, e, MONO_NEVER);
+	}
 	if (e->flags & E_CUSTODY) {
 		e->flags |= E_SENT;
 		e->custody |= custody_has_keys(&a->cfg) ? C_SIGNED : 0; /* to whom is not known */

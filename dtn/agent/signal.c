@@ -280,7 +280,10 @@ static dtntime made_ms(const struct agent *a, mono now, const struct arrival *in
 static bool is_older(const struct hearing *h, const struct bundle_entry *e)
 {
 	const struct agent *a = h->a;
+	dtntime came;
 
-	return custody_number_max(a) != UINT64_MAX && a->deps.clock_is_accurate &&
-	       h->made < entry_record(a, e).received_ms;
+	if (custody_number_max(a) == UINT64_MAX || !a->deps.clock_is_accurate)
+		return false;
+	came = entry_record(a, e).received_ms;
+	return h->made < came && came <= agent_dtn(a, h->now); /* else our clock was set back */
 }

@@ -315,7 +315,14 @@ bool entry_is_durable(const struct agent *a, const struct bundle_entry *e);
 struct record entry_record(const struct agent *a, const struct bundle_entry *e);
 void entry_save(struct agent *a, struct bundle_entry *e, const struct record *r);
 bool entry_bundle(const struct agent *a, const struct bundle_entry *e, struct bundle *b);
+
+/* -- clock.c */
 mono agent_mono(const struct agent *a, dtntime t);
+/* How long ago something was written down, ms; 0 where the clock was set in between. */
+uint64_t clock_elapsed(const struct agent *a, mono now, dtntime since);
+/* After a restart: when a bundle, or what is known of one, ends. */
+mono clock_restored_expiry(const struct agent *a, mono now, const struct record *r);
+mono clock_known_until(const struct agent *a, mono now, dtntime t);
 
 /* -- trace of a bundle's identity: seen.c */
 void seen_emit(struct agent *a, mono now, uint64_t id, const struct bundle *b, unsigned priority,
@@ -607,7 +614,7 @@ struct known *known_add(struct agent *a, enum known_kind kind, const uint64_t ke
 void known_write(struct agent *a, struct known *k);
 void known_forget(struct agent *a, struct known *k);
 void known_tick(struct agent *a, mono now);
-int known_restore(struct agent *a) MUST_USE;
+int known_restore(struct agent *a, mono now) MUST_USE;
 mono known_deadline(const struct agent *a);
 void pair_key(const struct pair *p, uint64_t key[4]);
 

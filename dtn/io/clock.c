@@ -27,10 +27,10 @@ int64_t clock_mono_ns(void)
 
 void clock_init_real(struct clock *c)
 {
-	int64_t unix_ms = read_clock(CLOCK_REALTIME) / 1000000;
+	int64_t ms = read_clock(CLOCK_REALTIME) / 1000000 - DTN_EPOCH_UNIX_S * 1000;
 
 	*c = (struct clock){.mono0_ns = clock_mono_ns(), .speed = 1};
-	c->dtn0_ms = (dtntime)(unix_ms - DTN_EPOCH_UNIX_S * 1000);
+	c->dtn0_ms = ms > 0 ? (dtntime)ms : 0;
 }
 
 #define MOST_NS (INT64_C(1) << 61) /* no sum of two of them is too large */

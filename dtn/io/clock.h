@@ -19,7 +19,7 @@ struct clock {
 	double speed;     /* lab seconds in a real one */
 };
 
-/* The system's clocks. */
+/* The system's clocks. dtn0_ms is 0 where the clock has not been set: it is before 2000. */
 void clock_init_real(struct clock *c);
 /* A lab's, from its run.json. -errno, -E_SYNTAX, -E_CONFIG (a value is missing or impossible). */
 int clock_init_lab(struct clock *c, const char *path) MUST_USE;

@@ -11,6 +11,7 @@
 
 #define RNG_FAULTS (UINT64_C(1) << 41)
 #define GAP_MIN_US US_PER_MS
+#define SCRIPT_BACK_MS UINT64_C(7200000) /* at each start of a systematic run */
 
 static void plan_next(struct sim *s, struct sim_node *n);
 static void die(struct sim *s, struct sim_node *n);
@@ -130,6 +131,19 @@ int sim_restart(struct sim *s, unsigned node)
 
 	due_clear(s, &n->fault);
 	return n->node ? 0 : sim_node_start(s, n);
+}
+
+/* In a systematic run who has no accurate clock finds it set back when it starts again. Not at random: a copy
+ * that waited there then outlives what others know of the bundle. */
+void faults_clock(struct sim *s, struct sim_node *n)
+{
+	if (s->cfg.script && !s->cfg.node[n->index].clock_is_accurate)
+		n->clock_back_ms += SCRIPT_BACK_MS;
+}
+
+void sim_clock_back(struct sim *s, unsigned node, int64_t by_us)
+{
+	s->node[node].clock_back_ms += (uint64_t)(by_us / US_PER_MS);
 }
 
 static void plan_next(struct sim *s, struct sim_node *n)

@@ -117,7 +117,7 @@ struct sim_node {
 	struct due wake, turn, batch_end, fault;
 	unsigned n_links;
 	unsigned *dir; /* by link: index of the outgoing direction */
-	uint64_t boots;
+	uint64_t boots, clock_back_ms;
 	struct rng rng;    /* faults */
 	bool armed, fails; /* fails: its next commit does */
 	bool is_stopping;  /* in order: what it owes goes out first */
@@ -223,6 +223,7 @@ void app_node_down(struct sim *s, struct sim_node *n);
 /* faults.c */
 void faults_init(struct sim *s, struct sim_node *n);
 void faults_due(struct sim *s, struct sim_node *n);
+void faults_clock(struct sim *s, struct sim_node *n);
 /* The node gets to a point of its turn. True: it died there. */
 bool faults_at(struct sim *s, struct sim_node *n, enum sim_stage stage);
 /* How long the commit that was begun takes, and how it ends (*err: stays, or gets an error). */

@@ -454,11 +454,11 @@ static int act_send(struct player *p, const struct words *w)
 	return sim_send(p->sim, &t) ? fail(p->e, w->line, "too many senders") : 0;
 }
 
-/* crash NODE [STAGE] [for D] */
+/* crash NODE [STAGE] [for D] [back D] */
 static int act_crash(struct player *p, const struct words *w, size_t node)
 {
 	enum sim_stage stage = STAGE_NOW;
-	int64_t down_us = -1;
+	int64_t down_us = -1, back_us = 0;
 	unsigned i = 2;
 
 	for (unsigned k = 0; i < w->n && k < STAGES; k++) {
@@ -468,8 +468,11 @@ static int act_crash(struct player *p, const struct words *w, size_t node)
 			break;
 		}
 	}
-	if (i < w->n && (!is(w->w[i], "for") || duration(w, i + 1, &down_us) != 0))
-		return bad_word(p->e, w, i);
+	for (; i < w->n; i += 2)
+		if (!(is(w->w[i], "for") && duration(w, i + 1, &down_us) == 0) &&
+			!(is(w->w[i], "back") && duration(w, i + 1, &back_us) == 0))
+			return bad_word(p->e, w, i);
+	sim_clock_back(p->sim, (unsigned)node, back_us);
 	sim_crash(p->sim, (unsigned)node, stage, down_us);
 	return 0;
 }

@@ -341,6 +341,9 @@ int sim_node_start(struct sim *s, struct sim_node *n)
 	};
 	int err;
 
+	if (n->boots > 0)
+		faults_clock(s, n);
+	deps.dtn_at_zero -= n->clock_back_ms;
 	rng_init(&r, s->cfg.seed, (uint64_t)n->index << 32 | n->boots++);
 	deps.seed = rng_u64(&r);
 	for (size_t i = 0; i < sizeof deps.secret; i++)

@@ -110,6 +110,8 @@ enum sim_stage {
 extern const char *const sim_stage_name[STAGES];
 /* down_us < 0: stays down until sim_restart(). */
 void sim_crash(struct sim *s, unsigned node, enum sim_stage stage, int64_t down_us);
+/* Its clock is set back: it says so from its next start on. */
+void sim_clock_back(struct sim *s, unsigned node, int64_t by_us);
 int sim_restart(struct sim *s, unsigned node) MUST_USE;
 /* Its next commit ends with ENOSPC. */
 void sim_fail(struct sim *s, unsigned node);

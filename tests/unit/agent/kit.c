@@ -64,7 +64,7 @@ void side_start(struct side *s, const node_id *neighbours, size_t n)
 		.trace = &s->trace,
 		.seed = 7,
 		.self = eid_ipn(s->node, 0),
-		.dtn_at_zero = KIT_DTN,
+		.dtn_at_zero = KIT_DTN + (uint64_t)s->clock_ms,
 		.clock_is_accurate = !s->no_clock};
 
 	if (!s->store)

@@ -23,7 +23,8 @@ struct side {
 	struct agent *agent;
 	mono now;
 	bool no_clock;
-	uint64_t heard; /* events of agent_event() since the start, by type, eight bits each */
+	int64_t clock_ms; /* the system's clock at the start is wrong by so much */
+	uint64_t heard;   /* events of agent_event() since the start, by type, eight bits each */
 	uint64_t last_id, last_request;
 	bool redelivered;
 	int last_err;
@@ -64,6 +65,8 @@ unsigned side_pass(struct side *from, struct side *to);
 /* A custody signal of anybody's for `to`: one sequence [first, first + n). */
 void signal_make(struct flight *f, node_id from, node_id to, bool accepted, uint64_t seq_id,
 	const uint64_t first_n[2]);
+/* The store finds that the bytes of this bundle are damaged: spoil.c. */
+void store_spoil(struct store *st, uint64_t id);
 uint64_t count(const struct side *s, enum trace_ev ev);
 unsigned heard(const struct side *s, enum agent_ev type);
 struct agent_stats stats(const struct side *s);
