@@ -20,6 +20,7 @@
  * way is closed does not count, because the way back is over the plan.
  */
 #include "dtn/agent/break.h"
+#include "bundle/block.h"
 #include "dtn/agent/state.h"
 
 /* Counters of destinations: a fixed number of them, found by a hash that never changes. Two
@@ -35,17 +36,19 @@ static void number_again(struct agent *a, struct bundle_entry *e);
 static bool is_spent(const struct agent *a, const struct bundle_entry *e);
 static mono signal_expected(
 	const struct agent *a, const struct bundle_entry *e, const struct agent_sent *s);
+static bool is_secured(const struct agent *a, const struct arrival *in);
 static bool listed(const struct custody_list *l, const struct eid *e);
 
 /* Not of fragments (D.2), not under our own pair, not from a custodian that can't be addressed, not under a
- * number that no range holds: ranges end before 2^64. */
+ * number that no range holds (ranges end before 2^64), and not where a security block speaks of the custody
+ * block: with another custodian in it the bundle would be refused by whoever has the key. */
 enum why custody_accepts(const struct agent *a, const struct arrival *in, struct pair *p)
 {
 	const struct bundle *b = in->b;
 	uint64_t uid[2];
 
 	if (!b->has_cteb || b->flags & BUNDLE_FRAGMENT || b->cteb.custodian.node == a->self.node ||
-		b->cteb.seq_no == UINT64_MAX)
+		b->cteb.seq_no == UINT64_MAX || is_secured(a, in))
 		return WHY_OTHER;
 	bundle_uid(b, uid);
 	*p = (struct pair){.seq_id = b->cteb.seq_id,
@@ -341,6 +344,15 @@ mono custody_expected(const struct agent *a, node_id far, mono there, mono sent)
 	if (back == MONO_NEVER)
 		return mono_add(sent, a->cfg.custody_interval_us);
 	return mono_add(back, a->cfg.custody_margin_us);
+}
+
+static bool is_secured(const struct agent *a, const struct arrival *in)
+{
+	const struct block *k = bundle_block(in->b, a->codes[in->profile].cteb_type);
+
+	return k && !in->is_local &&
+	       (block_is_target(in->b, BLOCK_BIB, k->number) ||
+		       block_is_target(in->b, BLOCK_BCB, k->number));
 }
 
 static bool listed(const struct custody_list *l, const struct eid *e)

@@ -17,6 +17,8 @@ void damaged_tick(struct agent *a, mono now)
 
 		trace_point(a->trace, now, bundle_damaged, id, custody, e ? e->size : 0);
 		a->n_damaged_custody += custody;
+		if (e && e->state == ENTRY_ACKED)
+			continue; /* delivered: its tombstone says so, and its bytes go with the batch */
 		if (e)
 			delete_entry(a, now, reassemble_head(e), REASON_UNINTELLIGIBLE);
 	}

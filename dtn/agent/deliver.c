@@ -18,6 +18,8 @@
 #define ENDPOINT_TEXT 128
 
 static struct registration *find(struct agent *a, uint32_t id);
+static mono known_until(
+	const struct agent *a, const struct bundle_entry *e, const struct record *rec);
 static struct registration *endpoint_find(const struct agent *a, const struct eid *e);
 static int endpoint_choose(struct agent *a, char text[ENDPOINT_TEXT], struct eid *e);
 static bool is_for(
@@ -57,7 +59,10 @@ int agent_register(struct agent *a, mono now, struct eid *endpoint, uint32_t *re
 		r = a->registration[i].id == 0 ? &a->registration[i] : NULL;
 	if (!r)
 		return -E_FULL;
-	*r = (struct registration){.id = ++a->last_registration, .endpoint = *endpoint};
+	do /* it comes round on a node that lives for long */
+		a->last_registration++;
+	while (a->last_registration == 0 || find(a, a->last_registration));
+	*r = (struct registration){.id = a->last_registration, .endpoint = *endpoint};
 	if (endpoint->ssp.n > 0) {
 		memcpy(r->ssp, endpoint->ssp.p, endpoint->ssp.n);
 		r->endpoint.ssp.p = endpoint->ssp.p = (const uint8_t *)r->ssp;
@@ -120,23 +125,27 @@ int agent_ack(struct agent *a, mono now, uint32_t registration, uint64_t id)
 	struct promise *p;
 	struct record rec;
 	struct known *k;
+	bool is_unit;
 
 	if (!r || !e || e->state != ENTRY_HANDED || &a->registration[e->registration] != r)
 		return -E_UNKNOWN;
 	if (!promise_room(a))
 		return -E_AGAIN;
 	rec = entry_record(a, e);
-	if (reassemble_uid(e, rec.uid))
+	is_unit = reassemble_uid(e, rec.uid);
+	k = known_add(a, KNOWN_DELIVERED, (const uint64_t[4]){rec.uid[0], rec.uid[1], 0, 0},
+		known_until(a, e, &rec));
+	k->bundle_id = id;
+	if (!BREAK_NO_TOMBSTONE && !known_write(a, k)) {
+		known_forget(a, k);
+		return -E_AGAIN; /* no memory for its row: delivered is what is known for good */
+	}
+	if (is_unit)
 		reassemble_acked(a, e); /* its fragments go in the same batch */
 	report_entry(a, now, e, STATUS_DELIVERED,
 		REASON_NONE); /* it reads the head, which is gone below */
 	entry_set_state(a, e, ENTRY_ACKED);
 	list_push_back(&r->handed, &e->link);
-	k = known_add(
-		a, KNOWN_DELIVERED, (const uint64_t[4]){rec.uid[0], rec.uid[1], 0, 0}, e->expiry);
-	k->bundle_id = id;
-	if (!BREAK_NO_TOMBSTONE)
-		known_write(a, k);
 	e->expiry = MONO_NEVER; /* its life is over: only the commit is missing */
 	entry_set_due(a, e, MONO_NEVER);
 	p = promise_add(a, PROMISE_ACKED, store_seq(a->store), id);
@@ -145,6 +154,20 @@ int agent_ack(struct agent *a, mono now, uint32_t registration, uint64_t id)
 		answer_acked(a, p);
 	store_delete(a->store, id);
 	return 0;
+}
+
+/* How long it is known that it was delivered: as long as a copy of it can be alive. That may say that it is
+ * younger, by as much as was not counted on its way; and where our own limit ends bundles here, others have them
+ * for as long as they say. */
+static mono known_until(
+	const struct agent *a, const struct bundle_entry *e, const struct record *rec)
+{
+	mono until = agent_mono(a, u64_add_sat(rec->expiry_ms, rec->age_ms));
+	struct bundle b;
+
+	if (e->flags & E_OVERRIDE && entry_bundle(a, e, &b))
+		until = agent_mono(a, u64_add_sat(rec->received_ms, b.lifetime_ms));
+	return until > e->expiry ? until : e->expiry;
 }
 
 void agent_unregister(struct agent *a, mono now, uint32_t registration)

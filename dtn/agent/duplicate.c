@@ -203,6 +203,7 @@ static void other_pair(struct agent *a, mono now, const struct arrival *in, stru
 		if (!BREAK_NUMBER_KEPT && custody_begin(a, &r, &seq) != 0)
 			return;
 		r.prev_node = in->from;
+		r.sent_bytes = 0; /* custody is of all of it: pieces that left count no more */
 		if (in->b->has_hop && in->b->hop_count > r.hop_count)
 			r.hop_count = in->b->hop_count; /* else it could go to and fro for ever */
 		entry_set_custody(a, e, custody_own(&r, &own) ? &own : NULL);

@@ -18,6 +18,7 @@
 #define FOLD_PENDING 64u /* pairs that are passed over because they are not durable yet */
 
 static bool fold(struct agent *a);
+static bool make_room(struct agent *a, const struct known *k);
 static struct hash_table *table_of(struct agent *a, enum known_kind kind);
 static struct known *find(const struct agent *a, const struct hash_table *t, const uint64_t key[4]);
 static bool same_key(const struct hash_node *n, const void *key);
@@ -66,13 +67,14 @@ struct known *known_add(struct agent *a, enum known_kind kind, const uint64_t ke
 	return insert(a, kind, key, expiry);
 }
 
-/* Makes it a row: durable with the batch being staged. A full store keeps it in memory only. */
-void known_write(struct agent *a, struct known *k)
+/* Where there are as many rows as there may be, the one that expires first goes, and that is counted. */
+bool known_write(struct agent *a, struct known *k)
 {
 	uint8_t room[STORE_VALUE_MAX];
 	struct buf b = buf_of(room, sizeof room);
 	uint64_t v[NUMBERS] = {
 		k->key[0], k->key[1], k->key[2], k->key[3], k->bundle_id, 0, k->about};
+	int err;
 
 	v[5] = k->timer.key == MONO_NEVER ? UINT64_MAX
 					  : agent_dtn(a, 0) + (uint64_t)(k->timer.key / US_PER_MS);
@@ -83,8 +85,30 @@ void known_write(struct agent *a, struct known *k)
 	if (k->row == 0)
 		k->row = ++a->next_row;
 	k->seq = store_seq(a->store);
-	if (store_row_set(a->store, row_kind(k), k->row, buf_view(&b)) != 0)
+	err = store_row_set(a->store, row_kind(k), k->row, buf_view(&b));
+	if (err == -E_FULL && make_room(a, k))
+		err = store_row_set(a->store, row_kind(k), k->row, buf_view(&b));
+	if (err != 0)
 		k->row = 0;
+	return err == 0;
+}
+
+static bool make_room(struct agent *a, const struct known *k)
+{
+	struct known *first = NULL;
+
+	for (size_t i = 0; i < KNOWN_KINDS; i++) {
+		struct heap_node *h = heap_min(&a->known_timers[i]);
+		struct known *x = h ? container_of(h, struct known, timer) : NULL;
+
+		if (x && x != k && x->row != 0 && (!first || x->timer.key < first->timer.key))
+			first = x;
+	}
+	if (!first)
+		return false;
+	known_forget(a, first);
+	a->n_evicted++;
+	return true;
 }
 
 void known_forget(struct agent *a, struct known *k)

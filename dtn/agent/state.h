@@ -611,7 +611,8 @@ void echo_answer(struct agent *a, mono now, uint64_t id, const struct bundle *b)
 struct known *known_tomb(const struct agent *a, const uint64_t uid[2]);
 struct known *known_pair(const struct agent *a, const struct pair *p);
 struct known *known_add(struct agent *a, enum known_kind kind, const uint64_t key[4], mono expiry);
-void known_write(struct agent *a, struct known *k);
+/* Its row, with the batch being staged. False: none could be made, it is in memory only. */
+bool known_write(struct agent *a, struct known *k);
 void known_forget(struct agent *a, struct known *k);
 void known_tick(struct agent *a, mono now);
 int known_restore(struct agent *a, mono now) MUST_USE;
