@@ -219,7 +219,8 @@ static int read_messages(struct daemon *d, struct client *c)
 			n = -E_FORM;
 		else if (serve_message(d, c, &m) == -E_AGAIN && hold(c, v))
 			n = -ENOMEM;
-		else if (m.type == PROTO_STATUS || m.type == PROTO_GIVE_UP)
+		else if (m.type == PROTO_STATUS || m.type == PROTO_GIVE_UP ||
+			 m.type == PROTO_REGISTER || m.type == PROTO_UNREGISTER)
 			break; /* they go over all bundles: one a turn, the others are served first */
 	}
 	return n > 0 || n == -EAGAIN || n == -EINTR ? 0 : n == 0 ? -ECONNRESET : n;
