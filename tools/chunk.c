@@ -94,6 +94,8 @@ int chunk_done(const char *dir, const struct chunk *c, char path[PATH_MAX], uint
 		err = -E_CRC;
 	if (!err && rename(part, path))
 		err = -errno;
+	if (!err)
+		err = file_sync_folder(path); /* before anybody acknowledges the last chunk */
 	if (!err || err == -E_CRC)
 		unlink(have);
 	if (err == -E_CRC)
@@ -142,7 +144,7 @@ static int note(const char *have, const struct chunk *c)
 	if (!err && fdatasync(fd))
 		err = -errno;
 	close(fd);
-	return err;
+	return err || at > 0 ? err : file_sync_folder(have); /* both files are new */
 }
 
 static int by_offset(const void *a, const void *b)

@@ -60,7 +60,7 @@ static int write_all(int fd, struct view v)
 	return 0;
 }
 
-static int sync_folder(const char *path)
+int file_sync_folder(const char *path)
 {
 	char folder[PATH_MAX];
 	const char *slash = strrchr(path, '/');
@@ -109,7 +109,7 @@ int file_safe_end(struct file_safe *f, int err)
 		unlink(f->part);
 		return err;
 	}
-	return sync_folder(f->path);
+	return file_sync_folder(f->path);
 }
 
 static int log_begin(struct file_log *f)

@@ -22,6 +22,8 @@ struct file_safe {
 int file_safe_begin(struct file_safe *f, const char *path) MUST_USE;
 int file_safe_put(struct file_safe *f, struct view bytes) MUST_USE;
 int file_safe_end(struct file_safe *f, int err) MUST_USE;
+/* The names in the folder of this file are on disk: what was made or renamed there is found after a power cut. */
+int file_sync_folder(const char *path) MUST_USE;
 
 struct file_log {
 	int fd;
