@@ -309,6 +309,20 @@ static int take_chunk(struct job *j, struct chunk *c, struct payload *p)
 	return rc;
 }
 
+/* Two bundles without a source may have the same time and number and be different ones (RFC 9171 4.2.3): neither
+ * takes the other's file. */
+static int choose_path(
+	const struct job *j, const struct owlt_event *ev, const char *name, char path[PATH_MAX])
+{
+	const char *dir = j->a->dir ? j->a->dir : "";
+	bool is_nobody = strcmp(ev->source, "dtn:none") == 0 || strcmp(ev->source, "ipn:0.0") == 0;
+	int n = snprintf(path, PATH_MAX, "%s/%s.bin", dir, name);
+
+	for (unsigned k = 2; is_nobody && *dir && n < PATH_MAX && access(path, F_OK) == 0; k++)
+		n = snprintf(path, PATH_MAX, "%s/%s-%u.bin", dir, name, k);
+	return n < PATH_MAX ? 0 : -ENAMETOOLONG;
+}
+
 static int take(struct job *j, const struct owlt_event *ev)
 {
 	char name[OWLT_EID_MAX + 64], safe[3 * OWLT_EID_MAX + 256], path[PATH_MAX];
@@ -328,9 +342,9 @@ static int take(struct job *j, const struct owlt_event *ev)
 	snprintf(name, sizeof name, "%s-%llu-%llu", ev->source, (unsigned long long)ev->created_ms,
 		(unsigned long long)ev->seq);
 	chunk_file_name(view_text(name), safe, sizeof safe);
-	if (snprintf(path, sizeof path, "%s/%s.bin", j->a->dir ? j->a->dir : "", safe) >=
-		(int)sizeof path)
-		return -ENAMETOOLONG;
+	err = choose_path(j, ev, safe, path);
+	if (err)
+		return err;
 	err = j->a->dir ? payload_to_file(j, &p, path) : payload_to_stdout(j, &p);
 	if (!err)
 		tell(j, ev, path, ev->size);
