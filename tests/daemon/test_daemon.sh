@@ -39,6 +39,8 @@ END
 }
 config a ipn:1.0 "$port" $((port + 1)) 2
 config b ipn:2.0 $((port + 1)) "$port" 1
+# Three reports shall go in one signal, also where the disk takes its time.
+sed -i 's/"signal_delay":"100ms"/"signal_delay":"600ms"/' "$T/b.json"
 A=(--socket "$T/a.sock") B=(--socket "$T/b.sock")
 rc no_node_is_2 2 owlt status "${A[@]}"
 rc help_config 0 owltd --help-config
