@@ -82,6 +82,21 @@ static struct bundle_rules rules_of(const struct check_args *a)
 	return rules;
 }
 
+/* What is often given in the place of a bundle: said, besides the verdict. */
+static void input_hint(const char *name, const char *file, struct view v)
+{
+	static const uint8_t captures[][4] = {{0xd4, 0xc3, 0xb2, 0xa1}, {0x4d, 0x3c, 0xb2, 0xa1},
+		{0xa1, 0xb2, 0xc3, 0xd4}, {0xa1, 0xb2, 0x3c, 0x4d}, {0x0a, 0x0d, 0x0d, 0x0a}};
+
+	for (size_t i = 0; v.n >= 4 && i < sizeof captures / sizeof captures[0]; i++)
+		if (memcmp(v.p, captures[i], 4) == 0)
+			out_fail("%s: %s is a capture of frames; tshark -r %s -Y bpv7 -V shows the "
+				 "bundles in it",
+				name, file, file);
+	if (v.n >= 4 && (memcmp(v.p, "9f88", 4) == 0 || memcmp(v.p, "9f89", 4) == 0))
+		out_fail("%s: %s is a bundle in hexadecimal text; --hex takes that", name, file);
+}
+
 /* The input that the arguments name; 0 or EXIT_USAGE. */
 static int input_open(const char *name, const struct check_args *a, const struct opt_rest *rest,
 	uint8_t **bytes, size_t *n)
@@ -93,7 +108,10 @@ static int input_open(const char *name, const struct check_args *a, const struct
 						   : 0;
 	if (!rest->argc && isatty(0))
 		return out_fail("%s: which bundle? a file, - or --hex", name);
-	return input_read(rest->argc ? rest->argv[0] : "-", bytes, n) ? EXIT_USAGE : 0;
+	if (input_read(rest->argc ? rest->argv[0] : "-", bytes, n))
+		return EXIT_USAGE;
+	input_hint(name, rest->argc ? rest->argv[0] : "standard input", view_of(*bytes, *n));
+	return 0;
 }
 
 static int for_each(struct view input, const struct check_args *a, struct keyring *ring,

@@ -28,3 +28,10 @@ says keys-name-twice 2 "keys.json:2: $twice" owlt key list "$t/keys.json"
 # A topology's plan that is not there is named.
 printf '{"name":"x",\n"nodes":[{"name":"a","id":1}],\n"plan":"none.json"}\n' >"$t/lab.json"
 says lab-no-plan 2 "none.json: No such file" owlt lab run -o "$t/run" "$t/lab.json"
+
+# What is no bundle, but often given as one.
+says capture-is-told 1 "cap.pcap is a capture of frames; tshark" sh -c "printf '\\324\\303\\262\\241\\002\\000' >$t/cap.pcap; owlt bundle check $t/cap.pcap"
+owlt bundle make --source ipn:1.1 --dest ipn:2.1 --payload hex:00 --hex >"$t/hex.txt"
+says hex-is-told 1 "hex.txt is a bundle in hexadecimal text; --hex" owlt bundle show "$t/hex.txt"
+owlt bundle make --source ipn:1.1 --dest ipn:2.1 --payload hex:00 >"$t/whole"
+owlt bundle check "$t/whole" 2>"$t/err" >/dev/null && [ ! -s "$t/err" ] && echo "ok bundle-without-hint" || echo "not ok bundle-without-hint"
