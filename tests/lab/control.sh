@@ -58,6 +58,15 @@ body() {
 	else
 		echo "not ok $t-mended-node: $(cat "$dir"/err)"
 	fi
+	echo '{"name":"named","nodes":[{"name":"a","id":"dtn://a/"},{"name":"b","id":"dtn://b/"}],"links":[{"a":"a","b":"b"}]}' >"$dir"/named.json
+	if $owlt lab up "$dir"/named.json -o "$dir"/named >/dev/null 2>"$dir"/err; then
+		check $t-named-status sh -c "$owlt lab status $dir/named | grep -q 'a  *dtn://a/ '"
+		echo hello | $owlt lab exec "$dir"/named a "$bin"/owlt send --custody dtn://b/in >/dev/null
+		check $t-named-arrives test "$($owlt lab exec "$dir"/named b "$bin"/owlt recv dtn://b/in -n 1 --timeout 20s)" = hello
+		$owlt lab down "$dir"/named
+	else
+		echo "not ok $t-named: $(cat "$dir"/err)"
+	fi
 	$owlt lab run no-such-lab 2>/dev/null; check $t-no-such-lab test $? -eq 2
 	echo '{"name":"x","nodes":[{"name":"a","id":"ipn:1.0"},{"name":"b","id":"ipn:1.0"}]}' >"$dir"/bad.json
 	$owlt lab run "$dir"/bad.json -o "$dir"/bad >/dev/null 2>"$dir"/err; check $t-bad-topology test $? -eq 2
