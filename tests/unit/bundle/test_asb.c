@@ -108,6 +108,27 @@ Test(asb, indefinite)
 	expect_hex(buf_view(&b), "8101 02 01 8202820201 81820141aa 81 81820141bb", "definite");
 }
 
+/* Reserved context flags are ignored when read, and 0 when written. */
+Test(asb, reserved_flags)
+{
+	static const struct {
+		const char *in, *out;
+	} t[] = {{"8101 01 06 8202820201 81 81820141aa", "8101 01 00 8202820201 81 81820141aa"},
+		{"8101 01 07 8202820201 8182030a 81 81820141aa",
+			"8101 01 01 8202820201 8182030a 81 81820141aa"},
+		{"8101 01 19fffe 8202820201 81 81820141aa", "8101 01 00 8202820201 81 81820141aa"}};
+
+	for (unsigned k = 0; k < sizeof t / sizeof t[0]; k++) {
+		uint8_t in[VECTOR_MAX], out[VECTOR_MAX];
+		struct buf b = buf_of(out, sizeof out);
+		struct asb a;
+
+		cr_assert_eq(asb_read(&a, view_of(in, hex_bytes(t[k].in, in))), 0, "%s", t[k].in);
+		asb_write(&b, &a);
+		expect_hex(buf_view(&b), t[k].out, t[k].in);
+	}
+}
+
 Test(asb, look_up_and_take_out)
 {
 	uint8_t in[VECTOR_MAX], out[VECTOR_MAX];

@@ -4,6 +4,7 @@
 
 #include <criterion/criterion.h>
 
+#define F "9f 8a070100820282010282028202018202820201820018281a000f4240000a "
 #define P "9f 88070000820282010282028202018202820201820018281a000f4240"
 #define Y "85010100004161 ff"
 #define AGE "8507090000 4100"
@@ -144,6 +145,11 @@ Test(bpsec_rules, what_may_be_added)
 		{P BIB("02", "4f 8101 01 00 8202820201 8181820141aa") Y, BLOCK_BCB, 2, 0, 0, 0},
 		{P BCB("02", "01", "4f 8101 02 00 8202820201 8181820141aa") Y, BLOCK_BIB, 1, 0, 0,
 			-E_RULE},
+		{P BCB("02", "01", "4f 8101 02 00 8202820201 8181820141aa") Y, BLOCK_BIB, 2, 0, 0,
+			-E_RULE},
+		{F AGE Y, BLOCK_BIB, 9, 0, 0, -E_RULE}, /* 5.3: nothing is added to a fragment */
+		{F AGE Y, BLOCK_BCB, 9, 0, 0, -E_RULE},
+		{F AGE Y, BLOCK_BIB, 0, 0, 0, -E_RULE},
 		{P BCB("02", "01", "4f 8101 02 00 8202820201 8181820141aa") Y, BLOCK_BCB, 1, 0, 0,
 			-E_RULE},
 		{P BCB("02", "01", "4f 8101 02 00 8202820201 8181820141aa") Y, BLOCK_BCB, 2, 0, 0,
@@ -290,6 +296,13 @@ Test(bpsec_rules, encrypted_still)
 	struct bpsec_subject s = {.b = &b};
 	cr_expect_eq(bpsec_begin(x, &s, op, test_key(r, "a256")), -EINVAL);
 	cr_expect_eq(bpsec_feed(x, view_text("x"), NULL, NULL), -E_OVERFLOW);
+	/* a BIB whose own data is ciphertext, though it looks like one */
+	n = hex_bytes(P BIB("02", "4f 8100 01 00 8202820201 8181820141aa") BCB(
+			      "03", "01", "55 820102 02 00 8202820201 8281820141aa81820141aa") Y,
+		bytes);
+	test_read_or_fail(&b, view_of(bytes, n));
+	op[0] = (struct bpsec_op){.block = 0, .type = BLOCK_BIB, .number = 0};
+	cr_expect_eq(bpsec_verify(x, &b, op, test_key(r, "h384")), -E_STATE);
 	bpsec_free(x);
 	bpsec_free(NULL);
 	keyring_free(r);

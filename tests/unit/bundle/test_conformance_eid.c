@@ -60,7 +60,10 @@ Test(conformance, dtn_form)
 		{"8201646e6f6e65", -E_FORM}, {"820101", -E_RANGE}, {"8201420000", -E_TYPE},
 		{"8201632f2f6e", -E_FORM}, {"8201632f6e2f", -E_FORM}, {"8201622f2f", -E_FORM},
 		{"8201652f2f6e2f20", -E_FORM}, {"8201652f2f6e2f7f", -E_FORM},
-		{"8201662f2f6ec3a92f", -E_FORM}, {"8201652f2f6e402f", -E_FORM}};
+		{"8201662f2f6ec3a92f", -E_FORM}, {"8201652f2f6e402f", -E_FORM},
+		{"8201682f2f6e253967 2f61", -E_FORM}, {"8201682f2f6e257a39 2f61", -E_FORM},
+		{"8201682f2f6e253966 2f61", 0}, {"8201682f2f6e254161 2f61", 0},
+		{"8201682f2f6e254746 2f61", -E_FORM}, {"8201682f2f6e253a30 2f61", -E_FORM}};
 	struct eid e;
 
 	expect_forms(t, ROWS(t));
@@ -154,7 +157,8 @@ Test(conformance, ipn_is_matched_by_value)
 	} t[] = {{"8202831a000ee868186401", "8202821b000ee8680000006401", true},
 		{"820283000201", "8202820201", true}, {"82029f0201ff", "8202820201", true},
 		{"820283010201", "8202820201", false}, {"8202820202", "8202820201", false},
-		{"8202820301", "8202820201", false}};
+		{"8202820301", "8202820201", false}, {"8202820000", "820100", true},
+		{"820283000000", "820100", true}};
 
 	for (size_t i = 0; i < ROWS(t); i++) {
 		struct bundle x = {.created_ms = T0}, y = {.created_ms = T0};

@@ -205,6 +205,8 @@ Test(crypto, key_wrap)
 			out[bit / 8] ^= (uint8_t)(1u << bit % 8);
 		}
 		cr_expect_eq(crypto_unwrap(kek, view_of(out, 23), back), -EINVAL);
+		cr_expect_eq(crypto_unwrap(kek, view_of(out, 25), back), -EINVAL);
+		cr_expect_eq(crypto_unwrap(kek, view_of(out, 16), back), -EINVAL);
 		cr_expect_eq(crypto_unwrap(view_of(a, 15), view_of(out, 24), back), -EINVAL);
 		cr_expect_eq(crypto_wrap(kek, view_of(b, 15), out), -EINVAL);
 	}
