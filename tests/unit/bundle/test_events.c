@@ -57,6 +57,32 @@ Test(events, every_one_is_a_line)
 	cr_assert_null(event_row(UINT32_MAX));
 }
 
+static size_t node_text(const void *arg, node_id node, char *out, size_t cap)
+{
+	cr_assert_eq(node, NODE_DTN_BIT | 5);
+	cr_assert_eq(cap, EID_TEXT_MAX);
+	strcpy(out, arg);
+	return strlen(arg);
+}
+
+Test(events, nodes_by_name)
+{
+	struct event_ctx ctx = {.node = "dtn://a/", .node_text = node_text, .arg = "dtn://far/"};
+	struct trace_rec rec = {.ev = EV_app_registered, .a = {1, NODE_DTN_BIT | 5, 7}};
+	char text[4096];
+	struct buf b = buf_of(text, sizeof text);
+
+	events_print_json(&b, &rec, &ctx);
+	buf_u8(&b, 0);
+	cr_assert_eq(buf_finish(&b), 0);
+	cr_expect(strstr(text, "\"dst_node\":\"dtn://far/\""), "%s", text);
+	rec.a[1] = NODE_NONE;
+	b.len = 0;
+	events_print_json(&b, &rec, &ctx);
+	buf_u8(&b, 0);
+	cr_expect(strstr(text, "\"dst_node\":null"), "%s", text);
+}
+
 Test(events, words)
 {
 	for (unsigned why = 0; why < WHY_LAST; why++)
