@@ -67,7 +67,8 @@ Test(bpsec_scope, of_what_is_signed)
 	struct bpsec *x = bpsec_new(ring);
 
 	for (unsigned k = 0; k < sizeof rows / sizeof rows[0]; k++) {
-		uint8_t text[VECTOR_MAX], bytes[VECTOR_MAX], payload[VECTOR_MAX], sum[CRYPTO_SUM_MAX];
+		uint8_t text[VECTOR_MAX], bytes[VECTOR_MAX], payload[VECTOR_MAX],
+			sum[CRYPTO_SUM_MAX];
 		struct view in = view_of(text, hex_bytes(rows[k].with, text));
 		struct bpsec_op op[BPSEC_OPS_MAX];
 		struct bundle b;
