@@ -327,8 +327,9 @@ int block_values_read(struct reader *r)
 	encrypted = bundle_block(b, BLOCK_BCB);
 	if (encrypted) { /* what plain_blocks() read may be ciphertext */
 		r->unread = UINT64_MAX;
-		b->has_prev = b->has_age = b->has_hop = false;
+		b->has_prev = b->has_age = b->has_hop = b->has_cteb = false;
 		b->prev = (struct eid){0};
+		b->cteb = (struct cteb){0};
 		b->age_ms = b->hop_limit = b->hop_count = 0;
 	}
 	for (unsigned i = 0; i < b->n_blocks; i++) {

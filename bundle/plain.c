@@ -26,6 +26,7 @@
 /* A primary block without its CRC at its longest, the outer array before it: two arrays, version,
  * CRC type; flags; endpoints; array of the timestamp; its two numbers, lifetime, fragment. */
 #define PRIMARY_ROOM (4 + UINT_MAX_BYTES + 3 * EID_MAX_BYTES + 1 + 5 * UINT_MAX_BYTES)
+#define CTEB_MAX_BYTES (1 + 2 * UINT_MAX_BYTES + EID_MAX_BYTES)
 /* A block up to the head of its data. */
 #define BLOCK_ROOM (5 + UINT_MAX_BYTES)
 /* A block of at most eight bytes of data; or its head and the longest value that is looked at. */
@@ -48,10 +49,13 @@ static const uint8_t *plain_end(
 static void short_blocks(struct reader *r);
 static bool any_block(struct reader *r);
 static bool plain_payload(struct reader *r, unsigned type, unsigned number, struct view data);
-static bool plain_value(struct bundle *b, unsigned type, const uint8_t *p, size_t n);
+static bool any_value(struct reader *r, unsigned type, struct view data);
+static bool plain_head_end(struct reader *r, const struct block *k, uint64_t payload_bytes);
+static bool plain_value(struct reader *r, unsigned type, const uint8_t *p, size_t n);
 static bool plain_prev(struct bundle *b, const uint8_t *p, size_t n);
 static bool plain_age(struct bundle *b, const uint8_t *p, size_t n);
 static bool plain_hop(struct bundle *b, const uint8_t *p, size_t n);
+static bool plain_cteb(struct reader *r, const uint8_t *p, size_t n);
 
 /* An argument behind its initial byte, in shortest form; nine bytes can be read at p. */
 static inline struct number long_head(const uint8_t *p, unsigned info)
@@ -104,9 +108,11 @@ HOT bool plain_read(struct reader *r)
 	if (!plain_primary(r))
 		return false;
 	plain_blocks(r);
-	if (b->payload.p == NULL || r->unread || b->created_ms == 0 || b->crc_type == CRC_NONE ||
+	if (b->head.n == 0 || r->unread || b->created_ms == 0 || b->crc_type == CRC_NONE ||
 		b->flags & BUNDLE_FRAGMENT)
 		return false;
+	if (r->head_only)
+		return r->c.p == r->c.end;
 	if (!r->to_end || r->c.end - r->c.p != 1 || *r->c.p != CBOR_BREAK)
 		return false;
 	r->c.p++;
@@ -268,7 +274,7 @@ static inline void short_blocks(struct reader *r)
 		numbers |= bit;
 		*k = (struct block){type, number, (uint8_t)(first >> 24), CRC_32C,
 			view_of(p, rest + 12), view_of(p + 6, rest + 1)};
-		if (!plain_value(b, type, p + 6, rest + 1))
+		if (!plain_value(r, type, p + 6, rest + 1))
 			r->unread |= UINT64_C(1) << (k - b->block);
 		p = value + 4;
 	}
@@ -290,9 +296,16 @@ static inline bool any_block(struct reader *r)
 	uint64_t bit = UINT64_C(1) << (number & 63);
 
 	if (b->n_blocks == BUNDLE_BLOCKS_MAX || !is_plain(first, crc) || crc > CRC_32C || !n.next ||
-		n.v > (size_t)(r->c.end - from) || r->numbers & bit)
+		r->numbers & bit)
 		return false;
 	size_t before = (size_t)(n.next - p);
+	if (r->head_only && type == BLOCK_PAYLOAD)
+		return plain_head_end(r,
+			&(struct block){type, number, (uint8_t)(first >> 24), crc,
+				view_of(from, before), {0}},
+			n.v);
+	if (n.v > (size_t)(r->c.end - from))
+		return false;
 	struct view data = view_of(from + before, (size_t)n.v);
 	end = plain_end(r, from, before + data.n, crc);
 	if (!end || (type <= BLOCK_PAYLOAD && !plain_payload(r, type, number, data)))
@@ -303,7 +316,7 @@ static inline bool any_block(struct reader *r)
 	if (type == BLOCK_PAYLOAD)
 		return false;
 	r->numbers |= bit;
-	if ((size_t)(r->c.end - data.p) < EID_MAX_BYTES || !plain_value(b, type, data.p, data.n))
+	if (!any_value(r, type, data))
 		r->unread |= UINT64_C(1) << (b->n_blocks - 1);
 	return true;
 }
@@ -320,10 +333,38 @@ static bool plain_payload(struct reader *r, unsigned type, unsigned number, stru
 	return true;
 }
 
+/* Its data may end the bytes, as in a stored head. */
+static __attribute__((noinline)) bool any_value(struct reader *r, unsigned type, struct view data)
+{
+	uint8_t pad[EID_MAX_BYTES];
+
+	if (data.n > EID_MAX_BYTES)
+		return false;
+	return plain_value(r, type, window(data.p, r->c.end, pad, EID_MAX_BYTES), data.n);
+}
+
+/* A stored head ends where the payload, which is its last block, begins. False: there is no more. */
+static __attribute__((noinline)) bool plain_head_end(
+	struct reader *r, const struct block *k, uint64_t payload_bytes)
+{
+	struct bundle *b = r->b;
+	size_t at = (size_t)(k->whole.p - r->c.start) + k->whole.n;
+
+	if (k->number != 1 || at > BUNDLE_HEAD_MAX || k->whole.n > (size_t)(r->c.end - k->whole.p))
+		return false;
+	b->block[b->n_blocks++] = *k;
+	b->head = view_of(r->c.start, at);
+	b->payload.n = (size_t)payload_bytes;
+	r->c.p = k->whole.p + k->whole.n;
+	return false;
+}
+
 /* What a block holds, its rules included; EID_MAX_BYTES can be read at p. */
 static __attribute__((always_inline)) inline bool plain_value(
-	struct bundle *b, unsigned type, const uint8_t *p, size_t n)
+	struct reader *r, unsigned type, const uint8_t *p, size_t n)
 {
+	struct bundle *b = r->b;
+
 	switch (type) {
 	case BLOCK_PREVIOUS_NODE:
 		return plain_prev(b, p, n);
@@ -332,7 +373,7 @@ static __attribute__((always_inline)) inline bool plain_value(
 	case BLOCK_HOP_COUNT:
 		return plain_hop(b, p, n);
 	default:
-		return false;
+		return type == r->rules->custody.cteb_type && plain_cteb(r, p, n);
 	}
 }
 
@@ -366,4 +407,30 @@ static inline bool plain_hop(struct bundle *b, const uint8_t *p, size_t n)
 	b->hop_limit = limit.v;
 	b->hop_count = count.v;
 	return count.next == p + n;
+}
+
+/* Of whole bundles only; its value has EID_MAX_BYTES at most here. */
+static __attribute__((noinline)) bool plain_cteb(struct reader *r, const uint8_t *p, size_t n)
+{
+	struct bundle *b = r->b;
+	uint8_t pad[CTEB_MAX_BYTES];
+	struct number no, id;
+	const uint8_t *end;
+	struct cteb t;
+
+	if (n > EID_MAX_BYTES || b->has_cteb || b->flags & BUNDLE_FRAGMENT)
+		return false;
+	p = padded(p, n, pad, CTEB_MAX_BYTES);
+	no = head(p + 1, CBOR_UINT);
+	if (*p != (CBOR_ARRAY << 5 | 3) || !no.next)
+		return false;
+	id = head(no.next, CBOR_UINT);
+	end = id.next ? plain_eid(id.next, &t.custodian) : NULL;
+	if (end != p + n || t.custodian.node == NODE_NONE)
+		return false;
+	t.seq_no = no.v;
+	t.seq_id = id.v;
+	b->cteb = t;
+	b->has_cteb = true;
+	return true;
 }

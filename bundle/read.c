@@ -34,14 +34,15 @@ HOT int bundle_read(struct bundle *b, struct view bytes, const struct bundle_rul
 	return read_all(&r);
 }
 
-int bundle_read_general(struct bundle *b, struct view bytes, const struct bundle_rules *rules,
-	struct bundle_fault *fault)
+int bundle_read_general(struct bundle *b, struct view bytes, bool head_only,
+	const struct bundle_rules *rules, struct bundle_fault *fault)
 {
 	struct reader r = {.c = cursor_of(bytes),
 		.b = b,
 		.rules = rules,
 		.fault = fault,
 		.to_end = true,
+		.head_only = head_only,
 		.general = true};
 
 	read_begin(&r);

@@ -23,9 +23,10 @@ struct reader {
 	bool general;     /* for tests: never take the short way of plain.c */
 };
 
-/* As bundle_read(), all of it by the general reader: what tests compare bundle_read() with. */
-int bundle_read_general(struct bundle *b, struct view bytes, const struct bundle_rules *rules,
-	struct bundle_fault *fault) MUST_USE;
+/* As bundle_read(), or bundle_read_head(), all of it by the general reader: what tests compare these
+ * with. */
+int bundle_read_general(struct bundle *b, struct view bytes, bool head_only,
+	const struct bundle_rules *rules, struct bundle_fault *fault) MUST_USE;
 
 /* Tells the broken rule; gives the (negative) result to return. */
 int reader_broken(struct reader *r, unsigned rule, size_t at) MUST_USE;

@@ -38,7 +38,9 @@ static inline bool same_values(const struct bundle *a, const struct bundle *b)
 	return a->has_prev == b->has_prev && a->has_age == b->has_age && a->has_hop == b->has_hop &&
 	       a->has_cteb == b->has_cteb && a->foreign == b->foreign &&
 	       same_eid(&a->prev, &b->prev) && a->age_ms == b->age_ms &&
-	       a->hop_limit == b->hop_limit && a->hop_count == b->hop_count;
+	       a->hop_limit == b->hop_limit && a->hop_count == b->hop_count &&
+	       a->cteb.seq_no == b->cteb.seq_no && a->cteb.seq_id == b->cteb.seq_id &&
+	       same_eid(&a->cteb.custodian, &b->cteb.custodian);
 }
 
 static inline bool same_bundle(const struct bundle *a, const struct bundle *b)

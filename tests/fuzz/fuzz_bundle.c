@@ -47,6 +47,17 @@ static void forward(const struct bundle *b, const struct bundle_rules *rules)
 	assert(bundle_id_hash(&h, 1, 2) == bundle_id_hash(b, 1, 2));
 }
 
+/* The same of bytes that are taken for a stored head. */
+static void head(struct view bytes, const struct bundle_rules *rules)
+{
+	struct bundle_fault fault, general_fault;
+	struct bundle b, h;
+	int err = bundle_read_head(&b, bytes, rules, &fault);
+
+	assert(bundle_read_general(&h, bytes, true, rules, &general_fault) == err);
+	assert(same_fault(&fault, &general_fault) && (err || same_bundle(&b, &h)));
+}
+
 static void judge(struct view bytes, const struct bundle_rules *rules)
 {
 	char text[EID_TEXT_MAX];
@@ -55,8 +66,9 @@ static void judge(struct view bytes, const struct bundle_rules *rules)
 	int err = bundle_read(&b, bytes, rules, &fault);
 
 	/* the short way and the general one */
-	assert(bundle_read_general(&h, bytes, rules, &general_fault) == err);
+	assert(bundle_read_general(&h, bytes, false, rules, &general_fault) == err);
 	assert(same_fault(&fault, &general_fault) && (err || same_bundle(&b, &h)));
+	head(bytes, rules);
 	if (err) {
 		assert(fault.rule != RULE_NONE && fault.rule < RULES && fault.at <= bytes.n);
 		return;
@@ -64,6 +76,7 @@ static void judge(struct view bytes, const struct bundle_rules *rules)
 	assert(b.head.n + b.payload.n + b.tail.n == bytes.n);
 	assert(b.tail.n <= BUNDLE_TAIL_MAX && b.head.n <= BUNDLE_HEAD_MAX);
 	assert(bundle_read_head(&h, b.head, rules, &fault) == 0);
+	head(b.head, rules);
 	assert(h.payload.n == b.payload.n && h.n_blocks == b.n_blocks &&
 		eid_equal(&h.source, &b.source));
 	assert(eid_print(&b.source, text, sizeof text) < sizeof text);

@@ -37,15 +37,21 @@ static struct eid some_eid(struct rng *rng)
 }
 
 /* A block of any kind with data that may fit it. */
-static struct block_spec some_block(struct rng *rng, uint8_t data[40], enum crc_type crc_type)
+static struct block_spec some_block(struct rng *rng, uint8_t data[64], enum crc_type crc_type)
 {
-	static const uint64_t type[] = {6, 7, 10, 10, 11, 12, 13, 0, 1, 23, 24, 192, 300};
-	struct buf w = buf_of(data, 40);
+	static const uint64_t type[] = {
+		6, 7, 10, 10, 11, 12, 13, 13, 14, 15, 0, 1, 23, 24, 192, 300};
+	struct buf w = buf_of(data, 64);
 
-	switch (rng_below(rng, 4)) {
+	switch (rng_below(rng, 5)) {
 	case 0:
 		cbor_put_uint(&w, some_number(rng));
 		break;
+	case 4: {
+		struct cteb t = {some_number(rng), rng_below(rng, 30), some_eid(rng)};
+		cteb_write(&w, &t);
+		break;
+	}
 	case 1:
 		cbor_put_array(&w, 2);
 		cbor_put_uint(&w, some_number(rng));
@@ -71,7 +77,7 @@ static size_t some_bundle(struct rng *rng, uint8_t out[ROOM])
 {
 	static const uint8_t payload[300];
 	enum crc_type crc = rng_below(rng, 3) ? CRC_NONE : (enum crc_type)rng_below(rng, 3);
-	uint8_t data[4][40];
+	uint8_t data[4][64];
 	struct block_spec block[4];
 	struct bundle_spec s = {.flags = rng_below(rng, 2) ? BUNDLE_NO_FRAGMENT : some_number(rng),
 		.crc_type = crc,
@@ -91,6 +97,8 @@ static size_t some_bundle(struct rng *rng, uint8_t out[ROOM])
 		.has_hop = rng_below(rng, 2),
 		.hop_limit = 1 + rng_below(rng, 255),
 		.hop_count = some_number(rng),
+		.has_cteb = rng_below(rng, 3) == 0,
+		.cteb = {some_number(rng), some_number(rng), some_eid(rng)},
 		.custody = custody_codes_ccsds(),
 		.block = block,
 		.n_blocks = (unsigned)rng_below(rng, 5)};
@@ -103,6 +111,20 @@ static size_t some_bundle(struct rng *rng, uint8_t out[ROOM])
 	return w.len;
 }
 
+static bool same_heads(struct view v, const struct bundle_rules *rules)
+{
+	static struct bundle a, b;
+	struct bundle_fault fa, fb;
+	int ea, eb;
+
+	memset(&a, 0x55, sizeof a);
+	memset(&b, 0xaa, sizeof b);
+	ea = bundle_read_head(&a, v, rules, &fa);
+	eb = bundle_read_general(&b, v, true, rules, &fb);
+	return ea == eb && same_fault(&fa, &fb) && (ea || same_bundle(&a, &b));
+}
+
+/* As a bundle, as a stored head, and the head of a good bundle cut in two places. */
 static bool same_both_ways(struct view v, const struct bundle_rules *rules, bool *good)
 {
 	static struct bundle a, b;
@@ -112,9 +134,14 @@ static bool same_both_ways(struct view v, const struct bundle_rules *rules, bool
 	memset(&a, 0x55, sizeof a);
 	memset(&b, 0xaa, sizeof b);
 	ea = bundle_read(&a, v, rules, &fa);
-	eb = bundle_read_general(&b, v, rules, &fb);
+	eb = bundle_read_general(&b, v, false, rules, &fb);
 	*good = ea == 0;
-	return ea == eb && same_fault(&fa, &fb) && (ea || same_bundle(&a, &b));
+	if (ea != eb || !same_fault(&fa, &fb) || (ea == 0 && !same_bundle(&a, &b)))
+		return false;
+	return same_heads(v, rules) &&
+	       (ea || (same_heads(a.head, rules) &&
+			      same_heads(view_sub(v, 0, a.head.n - 1), rules) &&
+			      same_heads(view_sub(v, 0, a.head.n / 2), rules)));
 }
 
 Test(plain, agrees_with_the_general_reader, .timeout = 120)
@@ -133,6 +160,7 @@ Test(plain, agrees_with_the_general_reader, .timeout = 120)
 			continue;
 		rules.allow_no_age = rng_below(&rng, 2);
 		rules.from_outside = rng_below(&rng, 2);
+		rules.allow_foreign = rng_below(&rng, 2);
 		made++;
 		cr_assert(same_both_ways(view_of(bytes, n), &rules, &ok), "round %u", round);
 		good += ok;
