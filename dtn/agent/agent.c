@@ -362,12 +362,20 @@ bool entry_is_durable(const struct agent *a, const struct bundle_entry *e)
 
 struct record entry_record(const struct agent *a, const struct bundle_entry *e)
 {
-	struct record r = {0};
+	struct record r;
 	struct view v;
 
 	if (store_value(a->store, STORE_BUNDLE, entry_id(e), &v) != 0 || record_decode(v, &r) != 0)
 		r = (struct record){0}; /* damaged on disk: it has no route and is given up */
 	return r;
+}
+
+void entry_uid(const struct agent *a, const struct bundle_entry *e, uint64_t uid[2])
+{
+	struct view v;
+
+	if (store_value(a->store, STORE_BUNDLE, entry_id(e), &v) != 0 || record_uid(v, uid) != 0)
+		uid[0] = uid[1] = 0;
 }
 
 void entry_save(struct agent *a, struct bundle_entry *e, const struct record *r)
@@ -454,7 +462,8 @@ static bool same_uid(const struct hash_node *n, const void *key)
 	const struct uid_key *k = key;
 	const struct bundle_entry *e =
 		container_of((struct hash_node *)(uintptr_t)n, struct bundle_entry, by_uid);
-	struct record r = entry_record(k->a, e);
+	uint64_t uid[2];
 
-	return r.uid[0] == k->uid[0] && r.uid[1] == k->uid[1];
+	entry_uid(k->a, e, uid);
+	return uid[0] == k->uid[0] && uid[1] == k->uid[1];
 }

@@ -12,7 +12,7 @@
 static void keep(struct agent *a, mono now, struct promise *p);
 static void keep_new(struct agent *a, mono now, struct promise *p);
 static void keep_pair(struct agent *a, mono now, struct promise *p);
-static void dispatch(struct agent *a, mono now, struct bundle_entry *e);
+static void dispatch(struct agent *a, mono now, struct bundle_entry *e, const struct record *r);
 static void broken(struct agent *a, mono now, struct promise *p, int err);
 static void broken_new(struct agent *a, mono now, struct promise *p, int err);
 static void break_pair(struct agent *a, mono now, struct promise *p);
@@ -144,6 +144,7 @@ static void keep(struct agent *a, mono now, struct promise *p)
 static void keep_new(struct agent *a, mono now, struct promise *p)
 {
 	struct bundle_entry *e;
+	struct record r;
 
 	if (p->request != 0)
 		answer_later(a, p, p->piece_of ? outgoing_settle(a, now, p, 0) : 0);
@@ -153,9 +154,8 @@ static void keep_new(struct agent *a, mono now, struct promise *p)
 	if (!e)
 		return; /* cut through: it left and was released before its batch began */
 	trace_point(a->trace, now, bundle_committed, p->id, p->seq);
+	r = entry_record(a, e);
 	if (p->has_pair) {
-		struct record r = entry_record(a, e);
-
 		trace_point(a->trace, now, custody_taken, p->id, r.own_seq_id, r.own_seq_no,
 			p->pair.custodian.node, p->pair.seq_no);
 		if (!BREAK_SPEAK_EARLY)
@@ -164,7 +164,7 @@ static void keep_new(struct agent *a, mono now, struct promise *p)
 	}
 	if (p->has_outer && !BREAK_ANSWER_EARLY)
 		answer_add(a, now, &p->outer, p->id, BIBE_ACCEPTED);
-	dispatch(a, now, e);
+	dispatch(a, now, e, &r);
 }
 
 /* Another pair of a bundle that is here (CCSDS 734.6, procedures): accepted now; what was on its way under
@@ -172,12 +172,12 @@ static void keep_new(struct agent *a, mono now, struct promise *p)
 static void keep_pair(struct agent *a, mono now, struct promise *p)
 {
 	struct bundle_entry *e = entry_by_id(a, p->id);
+	struct record r;
 
 	if (!p->has_pair)
 		return; /* the bundle's own batch failed: refused by then */
 	if (e) {
-		struct record r = entry_record(a, e);
-
+		r = entry_record(a, e);
 		trace_point(a->trace, now, custody_taken, p->id, r.own_seq_id, r.own_seq_no,
 			p->pair.custodian.node, p->pair.seq_no);
 	}
@@ -186,12 +186,12 @@ static void keep_pair(struct agent *a, mono now, struct promise *p)
 	if (p->has_outer)
 		answer_add(a, now, &p->outer, p->id, BIBE_REDUNDANT);
 	if (e)
-		dispatch(a, now, e);
+		dispatch(a, now, e, &r);
 }
 
 /* RFC 9171 5.3, once all that was staged of it is durable: another promise may still be open.
  * RFC 9171 5.3/d1, 5.3-1, 5.3-1b, 5.3-1c, 5.3-2, 5.4.2-2, 5.6-5 */
-static void dispatch(struct agent *a, mono now, struct bundle_entry *e)
+static void dispatch(struct agent *a, mono now, struct bundle_entry *e, const struct record *r)
 {
 	if (e->state != ENTRY_STAGED || !entry_is_durable(a, e))
 		return;
@@ -201,7 +201,7 @@ static void dispatch(struct agent *a, mono now, struct bundle_entry *e)
 		reassemble_replaced(a, now, e);
 		deliver_arrived(a, now, e);
 	} else
-		forward_entry(a, now, e, NODE_NONE);
+		forward_with(a, now, e, r, NODE_NONE);
 }
 
 /* A failed batch is not undone by the store, it goes again with the next one: so only what was new

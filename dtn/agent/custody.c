@@ -45,12 +45,13 @@ static bool listed(const struct custody_list *l, const struct eid *e);
 enum why custody_accepts(const struct agent *a, const struct arrival *in, struct pair *p)
 {
 	const struct bundle *b = in->b;
-	uint64_t uid[2];
+	uint64_t uid[2] = {in->uid[0], in->uid[1]};
 
 	if (!b->has_cteb || b->flags & BUNDLE_FRAGMENT || b->cteb.custodian.node == a->self.node ||
 		b->cteb.seq_no == UINT64_MAX || is_secured(a, in))
 		return WHY_OTHER;
-	bundle_uid(b, uid);
+	if (eid_is_null(&b->source)) /* it has another one each time it comes, arrival_uid() */
+		bundle_uid(b, uid);
 	*p = (struct pair){.seq_id = b->cteb.seq_id,
 		.seq_no = b->cteb.seq_no,
 		.profile = in->profile,

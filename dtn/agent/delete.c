@@ -77,15 +77,16 @@ void entry_forget(struct agent *a, mono now, struct bundle_entry *e)
 /* RFC 9171 5.11/1 */
 static void bury(struct agent *a, mono now, struct bundle_entry *e)
 {
-	struct record r = entry_record(a, e);
+	uint64_t uid[2];
 	bool was_written = store_is_committed(a->store, entry_id(e));
 
+	entry_uid(a, e, uid);
 	/* One tombstone for all of an ADU, none for fragments that wait for others. */
-	bool is_known = reassemble_is_part(e) ? reassemble_uid(e, r.uid) : true;
+	bool is_known = reassemble_is_part(e) ? reassemble_uid(e, uid) : true;
 
 	if (e->expiry > now && is_known) {
 		struct known *k = known_add(
-			a, KNOWN_GONE, (const uint64_t[4]){r.uid[0], r.uid[1], 0, 0}, e->expiry);
+			a, KNOWN_GONE, (const uint64_t[4]){uid[0], uid[1], 0, 0}, e->expiry);
 
 		k->bundle_id = entry_id(e);
 		if (was_written)

@@ -141,9 +141,17 @@ unsigned neighbour_find(const struct agent *a, node_id node)
 	return custodian_find(a, node)->neighbour;
 }
 
+void forward_entry(struct agent *a, mono now, struct bundle_entry *e, node_id not_to)
+{
+	struct record r = entry_record(a, e);
+
+	forward_with(a, now, e, &r, not_to);
+}
+
 /* RFC 9171 5.4-2: finds the next node (not `not_to`, if there is another) and queues, or waits.
  * RFC 9171 5.4-1, 5.4-1b, 5.4-2/2, 5.4-2/d1, 5.4-2/d2 */
-void forward_entry(struct agent *a, mono now, struct bundle_entry *e, node_id not_to)
+void forward_with(
+	struct agent *a, mono now, struct bundle_entry *e, const struct record *r, node_id not_to)
 {
 	struct route_choice way;
 	unsigned k;
@@ -160,7 +168,7 @@ void forward_entry(struct agent *a, mono now, struct bundle_entry *e, node_id no
 			(uint64_t)now, a->neighbour[k].n_queued);
 		return;
 	}
-	err = ways_choose(a, now, e, not_to, &way);
+	err = ways_choose(a, now, &(struct way_for){e, r, not_to}, &way);
 	k = err == 0 ? neighbour_find(a, way.next) : NO_NEIGHBOUR;
 
 	if (k == NO_NEIGHBOUR) {

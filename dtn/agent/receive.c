@@ -36,7 +36,7 @@ static void no_custody(
 	struct agent *a, mono now, const struct arrival *in, uint64_t id, enum why why);
 static enum why why_not(int err);
 static void promise_arrival(struct agent *a, mono now, const struct arrival *in,
-	struct bundle_entry *e, uint64_t number_seq);
+	struct bundle_entry *e, const struct record *r);
 static void trace_received(struct agent *a, mono now, const struct arrival *in, uint64_t id);
 static uint64_t passing(struct agent *a, mono now, const struct arrival *in);
 
@@ -365,11 +365,13 @@ static void take(struct agent *a, mono now, struct arrival *in)
 	}
 	e = entry_add(a, now, id, &r);
 	assert(e);
+	if (number_seq > e->seq)
+		e->seq = number_seq;
 	seen_emit(a, now, id, b, e->priority, in->size);
 	trace_received(a, now, in, id);
 	if (in->passes_custody != WHY_NONE)
 		custody_declined(a, now, &in->pair, in->passes_custody);
-	promise_arrival(a, now, in, e, number_seq);
+	promise_arrival(a, now, in, e, &r);
 	if (r.flags & RECORD_HANDED)
 		deliver_staged(a, e, reg);
 	if (is_part(in)) {
@@ -423,15 +425,13 @@ static int put(struct agent *a, struct arrival *in, struct record *r, uint64_t *
 
 /* What is done with it when it is durable; what needs no commit moves at once (cut-through). */
 static void promise_arrival(struct agent *a, mono now, const struct arrival *in,
-	struct bundle_entry *e, uint64_t number_seq)
+	struct bundle_entry *e, const struct record *r)
 {
 	struct promise *p;
 
 	entry_set_state(a, e, ENTRY_STAGED);
-	if (number_seq > e->seq)
-		e->seq = number_seq;
 	if (is_plain(in) && a->promises.n_free < a->promises.n / 2) {
-		forward_entry(a, now, e, NODE_NONE); /* the slow disk's promises are for others */
+		forward_with(a, now, e, r, NODE_NONE); /* the slow disk's promises are for others */
 		return;
 	}
 	p = promise_add(a, PROMISE_NEW, e->seq, entry_id(e));
@@ -449,7 +449,7 @@ static void promise_arrival(struct agent *a, mono now, const struct arrival *in,
 			signal_add(a, now, &in->pair, true, entry_id(e));
 	}
 	if (is_plain(in))
-		forward_entry(a, now, e, NODE_NONE);
+		forward_with(a, now, e, r, NODE_NONE);
 }
 
 /* A fragment for this node. */

@@ -22,6 +22,7 @@
 #define FIELDS_1 (0 RECORD_FIELDS(COUNT))
 #define FIELDS_2 (FIELDS_1 RECORD_FIELDS_2(COUNT))
 #define FIELDS_3 (FIELDS_2 RECORD_FIELDS_3(COUNT))
+#define UID_FIELD 1 /* of RECORD_FIELDS */
 
 void record_encode(struct buf *b, const struct record *r)
 {
@@ -37,19 +38,40 @@ void record_encode(struct buf *b, const struct record *r)
 #undef F
 }
 
-/* The agent reads several a bundle: the size is asked once. */
-int record_decode(struct view value, struct record *r)
+/* A known version, and as long as that is: the agent reads several a bundle, and asks once a record. */
+static inline int version_of(struct view value, unsigned *version)
 {
 	static const size_t fields[] = {0, FIELDS_1, FIELDS_2, FIELDS_3};
-	unsigned version = value.n ? value.p[0] : 0;
 
-	*r = (struct record){0};
 	if (value.n == 0)
 		return -E_TRUNCATED;
-	if (version < 1 || version > RECORD_VERSION)
+	*version = value.p[0];
+	if (*version < 1 || *version > RECORD_VERSION)
 		return -E_VERSION;
-	if (value.n != 1 + 8 * fields[version])
-		return value.n < 1 + 8 * fields[version] ? -E_TRUNCATED : -E_TRAILING;
+	if (value.n != 1 + 8 * fields[*version])
+		return value.n < 1 + 8 * fields[*version] ? -E_TRUNCATED : -E_TRAILING;
+	return 0;
+}
+
+int record_uid(struct view value, uint64_t uid[2])
+{
+	unsigned version;
+	int err = version_of(value, &version);
+
+	uid[0] = err ? 0 : be64_get(value.p + 1 + 8 * UID_FIELD);
+	uid[1] = err ? 0 : be64_get(value.p + 1 + 8 * (UID_FIELD + 1));
+	return err;
+}
+
+int record_decode(struct view value, struct record *r)
+{
+	unsigned version = 0;
+	int err = version_of(value, &version);
+
+	if (err || version < RECORD_VERSION)
+		*r = (struct record){0};
+	if (err)
+		return err;
 	const uint8_t *p = value.p + 1;
 #define F(field) r->field = be64_get(p), p += 8;
 	RECORD_FIELDS(F)

@@ -50,6 +50,8 @@ struct record {
 void record_import(struct record *r, const struct bundle *b, dtntime now);
 /* The value's bytes. */
 void record_encode(struct buf *b, const struct record *r);
+/* Its uid alone, as record_decode() finds it but for -E_RANGE. */
+int record_uid(struct view value, uint64_t uid[2]) MUST_USE;
 /* 0, -E_VERSION, -E_TRUNCATED, -E_TRAILING, -E_RANGE (a fragment that is not within its ADU). */
 int record_decode(struct view value, struct record *r) MUST_USE;
 

@@ -313,6 +313,8 @@ bool entry_is_durable(const struct agent *a, const struct bundle_entry *e);
 
 /* -- record.c and small helpers of agent.c */
 struct record entry_record(const struct agent *a, const struct bundle_entry *e);
+/* That of its record, without the rest. */
+void entry_uid(const struct agent *a, const struct bundle_entry *e, uint64_t uid[2]);
 void entry_save(struct agent *a, struct bundle_entry *e, const struct record *r);
 bool entry_bundle(const struct agent *a, const struct bundle_entry *e, struct bundle *b);
 
@@ -501,6 +503,9 @@ void name_local(const struct agent *a, struct eid *e);
 
 /* -- forward.c */
 void forward_entry(struct agent *a, mono now, struct bundle_entry *e, node_id not_to);
+/* The same where its record is at hand. */
+void forward_with(
+	struct agent *a, mono now, struct bundle_entry *e, const struct record *r, node_id not_to);
 /* A neighbour row for the far end of a tunnel: it has a queue, but nobody finds it by its node. -E_FULL. */
 int forward_tunnel(struct agent *a, node_id node) MUST_USE;
 void forward_wait(struct agent *a, mono now, struct bundle_entry *e, enum why why);
@@ -522,8 +527,14 @@ bool deliver_event(struct agent *a, mono now, struct agent_event *ev);
 void deliver_forget(struct agent *a, struct bundle_entry *e);
 
 /* -- ways.c */
-int ways_choose(struct agent *a, mono now, const struct bundle_entry *e, node_id not_to,
-	struct route_choice *out) MUST_USE;
+/* What is asked for: e, whose record is r, to go on, but not to `not_to` if there is another. */
+struct way_for {
+	const struct bundle_entry *e;
+	const struct record *r;
+	node_id not_to;
+};
+int ways_choose(
+	struct agent *a, mono now, const struct way_for *f, struct route_choice *out) MUST_USE;
 uint64_t ways_least(const struct agent *a, const struct record *r);
 void ways_forget(struct agent *a);
 

@@ -22,29 +22,30 @@ static int ask(struct agent *a, const struct ways *w, struct route_choice *out);
 /* RFC 9171 5.4-2/3. The best way by a neighbour of ours: not to `not_to`, and not back to where it
  * came from, unless that is the only one (RFC 9171 5.4.2-1, 5.4.2-1/2, 5.4.2-1/2b). 0, -E_NO_ROUTE,
  * -E_NO_CONTACT. */
-int ways_choose(struct agent *a, mono now, const struct bundle_entry *e, node_id not_to,
-	struct route_choice *out)
+int ways_choose(struct agent *a, mono now, const struct way_for *f, struct route_choice *out)
 {
-	struct record r = entry_record(a, e);
+	const struct bundle_entry *e = f->e;
+	const struct record *r = f->r;
+	node_id not_to = f->not_to;
 	struct route_query q = {.from = a->self.node,
-		.to = r.dest_node,
+		.to = r->dest_node,
 		.at = now - a->deps.plan_zero,
 		.expiry = MONO_NEVER,
-		.size_bytes = ways_least(a, &r),
+		.size_bytes = ways_least(a, r),
 		.priority = e->priority};
 	int err;
 
-	if (r.dest_node == NODE_NONE)
+	if (r->dest_node == NODE_NONE)
 		return -E_NO_ROUTE;
 	if (not_to != NODE_NONE)
 		q.exclude[q.n_exclude++] = not_to;
-	if (r.prev_node != NODE_NONE && r.prev_node != not_to && r.prev_node != r.dest_node)
-		q.exclude[q.n_exclude++] = r.prev_node;
-	err = pick(a, e, &q, r.flags & RECORD_PRIVATE, out);
+	if (r->prev_node != NODE_NONE && r->prev_node != not_to && r->prev_node != r->dest_node)
+		q.exclude[q.n_exclude++] = r->prev_node;
+	err = pick(a, e, &q, r->flags & RECORD_PRIVATE, out);
 	if (err == 0 || q.n_exclude == 0)
 		return err;
 	q.n_exclude = not_to != NODE_NONE; /* by the previous node after all */
-	return pick(a, e, &q, r.flags & RECORD_PRIVATE, out);
+	return pick(a, e, &q, r->flags & RECORD_PRIVATE, out);
 }
 
 /* Something changed that answers depend on. */
