@@ -3,14 +3,18 @@
  */
 #include "dtn/store/out.h"
 
+#include <assert.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define OUT_EARLY (1u << 20)
 #define OUT_MOST (4u << 20) /* that wait */
+#define WINDOW (UINT64_C(256) << 10)
+#define WINDOW_LEAST (WINDOW / 2)
 
+static int out_begin(struct out_file *o);
 static int write_parts(struct out_file *o, struct iovec *part, int n);
 
 int out_open(struct out_file *o)
@@ -37,12 +41,9 @@ int out_put(struct out_file *o, const void *p, size_t n)
 {
 	if (n <= OUT_COPY)
 		return out_copy(o, p, n);
-	if (o->n_parts == OUT_PARTS || o->n >= OUT_MOST) {
-		int err = out_write(o);
-
-		if (err)
-			return err;
-	}
+	int err = o->n_parts == OUT_PARTS || o->n >= OUT_MOST ? out_write(o) : out_begin(o);
+	if (err)
+		return err;
 	o->part[o->n_parts++] = (struct iovec){(void *)(uintptr_t)p, n};
 	o->n += n;
 	return 0;
@@ -59,10 +60,38 @@ int out_write(struct out_file *o)
 {
 	int err = write_parts(o, o->part, o->n_parts);
 
-	/* Much is on its way to the disk while the next is put together; whether it arrives, the flush says. */
-	if (o->n >= OUT_EARLY)
-		(void)sync_file_range(o->fd, (off_t)o->at, (off_t)o->n, SYNC_FILE_RANGE_WRITE);
 	out_seek(o, o->fd, o->at + o->n);
+	return err;
+}
+
+/* What fills a window of the file begins its way to the disk while the next is put together; whether it
+ * arrives, the flush says. Not beyond the window: the kernel keeps what is written by one call in pages as large
+ * as that call allows, and one that is on its way would have to arrive before the rest of it can follow. */
+static int out_begin(struct out_file *o)
+{
+	uint64_t end = o->at + o->n, cut = end & ~(WINDOW - 1), from = o->at;
+	size_t rest = (size_t)(end - cut);
+
+	if (cut < from + WINDOW_LEAST)
+		return 0;
+	/* Each part is looked at when it is the last, so that is where the window ends. */
+	struct iovec *last = &o->part[o->n_parts - 1];
+	const uint8_t *left = (uint8_t *)last->iov_base + last->iov_len - rest;
+	bool in_room = left >= o->room && left < o->room + OUT_ROOM;
+	assert(rest <= last->iov_len);
+	last->iov_len -= rest;
+	int err = write_parts(o, o->part, o->n_parts);
+
+	(void)sync_file_range(o->fd, (off_t)from, (off_t)(cut - from), SYNC_FILE_RANGE_WRITE);
+	out_seek(o, o->fd, cut);
+	if (rest == 0)
+		return err;
+	if (in_room) {
+		left = memmove(o->room, left, rest);
+		o->n_room = rest;
+	}
+	o->part[o->n_parts++] = (struct iovec){(void *)(uintptr_t)left, rest};
+	o->n = rest;
 	return err;
 }
 
@@ -87,12 +116,9 @@ int out_copy(struct out_file *o, const void *p, size_t n)
 /* Behind the last one, if nothing came between. */
 int out_room(struct out_file *o, size_t n, uint8_t **room)
 {
-	if (o->n_room + n > OUT_ROOM || o->n_parts == OUT_PARTS) {
-		int err = out_write(o);
-
-		if (err)
-			return err;
-	}
+	int err = o->n_room + n > OUT_ROOM || o->n_parts == OUT_PARTS ? out_write(o) : out_begin(o);
+	if (err)
+		return err;
 	struct iovec *last = o->n_parts ? &o->part[o->n_parts - 1] : NULL;
 	*room = o->room + o->n_room;
 	if (last && (uint8_t *)last->iov_base + last->iov_len == *room)
