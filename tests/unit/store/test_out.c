@@ -4,6 +4,8 @@
 #include "bundle/base/rng.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -81,4 +83,24 @@ Test(out, gathers_over_windows)
 	free(m.file);
 	free(m.source);
 	free(m.back);
+}
+
+/* What could not be written early is told by the next piece, not only at the end. */
+Test(out, tells_that_a_window_failed)
+{
+	struct out_file out;
+	uint8_t *bytes = calloc(1, 1 << 20);
+	int fd = open("/dev/full", O_WRONLY | O_CLOEXEC);
+
+	cr_assert(fd >= 0 && bytes);
+	cr_assert_eq(out_open(&out), 0);
+	out_seek(&out, fd, 0);
+	cr_assert_eq(out_put(&out, bytes, 1 << 20), 0);
+	cr_assert_eq(out_put(&out, bytes, 1), -ENOSPC);
+	out_seek(&out, fd, 0);
+	cr_assert_eq(out_put(&out, bytes, 1 << 20), 0);
+	cr_assert_eq(out_write(&out), -ENOSPC);
+	out_close(&out);
+	close(fd);
+	free(bytes);
 }
