@@ -87,9 +87,10 @@ static inline void *slabs_take(struct slabs *s, size_t n)
 	ASAN_UNPOISON_MEMORY_REGION(cell, slab->cell);
 	slab->free = *cell;
 	slab->n_used++;
-	/* The next one was given back long ago, and its first lines are written at once. */
-	for (unsigned line = 0; line < 3; line++)
-		__builtin_prefetch((const char *)*cell + line * 64, 1);
+	/* The next one was given back long ago, and its first lines are written at once. Where there is
+	 * none, a null pointer: nothing may be added to it, so these are numbers. */
+	for (uintptr_t line = (uintptr_t)*cell; line < (uintptr_t)*cell + 192; line += 64)
+		__builtin_prefetch((const void *)line, 1);
 	return cell;
 }
 
