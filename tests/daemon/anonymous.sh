@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.." || exit 2
 PATH="$PWD/build/bin:$PATH"
 unset OWLT_SOCKET
 T=$(mktemp -d /tmp/owlt-anonymous-XXXXXX)
-port=$((22000 + $$ % 20000))
+port=$(tests/free-ports 2) || exit 2
 bad=0
 
 ok() { echo "ok $1"; }
@@ -21,7 +21,7 @@ cat >"$T/b.json" <<END
 END
 mkfifo "$T/fifo"
 owltd -c "$T/b.json" >"$T/fifo" 2>"$T/log" & pid=$!
-read -r -t 20 line <"$T/fifo" && [ "$line" = ready ] || { not_ok start "$(cat "$T/log")"; exit 1; }
+read -r -t 60 line <"$T/fifo" && [ "$line" = ready ] || { not_ok start "$(cat "$T/log")"; exit 1; }
 for i in one two; do
 	echo "$i" >"$T/$i"
 	owlt bundle make --source dtn:none --dest ipn:2.5 --creation 0,1 --age 1000 --flags no-fragment \
@@ -34,7 +34,7 @@ s.bind(("127.0.0.1", int(sys.argv[1])))
 for name in sys.argv[3:]:
     s.sendto(open(name, "rb").read(), ("127.0.0.1", int(sys.argv[2])))
 END
-owlt recv --socket "$T/b.sock" ipn:2.5 -n 2 -o "$T/in" --timeout 20 >"$T/out"
+owlt recv --socket "$T/b.sock" ipn:2.5 -n 2 -o "$T/in" --timeout 90 >"$T/out"
 check both_delivered [ $? -eq 0 ]
 check both_are_there [ "$(cat "$T"/in/* | sort | tr '\n' ' ')" = "one two " ]
 [ $bad -eq 0 ]
