@@ -197,6 +197,31 @@ Test(fragment, replication)
 	}
 }
 
+/* RFC 9171 5.8/3, 5.8/d2: all of them stay with the first piece, not the last alone. */
+Test(fragment, several_blocks_stay_with_the_first)
+{
+	const struct block_spec k[] = {{.type = 200, .number = 5, .data = view_text("a")},
+		{.type = 201, .number = 6, .flags = BLOCK_REPLICATE, .data = view_text("b")},
+		{.type = 202, .number = 7, .data = view_text("c")},
+		{.type = 203, .number = 8, .data = view_text("d")}};
+	struct bundle_spec spec = {.crc_type = CRC_32C,
+		.dest = eid_ipn(2, 1),
+		.source = eid_ipn(1, 1),
+		.report_to = eid_null(),
+		.created_ms = T0,
+		.lifetime_ms = 1000,
+		.block = k,
+		.n_blocks = 4};
+	uint8_t in[OUT_MAX];
+	struct buf w = buf_of(in, sizeof in);
+	struct bundle b;
+
+	cr_assert_eq(bundle_build(&w, &spec, view_text("0123456789")), 0);
+	read_back(&b, buf_view(&w));
+	cr_expect_eq(fragment_left_out(&b, 0), 0);
+	cr_expect_eq(fragment_left_out(&b, 5), 0xd, "the first, third and fourth");
+}
+
 /* RFC 9171 4.3.1: a primary block that an integrity block stands for has no CRC, but the pieces without
  * that block need one. */
 Test(fragment, crc_where_the_signature_does_not_go)
