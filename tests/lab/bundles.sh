@@ -25,7 +25,7 @@ transfer() {
 	local got=$dir/got-$1 rc
 	mkdir -p "$got"
 	[ "$(id -u)" -ne 0 ] || [ "$who" = root ] || chown 65534:65534 "$got"
-	$as "$bin"/owlt lab exec "$2" "$4" owlt recv "$5" -n 1 -o "$got" --timeout 10m >"$dir"/recv.out 2>&1 &
+	$as "$bin"/owlt lab exec "$2" "$4" owlt recv "$5" -n 1 -o "$got" --timeout 10h >"$dir"/recv.out 2>&1 &
 	rc=$!
 	check "$1-sent" $as "$bin"/owlt lab exec "$2" "$3" owlt send --custody "$5" "$6"
 	wait $rc

@@ -6,7 +6,7 @@ mkdir -p "$work/root"
 
 once() { # RUN: the lab, and the simulator with its traffic
 	local run=$1 recv i
-	"$b" lab exec "$lab" mars owlt recv ipn:3.100 -n 20 -o "$work/got" --timeout 300s >"$work/recv.log" 2>&1 &
+	"$b" lab exec "$lab" mars owlt recv ipn:3.100 -n 20 -o "$work/got" --timeout 10000s >"$work/recv.log" 2>&1 &
 	recv=$!
 	for i in $(seq 20); do
 		head -c $((i * 1500)) /dev/urandom >"$work/b.bin"

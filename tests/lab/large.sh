@@ -113,7 +113,7 @@ crossing() {
 	most=$(node_peak mars)
 	check "$name-kill" "$owlt" lab kill "$run" mars
 	check "$name-start" "$owlt" lab start "$run" mars
-	"$owlt" recv --socket "$run"/nodes/mars/owltd.sock ipn:4.42 -n 1 -o "$got" --timeout 400 >"$dir"/received 2>&1 &
+	"$owlt" recv --socket "$run"/nodes/mars/owltd.sock ipn:4.42 -n 1 -o "$got" --timeout 20000 >"$dir"/received 2>&1 &
 	p=$!
 	n=$(peak $p)
 	wait $p
