@@ -55,6 +55,7 @@ struct cl_event {
 	struct view bytes; /* CL_BUNDLE: a whole bundle; lives until the next input or turn */
 	mono tx_end;       /* CL_SENT: when its last bit leaves */
 	uint64_t frame_bytes;
+	bool is_full;    /* CL_SEND_FAILED: for want of room in the shell, which will ask again */
 	const char *why; /* CL_IGNORED: stable word, for the counter */
 };
 

@@ -210,6 +210,7 @@ static void udpcl_sent(struct cl *c, mono now, uint64_t cookie, int err)
 	f->busy = false;
 	put_done(u, &(struct cl_event){.type = err ? CL_SEND_FAILED : CL_SENT,
 			    .id = f->id,
+			    .is_full = err == -EAGAIN || err == -ENOBUFS,
 			    .tx_end = f->tx_end,
 			    .frame_bytes = f->frame_bytes});
 }

@@ -71,7 +71,7 @@ struct agent_offer {
 	uint64_t size_bytes;
 };
 /* The next bundle for a neighbour, with its head as it shall leave; it is "sending" until
- * agent_sent() or agent_send_failed(). False: none fits, or no room in *room. */
+ * agent_sent(), agent_send_failed() or agent_send_again(). False: none fits, or no room in *room. */
 bool agent_next(struct agent *a, mono now, struct agent_offer *o);
 /* What is first in a neighbour's queue is brought near: its contact is about to open. */
 void agent_ahead(struct agent *a, unsigned neighbour);
@@ -87,6 +87,8 @@ struct agent_sent {
 };
 void agent_sent(struct agent *a, mono now, const struct agent_sent *s);
 void agent_send_failed(struct agent *a, mono now, uint64_t id);
+/* It had no room for it just now: who asks agent_next() again does so when there may be some. */
+void agent_send_again(struct agent *a, mono now, uint64_t id);
 
 /* -- time, store, events */
 

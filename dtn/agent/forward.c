@@ -285,10 +285,18 @@ void agent_send_failed(struct agent *a, mono now, uint64_t id)
 		a, e, mono_add(now, RETRY_US)); /* a link that goes on failing must not spin */
 }
 
-/* Back to its place after a layer did not take it. */
-void forward_requeue(struct agent *a, struct bundle_entry *e)
+/* A layer had no room for it: it goes back to its place, and leaves when the layer is asked again. */
+void agent_send_again(struct agent *a, mono now, uint64_t id)
 {
-	enqueue(a, e, e->neighbour);
+	struct bundle_entry *e = fragment_failed(a, now, id);
+
+	e = e ? e : entry_by_id(a, id);
+	if (!e || e->state != ENTRY_SENDING)
+		return; /* another piece of it is still to be sent; or it has gone, or came back, meanwhile */
+	if (a->neighbour[e->neighbour].is_open)
+		enqueue(a, e, e->neighbour);
+	else
+		forward_entry(a, now, e, NODE_NONE);
 }
 
 /* Priority first; within it by local id, so what is sent again comes before what is younger. */

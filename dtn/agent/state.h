@@ -510,7 +510,6 @@ void forward_with(
 int forward_tunnel(struct agent *a, node_id node) MUST_USE;
 void forward_wait(struct agent *a, mono now, struct bundle_entry *e, enum why why);
 void forward_tick(struct agent *a, mono now);
-void forward_requeue(struct agent *a, struct bundle_entry *e);
 void forward_dequeue(struct agent *a, struct bundle_entry *e);
 bool is_border(const struct agent *a, node_id node);
 unsigned neighbour_find(const struct agent *a, node_id node);

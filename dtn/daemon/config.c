@@ -196,6 +196,15 @@ static const struct schema_row daemon_rows[] = {
 		.help = "Instead of a file: a shell command that prints one; run once at start, 10 "
 			"s "
 			"at most."},
+	{.path = "link_pause",
+		.type = SCHEMA_DURATION,
+		.offset = AT(links_pause_us),
+		.min = 1000,
+		.max = 10000000,
+		.def = "100ms",
+		.unit = "s",
+		.help = "Where the kernel has no memory for what a link sends (ENOBUFS), it is "
+			"asked again after 1 ms, 2 ms, and so on, up to this, in real time."},
 	{.path = "drain",
 		.type = SCHEMA_DURATION,
 		.offset = AT(drain_us),

@@ -31,8 +31,9 @@ struct daemon_cfg {
 	char events[PATH_LEN + 1];
 	uint64_t events_max_bytes, events_keep;
 	char keys[PATH_LEN + 1], keys_command[PATH_LEN + 1];
-	unsigned log_level; /* enum log_level */
-	int64_t drain_us;   /* real time */
+	unsigned log_level;     /* enum log_level */
+	int64_t drain_us;       /* real time */
+	int64_t links_pause_us; /* real time */
 };
 
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };

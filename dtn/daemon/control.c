@@ -137,6 +137,7 @@ static void show_links(struct daemon *d, struct json_writer *w)
 		jw_u64(w, "keepalives_rx", s.keepalives_rx);
 		jw_u64(w, "tx_bytes", s.bytes_tx);
 		jw_u64(w, "rx_bytes", s.bytes_rx);
+		jw_u64(w, "n_blocked", d->link[i].n_blocked);
 		jw_object_end(w);
 	}
 	jw_array_end(w);

@@ -55,7 +55,10 @@ struct client {
 
 struct daemon_link {
 	struct udp udp;
-	bool is_blocked; /* until the socket can be written */
+	bool is_blocked;     /* until the socket can be written ... */
+	int64_t again_at_ns; /* ... or, where the kernel had no memory, until then; 0: not so */
+	int64_t pause_ns;    /* how long that was last, 0: something went since */
+	uint64_t n_blocked;  /* how often either was */
 };
 
 struct eventlog {

@@ -13,6 +13,7 @@
 #define ROUNDS_MAX 4              /* receive calls per link and turn */
 #define TURN_BYTES (8u << 20)     /* sent in a turn: stored bytes are in memory until its end */
 #define COMMIT_AGAIN_NS 100000000 /* a full disk is not asked again in each turn */
+#define PAUSE_NS 1000000          /* the first after ENOBUFS, doubled up to links_pause */
 #define RECORDS_PER_DATAGRAM                                                                       \
 	24 /* trace records one datagram may cause, for the promise to lose none */
 
@@ -26,6 +27,9 @@ static void start_batch(struct daemon *d);
 static bool may_end(struct daemon *d);
 static int64_t wake_at(struct daemon *d);
 static bool is_full(const struct daemon *d);
+static void block(struct daemon *d, unsigned link, int err);
+static void go_on(struct daemon *d, unsigned link);
+static int64_t links_again_at(const struct daemon *d);
 
 int daemon_run(struct daemon *d)
 {
@@ -64,6 +68,8 @@ static int64_t wake_at(struct daemon *d)
 	if (d->is_behind)
 		return 0;
 	at = idle_at < at ? idle_at : at;
+	idle_at = links_again_at(d);
+	at = idle_at < at ? idle_at : at;
 	if (is_full(d) && !writer_is_busy(d->writer) && store_wants_commit(d->store))
 		at = d->commit_at_ns < at ? d->commit_at_ns : at;
 	return d->is_ending && d->stop_at_ns < at ? d->stop_at_ns : at;
@@ -94,11 +100,8 @@ static void take_inputs(struct daemon *d, const struct loop_event *ev, int n)
 			app_ready(d, k, &ev[i]);
 			break;
 		case SOURCE_LINK:
-			if (ev[i].can_write && d->link[k].is_blocked) {
-				d->link[k].is_blocked = false;
-				if (loop_want(&d->loop, d->link[k].udp.fd, ev[i].tag, true, false))
-					log_line(d, LOG_ERROR, "link", "epoll failed");
-			}
+			if (ev[i].can_write && d->link[k].again_at_ns == 0)
+				go_on(d, k);
 			if (ev[i].can_read)
 				receive(d, k);
 			break;
@@ -171,18 +174,58 @@ static uint64_t packet_bytes(const struct udp_packet *p)
 	return n;
 }
 
-/* Packets of one link, 64 a call. What the socket does not take is told to the node as failed; it is
- * asked again when the socket can be written. */
-static void transmit(struct daemon *d, unsigned link)
+/* The socket is full until it can be written; where the kernel had no memory nothing tells when it has, so it
+ * is asked after a pause that grows. */
+static void block(struct daemon *d, unsigned link, int err)
 {
 	struct daemon_link *l = &d->link[link];
 	struct loop_tag tag = {SOURCE_LINK, link};
+
+	l->is_blocked = true;
+	l->n_blocked++;
+	if (err == -EAGAIN && loop_want(&d->loop, l->udp.fd, tag, true, true) == 0)
+		return;
+	l->pause_ns = l->pause_ns ? 2 * l->pause_ns : PAUSE_NS;
+	if (l->pause_ns > d->cfg.links_pause_us * 1000)
+		l->pause_ns = d->cfg.links_pause_us * 1000;
+	l->again_at_ns = clock_mono_ns() + l->pause_ns;
+}
+
+static void go_on(struct daemon *d, unsigned link)
+{
+	struct daemon_link *l = &d->link[link];
+	struct loop_tag tag = {SOURCE_LINK, link};
+
+	if (l->is_blocked && l->again_at_ns == 0 &&
+		loop_want(&d->loop, l->udp.fd, tag, true, false))
+		log_line(d, LOG_ERROR, "link", "epoll failed");
+	l->is_blocked = false;
+	l->again_at_ns = 0;
+}
+
+static int64_t links_again_at(const struct daemon *d)
+{
+	int64_t at = LOOP_NEVER;
+
+	for (size_t i = 0; i < d->cfg.node.n_links; i++)
+		if (d->link[i].again_at_ns != 0 && d->link[i].again_at_ns < at)
+			at = d->link[i].again_at_ns;
+	return at;
+}
+
+/* Packets of one link, 64 a call. What the socket does not take goes back to its place; it is asked again when
+ * there may be room. */
+static void transmit(struct daemon *d, unsigned link)
+{
+	struct daemon_link *l = &d->link[link];
 	uint8_t room[UDP_BATCH][64];
 	struct udp_packet p[UDP_BATCH];
 	uint64_t cookie[UDP_BATCH];
 	uint64_t bytes;
 	int n, done, err;
 
+	if (l->again_at_ns != 0 && l->again_at_ns <= clock_mono_ns())
+		go_on(d, link);
 	while (!l->is_blocked && d->budget > 0) {
 		for (n = 0; n < UDP_BATCH && d->budget > 0; n++) {
 			struct pkt k = {.buf = room[n], .cap = sizeof room[n]};
@@ -201,16 +244,17 @@ static void transmit(struct daemon *d, unsigned link)
 
 			for (int i = 0; i < went; i++)
 				node_sent(d->node, d->now, link, cookie[done++], 0);
-			if (went > 0)
+			if (went > 0) {
+				l->pause_ns = 0;
 				continue;
-			l->is_blocked = err == -EAGAIN || err == -ENOBUFS;
-			if (!l->is_blocked)
+			}
+			if (err == -EAGAIN || err == -ENOBUFS)
+				block(d, link, err);
+			else
 				node_sent(d->node, d->now, link, cookie[done++], err);
 		}
 		for (; done < n; done++)
 			node_sent(d->node, d->now, link, cookie[done], -EAGAIN);
-		if (l->is_blocked && loop_want(&d->loop, l->udp.fd, tag, true, true))
-			l->is_blocked = false;
 		if (n < UDP_BATCH)
 			return;
 	}

@@ -352,7 +352,10 @@ static void take_events(struct node *n, mono now, unsigned at)
 					.owlt_us = owlt_now(n, l, now)});
 			break;
 		case CL_SEND_FAILED:
-			agent_send_failed(n->agent, now, ev.id);
+			if (ev.is_full)
+				agent_send_again(n->agent, now, ev.id);
+			else
+				agent_send_failed(n->agent, now, ev.id);
 			break;
 		case CL_IGNORED:
 			trace_point(

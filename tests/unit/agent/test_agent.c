@@ -666,6 +666,43 @@ Test(agent, failed_transmission_waits)
 	side_fini(&a);
 }
 
+/* A layer without room: it keeps its place, whole or in pieces, and nothing waits for a time; where its contact has
+ * closed meanwhile it is routed again. */
+Test(agent, turned_away_for_now)
+{
+	struct flight f[3], g;
+	struct side a;
+
+	side_init(&a, 1, n2, 1, 2);
+	side_start(&a, n2, 1);
+	warm(&a);
+	for (int i = 0; i < 3; i++)
+		cr_assert_eq(side_send(&a, 2, 5, HOUR_MS, i == 1), 0);
+	side_commit(&a, 0);
+	for (int i = 0; i < 3; i++)
+		cr_assert(side_give(&a, 2, &f[i]));
+	cr_assert_not(side_give(&a, 2, &g));
+	for (int i = 3; i-- > 0;)
+		agent_send_again(a.agent, a.now, f[i].id);
+	agent_send_again(a.agent, a.now, f[0].id);
+	for (int i = 0; i < 3; i++) {
+		cr_assert(side_out(&a, 2, &g));
+		cr_assert_eq(g.id, f[i].id, "in order");
+		cr_assert(g.n == f[i].n && memcmp(g.bytes, f[i].bytes, g.n) == 0);
+	}
+	cr_assert_eq(stats(&a).n_custody_sent, 1);
+	cr_assert_eq(count(&a, EV_bundle_rerouted), 0);
+	cr_assert_eq(side_send(&a, 2, 5, HOUR_MS, false), 0);
+	cr_assert(side_give(&a, 2, &g));
+	agent_contact(a.agent, a.now, 0, false, a.now);
+	agent_send_again(a.agent, a.now, g.id);
+	agent_contact(a.agent, a.now, 0, true, MONO_NEVER);
+	agent_changed(a.agent, a.now);
+	side_at(&a, a.now);
+	cr_assert(side_out(&a, 2, &g));
+	side_fini(&a);
+}
+
 /* Any octet changed: refused or taken, never a crash, and nothing is kept beyond the limits. */
 Test(agent, mutations)
 {

@@ -173,9 +173,18 @@ Test(udpcl, tells_of_what_failed)
 	c->ops->cue(c, 0, &cue);
 	cr_assert_eq(c->ops->send(c, 0, &b), 0);
 	cr_assert(c->ops->output(c, 0, &p));
-	c->ops->sent(c, 0, p.cookie, -ENOBUFS);
+	c->ops->sent(c, 0, p.cookie, -ENETUNREACH);
 	cr_assert(c->ops->event(c, &ev));
 	cr_assert_eq(ev.type, CL_SEND_FAILED);
+	cr_assert_not(ev.is_full);
+	for (int i = 0; i < 2; i++) {
+		cr_assert_eq(c->ops->send(c, 0, &b), 0);
+		cr_assert(c->ops->output(c, 0, &p));
+		c->ops->sent(c, 0, p.cookie, i ? -EAGAIN : -ENOBUFS);
+		cr_assert(c->ops->event(c, &ev));
+		cr_assert_eq(ev.type, CL_SEND_FAILED);
+		cr_assert(ev.is_full);
+	}
 	cr_assert_eq(c->ops->send(c, 0, &b), 0);
 	cue.tx_open = false;
 	c->ops->cue(c, 1, &cue); /* closed before it was put out */
