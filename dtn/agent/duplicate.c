@@ -20,6 +20,7 @@
 #include "dtn/agent/break.h"
 #include "dtn/agent/state.h"
 
+static bool asks_others(const struct agent *a, const struct arrival *in);
 static bool gathered(struct agent *a, mono now, const struct arrival *in);
 static bool by_identity(struct agent *a, mono now, const struct arrival *in);
 static bool by_pair(struct agent *a, mono now, const struct arrival *in);
@@ -34,16 +35,35 @@ static bool pair_is_old(const struct agent *a, const struct pair *p);
 
 bool duplicate_handled(struct agent *a, mono now, const struct arrival *in)
 {
-	const struct bundle *b = in->b;
-
 	if (in->is_local && gathered(a, now, in))
 		return true;
 	if (in->takes_custody)
 		return by_pair(a, now, in);
-	if (b->has_cteb && b->cteb.custodian.node != a->self.node && !entry_by_uid(a, in->uid) &&
-		!in->is_local)
+	if (!in->is_local && asks_others(a, in) && !entry_by_uid(a, in->uid))
 		return false; /* custody not taken here: a retransmission must pass */
 	return by_identity(a, now, in);
+}
+
+/* Custody that somebody else may take; also by a block of the profile that is not read here. */
+static bool asks_others(const struct agent *a, const struct arrival *in)
+{
+	const struct bundle *b = in->b;
+
+	if (b->has_cteb)
+		return b->cteb.custodian.node != a->self.node;
+	for (unsigned profile = 0; profile < PROFILES; profile++)
+		for (unsigned i = 0; i < b->n_blocks; i++) {
+			struct cursor c = cursor_of(b->block[i].data);
+			struct cteb t = {0};
+
+			if (profile == in->profile ||
+				b->block[i].type != a->codes[profile].cteb_type)
+				continue;
+			cteb_read(&c, &t);
+			if (cursor_finish(&c) == 0)
+				return true;
+		}
+	return false;
 }
 
 /* What a fragment brings may be here in other pieces, in the whole bundle, or delivered already. */

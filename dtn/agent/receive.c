@@ -352,7 +352,7 @@ static void take(struct agent *a, mono now, struct arrival *in)
 		  (names_private(&b->source, &b->dest, &b->report_to) ? RECORD_PRIVATE : 0);
 	if (in->is_local && !is_part(in) && deliver_claim(a, &b->dest, &reg))
 		r.flags |= RECORD_HANDED;
-	if ((b->has_cteb || b->has_creb) && in->profile == PROFILE_BPLIB)
+	if (in->profile == PROFILE_BPLIB) /* by which its blocks are read here, then as now */
 		r.flags |= RECORD_BPLIB;
 	if ((custody && !in->is_local) || in->is_own_promise)
 		err = custody_begin(a, &r, &number_seq);

@@ -469,6 +469,39 @@ Test(custody_profiles, passes_between_profiles)
 	}
 }
 
+/* 2 reads one profile only and stands between two of the other: it leaves the block alone, and lets pass what comes
+ * again, because 1 waits for the answer of 3. */
+Test(custody_profiles, passes_what_it_does_not_read)
+{
+	for (unsigned profile = 0; profile < PROFILES; profile++) {
+		struct flight f, lost, again;
+		struct chain x;
+
+		chain_make(&x);
+		x.a.cfg.custody_profile = x.c.cfg.custody_profile = profile;
+		x.b.cfg.custody_profile = !profile;
+		chain_neighbour(&x.a, "ipn:2.0")->passes = true;
+		chain_start(&x);
+		send_to(&x.a, 3, 5);
+		leave(&x.a, 2, &f);
+		side_in(&x.b, 1, &f);
+		cr_assert(side_out(&x.b, 3, &lost));
+		side_at(&x.a, 100 * SEC);
+		cr_assert_eq(count(&x.a, EV_custody_retx), 1);
+		cr_assert(side_out(&x.a, 2, &again));
+		side_in(&x.b, 1, &again);
+		cr_expect_eq(count(&x.b, EV_bundle_duplicate), 0);
+		cr_assert_eq(side_pass(&x.b, &x.c), 1, "profile %u: it passes again", profile);
+		settle(&x.c);
+		cr_expect_eq(count(&x.c, EV_custody_signalled), 1, "profile %u", profile);
+		cr_expect_eq(count(&x.c, EV_custody_signal_tx), 1, "profile %u", profile);
+		cr_expect_eq(side_pass(&x.c, &x.b), 1, "profile %u", profile);
+		cr_expect_eq(side_pass(&x.b, &x.a), 1, "profile %u", profile);
+		cr_expect_eq(count(&x.a, EV_custody_released), 1, "profile %u", profile);
+		chain_fini(&x);
+	}
+}
+
 /* Somebody's block with the type of a custody or reporting block: what its flags say is done with it. */
 Test(custody_profiles, foreign_blocks)
 {
