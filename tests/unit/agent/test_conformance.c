@@ -79,6 +79,7 @@ Test(conformance, report_about_a_fragment)
 	cr_assert(hand_report(&s, &b, &r));
 	cr_expect(r.is_fragment && r.frag_off == 10 && r.frag_len == 4);
 	cr_expect_eq(r.at_ms[STATUS_RECEIVED], KIT_DTN + 7000);
+	cr_expect(r.has_time[STATUS_RECEIVED]);
 	side_fini(&s);
 }
 
@@ -101,6 +102,7 @@ Test(conformance, no_reports_about_reports)
 	cr_assert(hand_report(&s, &b, &r));
 	cr_expect_eq(b.flags & BUNDLE_REPORTS, 0);
 	cr_expect(eid_is_null(&b.report_to));
+	cr_expect_not(r.has_time[STATUS_RECEIVED], "no time was asked for");
 	side_fini(&s);
 }
 
