@@ -11,8 +11,10 @@
 #include <unistd.h>
 
 #define OUT_MOST (4u << 20) /* that wait */
-#define WINDOW (UINT64_C(256) << 10)
-#define WINDOW_LEAST (WINDOW / 2)
+#ifndef OUT_WINDOW          /* less in tests/run-store-faults, whose batches are small */
+#define OUT_WINDOW (UINT64_C(256) << 10)
+#endif
+#define WINDOW_LEAST (OUT_WINDOW / 2)
 
 static int out_begin(struct out_file *o);
 static int write_parts(struct out_file *o, struct iovec *part, int n);
@@ -69,7 +71,7 @@ int out_write(struct out_file *o)
  * as that call allows, and one that is on its way would have to arrive before the rest of it can follow. */
 static int out_begin(struct out_file *o)
 {
-	uint64_t end = o->at + o->n, cut = end & ~(WINDOW - 1), from = o->at;
+	uint64_t end = o->at + o->n, cut = end & ~(OUT_WINDOW - 1), from = o->at;
 	size_t rest = (size_t)(end - cut);
 
 	if (cut < from + WINDOW_LEAST)
