@@ -60,7 +60,6 @@ bool agent_drain(struct agent *a, mono now)
 static void restore_one(struct agent *a, mono now, uint64_t id, const struct record *r)
 {
 	struct bundle_entry *e = entry_add(a, now, id, r);
-
 	mono expiry = clock_restored_expiry(a, now, r);
 
 	assert(e);

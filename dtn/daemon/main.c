@@ -185,8 +185,7 @@ static int open_clock(struct daemon *d)
 		return fault("lab.run", d->cfg.lab_run, err);
 	if (d->clock.dtn0_ms == 0 && !d->clock.is_lab && d->cfg.node.clock_is_accurate) {
 		fputs("owltd: the system's clock is before 2000: bundles get an age and no "
-		      "creation "
-		      "time, as with clock.accurate false\n",
+		      "creation time, as with clock.accurate false\n",
 			stderr);
 		d->cfg.node.clock_is_accurate = false;
 	}

@@ -77,7 +77,8 @@ enum plan_format plan_detect(struct view text);
 const char *plan_format_name(enum plan_format f);
 enum plan_format plan_format_of(const char *name);
 void plan_free(struct plan *p);
-/* Own JSON form (key NULL: at the top), and ION's (bytes/s; light times become ranges, a changing one steps of its points). */
+/* Own JSON form (key NULL: at the top), and ION's (bytes/s; light times become ranges, a changing one steps of
+ * its points). */
 void plan_write_json(const struct plan *p, const char *key, struct json_writer *w);
 void plan_write_ionrc(const struct plan *p, struct buf *out);
 /* A time as text: seconds after the reference ("0" "+60" "1.5"), a duration ("5m") or RFC 3339 UTC,

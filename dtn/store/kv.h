@@ -11,7 +11,8 @@
 
 struct kv;
 
-/* Opens or makes the file; it grows up to max_bytes, or somewhat beyond what it has already. -errno, -ENOSPC, -E_CORRUPT, -E_VERSION. */
+/* Opens or makes the file; it grows up to max_bytes, or somewhat beyond what it has already. -errno, -ENOSPC,
+ * -E_CORRUPT, -E_VERSION. */
 int kv_open(const char *file, uint64_t max_bytes, struct kv **out) MUST_USE;
 void kv_close(struct kv *kv);
 /* Outside transactions: so many bytes more are allocated for the file, if the disk has them. */

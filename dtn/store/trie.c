@@ -1,8 +1,9 @@
 /*
  * trie: see trie.h. A node is a map of its children and their pointers in order, in a cell of the slabs
  * that has room for as many; it moves to another cell when it outgrows that, or fits a smaller one. In a cell
- * with room for all of them (a wide one) each pointer has its own place. A node without children does not stay. Inserting makes the missing nodes below the last one on the way first,
- * then hangs them in, so a failed allocation changes nothing. Start reading at trie_find().
+ * with room for all of them (a wide one) each pointer has its own place. A node without children does not
+ * stay. Inserting makes the missing nodes below the last one on the way first, then hangs them in, so a
+ * failed allocation changes nothing. Start reading at trie_find().
  */
 #include "dtn/store/trie.h"
 
